@@ -1,0 +1,64 @@
+# For people. CMakeLists.txt and CMakePresets.json do the work.
+#
+#   make            the program, optimised: build/heddle
+#   make test       release and debug (address and undefined behaviour sanitizers), all tests of both
+#   make bench      the benchmarks, each run once
+#   make fuzz       every fuzz target for FUZZ_SECONDS (default 60)
+#   make tidy       the style rules that a machine can check
+#   make format     lay out the sources anew
+#   make install    into PREFIX (default /usr/local), below DESTDIR
+JOBS         ?= $(shell nproc)
+PREFIX       ?= /usr/local
+FUZZ_SECONDS ?= 60
+CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format-19 clang-format))
+
+.PHONY: release debug test test-release test-debug test-tsan bench fuzz tidy format install clean
+
+release: build/release/build.ninja
+	cmake --build --preset release -j $(JOBS)
+	ln -sfn release/heddle build/heddle
+
+debug: build/debug/build.ninja
+	cmake --build --preset debug -j $(JOBS)
+
+build/%/build.ninja: CMakePresets.json
+	cmake --preset $*
+
+test: test-debug test-release
+
+test-release: release
+	ctest --preset release -j $(JOBS)
+
+test-debug: debug
+	ctest --preset debug -j $(JOBS)
+
+test-tsan: build/tsan/build.ninja
+	cmake --build --preset tsan -j $(JOBS)
+	ctest --preset tsan -j $(JOBS) -L 'unit|sim'
+
+bench: release
+	@for program in build/release/bench/bench_*; do \
+	    [ -x "$$program" ] || continue; echo "== $${program##*/}"; "$$program" || exit 1; \
+	done
+
+# Each target starts from its kept corpus; what it finds new stays in build/, a finding is written to the current folder.
+fuzz: build/fuzz/build.ninja
+	cmake --build --preset fuzz -j $(JOBS)
+	@for program in build/fuzz/tests/fuzz_*; do \
+	    [ -x "$$program" ] || continue; name=$${program##*/fuzz_}; \
+	    mkdir -p "build/fuzz/corpus/$$name"; kept=tests/fuzz/corpus/$$name; [ -d "$$kept" ] || kept=; \
+	    echo "== $$name"; \
+	    "$$program" -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 "build/fuzz/corpus/$$name" $$kept || exit 1; \
+	done
+
+tidy:
+	python3 tools/tidy
+
+format:
+	git ls-files '*.c' '*.h' ':!third_party' | xargs -r $(CLANG_FORMAT) -i
+
+install: release
+	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
+
+clean:
+	rm -rf build

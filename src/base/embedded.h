@@ -1,0 +1,19 @@
+/* The files that are part of the program: everything below model/.
+ *
+ * tools/embed writes the table at build time, sorted by path. Nothing is owned or
+ * released: the bytes live as long as the program. */
+#ifndef HEDDLE_BASE_EMBEDDED_H
+#define HEDDLE_BASE_EMBEDDED_H
+
+#include <stddef.h>
+
+struct embedded_file {
+    const char          *path; /* Relative to the repository, like "model/entities/patient.json". */
+    const unsigned char *bytes; /* Followed by a NUL that `size` does not count. */
+    size_t               size;
+};
+
+extern const struct embedded_file embedded_files[];
+extern const size_t               embedded_file_count;
+
+#endif
