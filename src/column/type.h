@@ -1,0 +1,81 @@
+/* The types of columns, and the 16-byte text that they share with DuckDB. */
+#ifndef HEDDLE_COLUMN_TYPE_H
+#define HEDDLE_COLUMN_TYPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Layout of one value:
+ *
+ *   BOOL       1 byte, 0 or 1
+ *   INT64      int64_t
+ *   DOUBLE     double
+ *   DECIMAL    int64_t, the value times 10^scale; at most 18 digits
+ *   TEXT       struct text, UTF-8
+ *   TIMESTAMP  int64_t, microseconds since 1970-01-01T00:00:00Z
+ *   DATE       int32_t, days since 1970-01-01
+ *
+ * These are DuckDB's flat vectors (DECIMAL(18,s) is an int64 there), so that a
+ * kernel runs unchanged over our columns and over DuckDB's. An identifier is a
+ * pair of TEXT columns, X_system and X_id. */
+enum type_kind {
+    TYPE_BOOL,
+    TYPE_INT64,
+    TYPE_DOUBLE,
+    TYPE_DECIMAL,
+    TYPE_TEXT,
+    TYPE_TIMESTAMP,
+    TYPE_DATE,
+    TYPE_KIND_COUNT
+};
+
+#define DECIMAL_DIGITS_MAX 18
+
+struct type {
+    enum type_kind kind;
+    uint8_t        scale; /* DECIMAL only, 0..18. */
+};
+
+#define TYPE(KIND) ((struct type){.kind = (KIND)})
+#define TYPE_DECIMAL_OF(SCALE) ((struct type){.kind = TYPE_DECIMAL, .scale = (SCALE)})
+
+/* Up to 12 bytes inline; longer text keeps 4 bytes of prefix and points to bytes
+ * that somebody else owns (the chunk's arena, a leased buffer, DuckDB's heap).
+ * The bytes behind the end of an inline text are zero, so that two inline texts
+ * compare as two words. Same layout as duckdb_string_t. */
+#define TEXT_INLINE_SIZE 12
+
+struct text {
+    uint32_t size;
+    union {
+        char inlined[TEXT_INLINE_SIZE];
+        struct {
+            char        prefix[4];
+            const char *data;
+        } pointer;
+    } as;
+};
+
+_Static_assert(sizeof(struct text) == 16, "struct text is DuckDB's string");
+
+static inline const char *
+text_data(const struct text *text)
+{
+    return text->size <= TEXT_INLINE_SIZE ? text->as.inlined : text->as.pointer.data;
+}
+
+/* Makes a text over `data`; a text longer than 12 bytes borrows it. */
+struct text text_view(const char *data, size_t size);
+bool        text_equal(const struct text *a, const struct text *b);
+/* Byte order, as DuckDB compares VARCHAR. <0, 0, >0. */
+int text_compare(const struct text *a, const struct text *b);
+
+size_t      type_value_size(struct type type);
+bool        type_equal(struct type a, struct type b);
+/* "decimal(18,6)", "text", … : the names of the entity files. */
+const char *type_name(struct type type, char *buffer, size_t buffer_size);
+/* False when `name` is no type. */
+bool type_parse(const char *name, size_t name_size, struct type *ret_type);
+
+#endif
