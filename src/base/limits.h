@@ -1,0 +1,42 @@
+/* Every maximum of heddle, with a sentence on why that number (I10, style rule 6).
+ *
+ * A limit that users may set is an option with a default (base/options.h) and stands here only for its bounds. Each
+ * folder's limits stand together; whoever needs a new one adds it here. */
+#ifndef HEDDLE_BASE_LIMITS_H
+#define HEDDLE_BASE_LIMITS_H
+
+/* ---- base ---- */
+
+/* The bits of the mask in which a binder remembers what was given; the largest table of ours has half as many. */
+#define OPTION_COUNT_MAX 64
+/* Deeper nesting than any configuration of ours has by far; bounds the recursion of writers and parsers alike. */
+#define JSON_DEPTH_MAX 64
+/* Longer names are not typing errors of shorter ones, and the comparison's table stays on the stack. */
+#define SUGGEST_NAME_SIZE_MAX 64
+
+/* ---- column ---- */
+
+/* DuckDB's vector size: chunks go through its C API without being cut or joined. 2,048 rows of ten columns of 16
+ * bytes are 320 KB, which fits a second-level cache of today. */
+#define CHUNK_ROW_COUNT_MAX 2048
+
+/* ---- io ---- */
+
+/* A configuration, model or key file larger than this is a mistake (a data file named by accident). */
+#define FILE_TEXT_SIZE_MAX (64u << 20)
+/* One read: large enough that the system call's cost vanishes, small enough to stay in the second-level cache. */
+#define FILE_READ_SIZE (256u << 10)
+/* Linux's own PATH_MAX; longer paths cannot be opened anyway. */
+#define PATH_SIZE_MAX 4096
+/* Folders below folders in a walk; with it a loop that the loop check missed (a bind mount) still ends. */
+#define WALK_DEPTH_MAX 64
+/* A message of the control socket: an SQL text, or one block of rows. Larger answers come in several messages. */
+#define SOCKET_MESSAGE_SIZE_MAX (16u << 20)
+/* Window of a zstd frame we are ready to hold (2^27 = 128 MiB, what the zstd tool itself accepts without --long). */
+#define DECOMPRESS_WINDOW_LOG_MAX 27
+/* The largest zone file of today has 4 KB; a larger one is something else. */
+#define ZONE_FILE_SIZE_MAX (64u << 10)
+/* Zones in use at once: a site names a handful, the whole database has fewer than 600 names. */
+#define ZONE_COUNT_MAX 1024
+
+#endif
