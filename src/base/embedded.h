@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 struct embedded_file {
-    const char          *path; /* Relative to the repository, like "model/entities/patient.json". */
+    const char          *path;  /* Relative to the repository, like "model/entities/patient.json". */
     const unsigned char *bytes; /* Followed by a NUL that `size` does not count. */
     size_t               size;
 };
