@@ -14,6 +14,13 @@
 /* Longer names are not typing errors of shorter ones, and the comparison's table stays on the stack. */
 #define SUGGEST_NAME_SIZE_MAX 64
 
+/* ---- config ---- */
+
+/* Values of one configuration or model file: the largest of ours has 2,000; bounds the memory a hostile one takes. */
+#define JSON_VALUE_COUNT_MAX 1000000
+/* Errors kept of one check. Who has made more has made one mistake many times; the list says how many were left out. */
+#define CONFIG_ERROR_COUNT_MAX 100
+
 /* ---- column ---- */
 
 /* DuckDB's vector size: chunks go through its C API without being cut or joined. 2,048 rows of ten columns of 16
