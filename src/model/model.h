@@ -1,0 +1,273 @@
+/* What the field knows, as data: entities, mappings, rules and reasons (model/README.md is the grammar).
+ *
+ * The embedded files are read first, then those that the site gives; a file with the name of an earlier one replaces
+ * it (a rule is merged into it, so that a site can approve limits without repeating them). Everything is checked here:
+ * a model that loads has only names that exist, and expressions that parse and fit their columns.
+ *
+ * The structs are read-only and live as long as the model; every text ends in NUL and lies in the model's arena. */
+#ifndef HEDDLE_MODEL_MODEL_H
+#define HEDDLE_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "column/type.h"
+
+/* An expression, a path or a name, and where it stands. `text.data` NULL: the file does not give it. `column` is that
+ * of the opening quote. */
+struct model_text {
+    struct str text;
+    uint32_t   line;
+    uint32_t   column;
+};
+
+/* ---- Reasons ---- */
+
+enum outcome {
+    OUTCOME_LOADED,
+    OUTCOME_DEDUPLICATED,
+    OUTCOME_FILTERED,
+    OUTCOME_QUARANTINED,
+    OUTCOME_LATE,  /* Not an outcome of I1: where a loaded event went besides. */
+    OUTCOME_FIELD, /* A value was repaired, nulled or warned of; its row went on. */
+};
+#define OUTCOME_COUNT 6
+
+/* "loaded", "deduplicated", "filtered", "quarantined", "late", "field". */
+const char *outcome_name(enum outcome outcome);
+
+/* One of the closed list of model/terms/reasons.json. */
+struct reason {
+    const char *code;
+    uint32_t    index;    /* In model->reasons: small, dense, for counters. Not stable between versions. */
+    uint32_t    outcomes; /* Bit 1 << outcome: those that it may explain. */
+    const char *help;     /* What it means. */
+    const char *remedy;   /* What to do. */
+};
+
+/* ---- Entities ---- */
+
+enum entity_kind {
+    ENTITY_FACT,      /* Every version is loaded, an exact repeat is deduplicated, the latest is current. */
+    ENTITY_DIMENSION, /* Versions follow one another in time; equal content to the one before is deduplicated. */
+};
+
+/* What is done about a value. NULLED is "null" in the files. */
+enum model_action {
+    ACTION_NULLED,
+    ACTION_QUARANTINE,
+    ACTION_WARN,
+    ACTION_REPAIR,
+};
+#define ACTION_COUNT 4
+const char *model_action_name(enum model_action action); /* "null", "quarantine", "warn", "repair" */
+
+/* What a column means for its event. Only a column that carries something may reject its row: a bad field is not a
+ * lost alarm. */
+enum column_carries {
+    CARRIES_NOTHING,
+    CARRIES_PATIENT, /* Whose it is. */
+    CARRIES_EVENT,   /* What it is: its identity, code, status. */
+    CARRIES_TIME,
+    CARRIES_VALUE, /* What rules judge. */
+    CARRIES_UNIT,
+};
+
+struct entity_check {
+    struct model_text    that; /* False fails; null passes. */
+    const struct reason *reason;
+    enum model_action    action; /* NULLED, QUARANTINE or WARN. */
+};
+
+struct entity_column {
+    const char                *name;
+    const char                *help;
+    struct type                type;
+    struct model_text          cleanse;  /* Over `this`; none: nullif(trim(this), ''). */
+    struct model_text          standard; /* None: a column that mappings set. */
+    const struct entity_check *checks;
+    uint32_t                   check_count;
+    enum model_action          on_bad; /* NULLED, QUARANTINE or WARN. */
+    enum column_carries        carries;
+    bool                       is_required;
+    bool                       is_phi;
+    bool                       is_implicit; /* data_source, facility: added to every entity. */
+    uint32_t                   line;
+    uint32_t                   column;
+};
+
+/* Which rows of an entity are not wanted, whatever else is wrong with them. */
+struct entity_filter {
+    struct model_text    when; /* True filters. */
+    const struct reason *reason;
+};
+
+struct entity {
+    const char                 *name;
+    const char                 *help;
+    const char                 *file; /* "model/entities/lab_result.json": what errors name. */
+    enum entity_kind            kind;
+    const struct entity_column *columns; /* Order of the file, then the implicit ones. */
+    uint32_t                    column_count;
+    const uint32_t             *key; /* Indices into columns. */
+    uint32_t                    key_count;
+    const uint32_t             *version;
+    uint32_t                    version_count;
+    int32_t                     event_time_column;     /* -1: none. */
+    int32_t                     effective_time_column; /* -1: none. */
+    const struct entity_filter *filters;
+    uint32_t                    filter_count;
+};
+
+/* -1 where there is none. */
+int32_t entity_column_find(const struct entity *entity, const char *name);
+
+/* ---- Mappings ---- */
+
+enum model_format {
+    MODEL_CSV,
+    MODEL_HL7V2,
+    MODEL_JSON,
+    MODEL_FHIR_R4,
+    MODEL_X12,
+};
+#define MODEL_FORMAT_COUNT 5
+const char *model_format_name(enum model_format format);
+bool        model_format_find(struct str name, enum model_format *ret_format);
+
+/* A name for a path: a text column of the raw chunk. The first path that is there and not empty gives the value. */
+struct mapping_field {
+    const char              *name;
+    const struct model_text *paths; /* At least one. */
+    uint32_t                 path_count;
+    bool                     is_required; /* CSV: a file without the header is not of this mapping. */
+    uint32_t                 line;
+    uint32_t                 column;
+};
+
+struct mapping_column {
+    uint32_t          entity_column; /* Index into entity->columns. */
+    struct model_text expression;
+};
+
+struct mapping {
+    const char                  *name;
+    const char                  *help;
+    const char                  *file;
+    enum model_format            format;
+    const struct entity         *entity;
+    const struct model_text     *detect_headers; /* CSV: all must be there. */
+    uint32_t                     detect_header_count;
+    struct model_text            when;
+    const struct model_text     *each; /* What makes a row, in order; none: the record itself. */
+    uint32_t                     each_count;
+    const struct mapping_field  *fields;
+    uint32_t                     field_count;
+    const struct mapping_column *columns; /* As the file gives them. */
+    uint32_t                     column_count;
+    struct model_text            event_system; /* Over the fields; who numbered event_id. None: the field of that name. */
+    struct model_text            event_id;     /* The event's identity in the live leg, with event_system. */
+};
+
+int32_t mapping_field_find(const struct mapping *mapping, const char *name);
+
+/* ---- Rules ---- */
+
+enum rule_kind {
+    RULE_CRITICAL_VALUE,            /* A result beyond a limit, or flagged so by its laboratory. */
+    RULE_NO_TREATMENT_RELATIONSHIP, /* An access that no encounter or order explains. */
+};
+
+enum severity {
+    SEVERITY_LOW,
+    SEVERITY_MEDIUM,
+    SEVERITY_HIGH,
+    SEVERITY_CRITICAL,
+};
+#define SEVERITY_COUNT 4
+const char *severity_name(enum severity severity); /* "low" … "critical" */
+
+/* Fires where the value is below `low` or above `high` (neither: never), in `unit`, the analyte's normalized one, and
+ * the patient's age at the effective time lies in [age_min_years, age_max_years). */
+struct rule_limit {
+    const char   *code; /* LOINC. */
+    const char   *help;
+    const char   *unit;
+    int64_t       low;  /* decimal(18,6) */
+    int64_t       high; /* decimal(18,6) */
+    bool          has_low;
+    bool          has_high;
+    int32_t       age_min_years; /* 0: from birth. */
+    int32_t       age_max_years; /* Exclusive; 0: no end. */
+    enum severity severity;
+    uint32_t      line;
+    uint32_t      column;
+};
+
+struct rule_pack {
+    const char          *name;
+    const char          *help;
+    const char          *file; /* Of the last file that had a say. */
+    enum rule_kind       kind;
+    const struct entity *entity;  /* Whose rows fire it. */
+    const char          *version; /* Of the limits; goes into each alert. */
+    enum severity        severity; /* Where a limit or flag says nothing else. */
+    int64_t              cooldown_us;
+    int64_t              history_us; /* How much of the past is kept, and loaded at the start. */
+
+    bool        is_approved; /* Else limits are computed and shown (mode shadow), not sent. */
+    const char *approved_by; /* NULL while not approved. */
+    int32_t     approved_on; /* Days since 1970. */
+
+    /* RULE_CRITICAL_VALUE */
+    const struct rule_limit *limits;
+    uint32_t                 limit_count;
+    const char *const       *laboratory_flags; /* Normalized: LL, HH, AA. They fire whether limits are approved or not. */
+    uint32_t                 laboratory_flag_count;
+
+    /* RULE_NO_TREATMENT_RELATIONSHIP: an explanation by `explained_by` from `before` before to `after` after. */
+    int64_t                     before_us;
+    int64_t                     after_us;
+    const struct entity *const *explained_by;
+    uint32_t                    explained_by_count;
+};
+
+/* ---- The model ---- */
+
+struct model {
+    const struct entity    *entities; /* Each sorted by name. */
+    uint32_t                entity_count;
+    const struct mapping   *mappings;
+    uint32_t                mapping_count;
+    const struct rule_pack *rules;
+    uint32_t                rule_count;
+    const struct reason    *reasons; /* Order of the file; reason->index is the place. */
+    uint32_t                reason_count;
+    struct hash128          digest; /* Of all files' paths and bytes, in order of reading: for manifests (I5). */
+};
+
+const struct entity    *model_entity(const struct model *model, struct str name);
+const struct mapping   *model_mapping(const struct model *model, struct str name);
+const struct rule_pack *model_rule(const struct model *model, struct str name);
+const struct reason    *model_reason(const struct model *model, struct str code);
+
+/* A file of the site's: its text must live as long as the call only. */
+struct model_file {
+    const char *path; /* For errors. */
+    struct str  text;
+};
+
+/* Called once for each error, with file:line:column; `err` lives as long as the call. */
+typedef void model_report_fn(void *context, const struct error *err);
+
+/* The embedded files and then `files`, in their order. All errors go to `report` (which may be NULL), the first one to
+ * `err` as well. On success the caller frees *ret_model with model_free. */
+enum status model_load(const struct model_file *files, size_t file_count, model_report_fn *report,
+                       void *report_context, struct model **ret_model, struct error *err);
+void        model_free(struct model *model);
+
+#endif
