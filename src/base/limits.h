@@ -26,6 +26,17 @@
 /* DuckDB's vector size: chunks go through its C API without being cut or joined. 2,048 rows of ten columns of 16
  * bytes are 320 KB, which fits a second-level cache of today. */
 #define CHUNK_ROW_COUNT_MAX 2048
+/* An entity's row hash takes all its columns at once; the widest entity of the model has 40, the widest table of the
+ * Tuva input layer 120. */
+#define FUNCTION_ARGUMENT_COUNT_MAX 128
+
+/* ---- expr ---- */
+
+/* The longest expression of the model has 300 bytes; a generated list of codes may have thousands. */
+#define EXPR_TEXT_SIZE_MAX (64u << 10)
+/* Bounds the recursion of parser, binder and printers: about 200 bytes of stack a level and function. A chain of the same
+ * operator (a or b or c) is one level. */
+#define EXPR_DEPTH_MAX 200
 
 /* ---- io ---- */
 

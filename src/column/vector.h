@@ -47,7 +47,8 @@ struct vector_out {
     /* Copies `size` bytes (> 12) and returns them, or NULL when memory is out. */
     const char *(*text_copy)(void *text_owner, const char *bytes, size_t size);
     void *text_owner;
-    bool  failed; /* Memory ran out; the caller turns it into an error. */
+    bool  may_share; /* The arguments' long texts live as long as the output: no need to copy them. */
+    bool  failed;    /* Memory ran out; the caller turns it into an error. */
 };
 
 static inline void
@@ -58,8 +59,7 @@ vector_out_null(struct vector_out *out, uint32_t row)
 
 /* Stores a copy of the bytes as the row's text; NULL on out of memory (out->failed). */
 void vector_out_text(struct vector_out *out, uint32_t row, const char *bytes, size_t size);
-/* Stores a text whose bytes live at least as long as the output: a result that is
- * (part of) an argument, kept without copying where text_owner allows it. */
-void vector_out_text_shared(struct vector_out *out, uint32_t row, const struct text *text);
+/* Stores a text that is (part of) an argument: without copying its bytes where out->may_share says so. */
+void vector_out_text_shared(struct vector_out *out, uint32_t row, const char *bytes, size_t size);
 
 #endif
