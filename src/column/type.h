@@ -47,14 +47,17 @@ struct type {
 #define TEXT_INLINE_SIZE 12
 
 struct text {
-    uint32_t size;
     union {
-        char inlined[TEXT_INLINE_SIZE];
         struct {
+            uint32_t size;
+            char     inlined[TEXT_INLINE_SIZE];
+        };
+        struct {
+            uint32_t    size; /* The same word again. */
             char        prefix[4];
             const char *data;
         } pointer;
-    } as;
+    };
 };
 
 _Static_assert(sizeof(struct text) == 16, "struct text is DuckDB's string");
@@ -62,10 +65,13 @@ _Static_assert(sizeof(struct text) == 16, "struct text is DuckDB's string");
 static inline const char *
 text_data(const struct text *text)
 {
-    return text->size <= TEXT_INLINE_SIZE ? text->as.inlined : text->as.pointer.data;
+    return text->size <= TEXT_INLINE_SIZE ? text->inlined : text->pointer.data;
 }
 
-/* Makes a text over `data`; a text longer than 12 bytes borrows it. */
+/* No text of a column is longer (DuckDB's own limit is 4 GiB); who makes one checks. */
+#define TEXT_SIZE_MAX 0x7fffffff
+
+/* Makes a text over `data`; a text longer than 12 bytes borrows it. size <= TEXT_SIZE_MAX. */
 struct text text_view(const char *data, size_t size);
 bool        text_equal(const struct text *a, const struct text *b);
 /* Byte order, as DuckDB compares VARCHAR. <0, 0, >0. */
