@@ -1,0 +1,91 @@
+/* Where the live leg's bytes come from.
+ *
+ * A source has partitions. Each worker owns some of them and polls them one after the other: poll gives a leased batch
+ * of whole records. Positions are the source's own (a byte offset, a Kafka offset), ascending within a partition.
+ * A source says what is there; it does not wait (followers ask again), keeps no state that a restart needs beyond the
+ * position, and reads no clock.
+ *
+ * Threads: partitions may be polled by different threads at the same time, a partition by one thread only. discover()
+ * is called by one thread, while partitions that are known already are being polled. */
+#ifndef HEDDLE_SOURCE_SOURCE_H
+#define HEDDLE_SOURCE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+/* One record: a slice of the batch's bytes, without its separator. */
+struct record {
+    uint32_t offset; /* Into record_batch.data. */
+    uint32_t size;
+};
+
+/* Whole records of one partition, in order. The memory is the source's; it is good until the partition's next poll,
+ * seek or close. Record i lies at data + records[i].offset; its position is position + (its own offset). */
+struct record_batch {
+    const char          *data;
+    const struct record *records;
+    uint32_t             record_count;
+    int64_t              position;      /* Of data[0] in the partition. */
+    int64_t              position_next; /* Where the next batch begins: what is committed once the batch is done. */
+    int64_t              bytes;         /* position_next - position: records and what lies between them (I1). */
+    bool                 is_too_large;  /* The batch is one record beyond RECORD_SIZE_MAX, of which `data` holds the beginning. */
+};
+
+enum poll_result {
+    POLL_RECORDS, /* The batch holds at least one record, or bytes without a record (blank lines). */
+    POLL_EMPTY,   /* Nothing new now; lag is zero or an incomplete last record waits. */
+    POLL_ENDED,   /* Nothing will ever come (a source that was told to end where it stands). */
+};
+
+struct source;
+struct source_partition;
+
+struct source_kind {
+    const char *name; /* "eventlog", "kafka" … */
+
+    /* Looks for partitions not told yet; calls `found` for each, in order of their ids. */
+    enum status (*discover)(struct source *source,
+                            enum status (*found)(void *context, const char *partition_id, struct error *err),
+                            void *context, struct error *err);
+
+    /* Opens a partition at `position` (0 = its beginning). `identity` is what the position was committed with (empty:
+     * never committed); a log that is no longer the same (rotated, truncated below the position) is an error that
+     * names it. */
+    enum status (*open)(struct source *source, const char *partition_id, int64_t position, struct str identity,
+                        struct source_partition **ret_partition, struct error *err);
+
+    /* The next at most `record_count_max` records. */
+    enum status (*poll)(struct source_partition *partition, uint32_t record_count_max, struct record_batch *ret_batch,
+                        enum poll_result *ret_result, struct error *err);
+
+    /* From here on poll begins at `position`, a record's beginning. */
+    enum status (*seek)(struct source_partition *partition, int64_t position, struct error *err);
+
+    /* Position behind the last byte that is there now: the end that --once and --drain run to. */
+    enum status (*end)(struct source_partition *partition, int64_t *ret_position, struct error *err);
+
+    /* What to commit beside the position; a view until the partition's next call. May be empty while too few bytes are there. */
+    struct str (*identity)(struct source_partition *partition);
+
+    void (*close)(struct source_partition *partition);
+    void (*free)(struct source *source); /* All partitions are closed. */
+};
+
+/* Embedded first in a kind's own struct. */
+struct source {
+    const struct source_kind *kind;
+    const char               *name; /* The binding's: "KAFKA_EDW_EVENTS". */
+};
+
+/* Embedded first in a kind's own struct. */
+struct source_partition {
+    struct source *source;
+    const char    *partition_id;
+    int64_t        position; /* Where the next poll begins. */
+};
+
+#endif

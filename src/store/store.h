@@ -1,0 +1,247 @@
+/* The transactional store of the live leg (I2), as the runtime sees it.
+ *
+ * One process owns a store at a time; the generation fences an earlier owner that still runs (P1, P7). All of an
+ * epoch goes in by one call, store_submit(), which is one transaction: header, accounting, positions, window rows,
+ * alerts with their outbox rows, dead letters, late events and the reference to the sealed state record.
+ *
+ *   struct store  is embedded first in the implementation's own struct; sqlite.h and the tests' fake make one.
+ *
+ * A store is used by one thread at a time: the committer's. Its struct strs are views: they live until the call that
+ * took them returns, or, for what a call gave back, as long as the arena that the caller passed. */
+#ifndef HEDDLE_STORE_STORE_H
+#define HEDDLE_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "column/chunk.h"
+
+/* A time that is not known: columns that may be null hold it. */
+#define STORE_TIME_NONE INT64_MIN
+
+/* What became of a submitted epoch (P8). After anything but STORE_COMMITTED the process ends: the next generation looks
+ * whether the epoch is there. STORE_FAILED says that it is certainly not there. */
+enum store_outcome { STORE_COMMITTED, STORE_FAILED, STORE_UNKNOWN };
+
+/* Where a partition goes on. */
+struct store_position {
+    struct str source;
+    struct str partition_id;
+    int64_t    position;     /* Of the first byte (or offset) that no committed epoch has. */
+    int64_t    watermark_us; /* STORE_TIME_NONE before the first accepted event. */
+    struct str identity;     /* Tells a rotated or truncated log; the source's own text. */
+};
+
+/* What recovery reads after owning (P10). */
+struct store_state {
+    uint64_t                     epoch; /* The last committed one; 0: none yet. */
+    struct str                   segment;   /* Its reference to the state record; empty: none yet. */
+    struct str                   decisions; /* Its decisions (JSON); they hold for epoch + 1 (P3). */
+    const struct store_position *positions;
+    size_t                       position_count;
+};
+
+/* One row of table `epoch`, entity empty for the source's records (P5). */
+struct store_account {
+    struct str source;
+    struct str partition_id;
+    struct str entity;
+    int64_t    position_begin; /* As stored before this epoch, else the submit fails (P7). Records only; 0 for entities. */
+    int64_t    position_end;
+    int64_t    received;
+    int64_t    loaded;
+    int64_t    deduplicated;
+    int64_t    filtered;
+    int64_t    quarantined;
+    int64_t    bytes;
+    int64_t    late;         /* Of the loaded: those in late_event. */
+    int64_t    watermark_us; /* STORE_TIME_NONE: none. */
+};
+
+/* One row of table `accounting_reason`. */
+struct store_reason {
+    struct str source;
+    struct str entity;
+    struct str outcome; /* "quarantined", "filtered", "deduplicated", "late", "field". */
+    struct str reason_code;
+    int64_t    row_count;
+};
+
+/* A table that a step writes: <name>_revisions with `key` + columns + closed, revision, epoch; the view <name> shows the
+ * newest revision a key. The store makes both when it first sees the table. */
+struct store_table {
+    const char          *name;              /* "window_5m" */
+    struct str           definition_digest; /* A changed definition starts a new table; the old one stays under name_<digest>. */
+    const struct schema *schema;            /* All columns but epoch, in order; the last two are closed BOOL, revision INT64. */
+    uint32_t             key_count;         /* The first columns are the key (window_start, facility, …); null keys are stored as ''. */
+};
+
+/* Rows for one table; the chunks' selections count. */
+struct store_rows {
+    const struct store_table *table;
+    const struct chunk *const *chunks;
+    size_t                    chunk_count;
+};
+
+/* One row of `alert_revisions`. Empty texts are stored as null where the schema allows it. */
+struct store_alert {
+    struct str alert_id; /* 48 hexadecimal digits. */
+    int64_t    revision; /* From 1. */
+    struct str rule;
+    struct str rule_version;
+    bool       limits_approved;
+    struct str mode; /* live, shadow, replay, test */
+    struct str severity;
+    struct str status;
+    struct str status_reason;
+    struct str person_id;
+    struct str subject_system;
+    struct str subject_id;
+    struct str encounter_id;
+    struct str location;
+    struct str ordering_practitioner_id;
+    struct str code;
+    struct str value;
+    struct str unit;
+    struct str reference_range;
+    int64_t    event_time_us;
+    int64_t    effective_time_us; /* STORE_TIME_NONE: null. */
+    int64_t    detected_at_us;
+    struct str explanation; /* JSON */
+    struct str evidence;    /* JSON */
+    struct str labels;
+    bool       is_delivered; /* Whether its rule's sinks get it: live mode, and not closed at birth. */
+};
+
+/* An outbox row to make: the alert goes to this sink (P9). */
+struct store_delivery {
+    size_t     alert_index; /* Into epoch_commit.alerts. */
+    struct str sink;
+};
+
+struct store_dead_letter {
+    struct str source;
+    struct str partition_id;
+    int64_t    position;
+    int64_t    row_number;
+    struct str step;   /* "decode", "validate_event" … */
+    struct str entity; /* Empty where the type is not known. */
+    struct str path;
+    struct str event_id;
+    struct str event_key;
+    struct str headers;
+    int64_t    received_at_us;
+    struct str reason_code;
+    struct str reason;
+    struct str bytes;
+};
+
+struct store_late_event {
+    struct str source;
+    struct str partition_id;
+    int64_t    position;
+    struct str step; /* The window step. */
+    int64_t    event_time_us;
+    int64_t    watermark_us; /* Of its own partition, at its position. */
+    struct str reason_code;
+    struct str reason;
+    struct str bytes;
+    int64_t    received_at_us;
+};
+
+/* All of one epoch. What it points to belongs to the caller and lives until submit returns. */
+struct epoch_commit {
+    uint64_t   epoch;      /* Last committed + 1, else the submit fails. */
+    uint64_t   generation; /* What own() gave, else ERR_FENCED. */
+    int64_t    watermark_us;
+    struct str cut_reason;    /* "time", "size", "stop", "drain", "start" */
+    struct str decisions;     /* JSON; hold from epoch + 1 on. */
+    struct str plan_digest;   /* Also of the dead letters. */
+    struct hash128 output_digest; /* Order-free sum over the rows' hashes. */
+    struct str segment;
+    int64_t    committed_at_us;
+
+    const struct store_account     *accounts;
+    size_t                          account_count;
+    const struct store_reason      *reasons;
+    size_t                          reason_count;
+    const struct store_position    *positions; /* Every partition, the idle ones too. */
+    size_t                          position_count;
+    const struct store_rows        *rows;
+    size_t                          rows_count;
+    const struct store_alert       *alerts;
+    size_t                          alert_count;
+    const struct store_delivery    *deliveries;
+    size_t                          delivery_count;
+    const struct store_dead_letter *dead_letters;
+    size_t                          dead_letter_count;
+    const struct store_late_event  *late_events;
+    size_t                          late_event_count;
+};
+
+struct store;
+
+struct store_kind {
+    const char *name; /* "sqlite", "fake" */
+
+    /* P1: raises the generation in a transaction of its own and commits it. Only then load. */
+    enum status (*own)(struct store *store, uint64_t *ret_generation, struct error *err);
+
+    /* Last epoch, decisions, segment reference, positions; texts and array lie in `arena`. After own(). */
+    enum status (*load)(struct store *store, struct arena *arena, struct store_state *ret_state, struct error *err);
+
+    /* P7. On anything but STORE_COMMITTED `err` says what happened (ERR_FENCED: another generation owns the store). */
+    enum store_outcome (*submit)(struct store *store, const struct epoch_commit *commit, struct error *err);
+
+    /* Optional work between epochs (checkpoint, outbox commands); NULL: none. Called by the committer when idle and
+     * after each commit. */
+    enum status (*maintain)(struct store *store, struct error *err);
+
+    /* Frees the store too. NULL-safe through store_close. */
+    void (*close)(struct store *store);
+};
+
+struct store {
+    const struct store_kind *kind;
+    /* Under which the state's segment records are sealed; the implementation derives it from the store's own key. */
+    uint8_t     segment_key[32];
+    const char *segment_folder; /* Where the segment files lie: beside the store file. Owned by the implementation. */
+};
+
+static inline enum status
+store_own(struct store *store, uint64_t *ret_generation, struct error *err)
+{
+    return store->kind->own(store, ret_generation, err);
+}
+
+static inline enum status
+store_load(struct store *store, struct arena *arena, struct store_state *ret_state, struct error *err)
+{
+    return store->kind->load(store, arena, ret_state, err);
+}
+
+static inline enum store_outcome
+store_submit(struct store *store, const struct epoch_commit *commit, struct error *err)
+{
+    return store->kind->submit(store, commit, err);
+}
+
+static inline enum status
+store_maintain(struct store *store, struct error *err)
+{
+    return store->kind->maintain != NULL ? store->kind->maintain(store, err) : ST_OK;
+}
+
+static inline void
+store_close(struct store *store)
+{
+    if (store != NULL)
+        store->kind->close(store);
+}
+
+#endif
