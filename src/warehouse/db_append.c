@@ -1,0 +1,199 @@
+#include <string.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "warehouse/db.h"
+#include "warehouse/db_int.h"
+
+struct db_appender {
+    duckdb_appender   appender;
+    duckdb_data_chunk chunk; /* Of the table's types; refilled for each append. */
+    uint32_t          column_count;
+    bool              has_failed; /* A value of the current row was refused. */
+};
+
+static enum status
+fail_append(struct db_appender *appender, struct error *err)
+{
+    duckdb_error_data data   = duckdb_appender_error_data(appender->appender);
+    enum status       status = db_fail(err, duckdb_error_data_error_type(data), duckdb_error_data_message(data));
+
+    duckdb_destroy_error_data(&data);
+    error_context(err, "appending rows");
+    return status;
+}
+
+/* A data chunk of the table's column types. */
+static enum status
+make_chunk(struct db_appender *appender, struct error *err)
+{
+    duckdb_logical_type *types;
+
+    appender->column_count = (uint32_t)duckdb_appender_column_count(appender->appender);
+    types                  = memory_alloc_array_zero(appender->column_count, sizeof *types);
+    if (types == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < appender->column_count; i++)
+        types[i] = duckdb_appender_column_type(appender->appender, i);
+    appender->chunk = duckdb_create_data_chunk(types, appender->column_count);
+    for (uint32_t i = 0; i < appender->column_count; i++)
+        duckdb_destroy_logical_type(&types[i]);
+    memory_free(types);
+    return appender->chunk != NULL ? ST_OK : error_no_memory(err);
+}
+
+enum status
+db_appender_open(struct db_connection *connection, const char *schema_name, const char *table_name,
+                 struct db_appender **ret_appender, struct error *err)
+{
+    struct db_appender *appender = memory_alloc_zero(sizeof *appender);
+    enum status         status;
+
+    if (appender == NULL)
+        return error_no_memory(err);
+    if (duckdb_appender_create_ext(db_handle(connection), DB_CATALOG, schema_name, table_name, &appender->appender) !=
+        DuckDBSuccess) {
+        status = fail_append(appender, err);
+        goto out;
+    }
+    status = make_chunk(appender, err);
+
+out:
+    if (status == ST_OK) {
+        *ret_appender = appender;
+        return ST_OK;
+    }
+    error_context(err, "opening table %s.%s for appending", schema_name, table_name);
+    db_appender_free(appender);
+    return status;
+}
+
+/* Both sides have the same layout (column/type.h), so a column is one copy; only a selection needs a loop. */
+static void
+copy_column(duckdb_vector to, const struct chunk *chunk, uint32_t index)
+{
+    const struct column *column     = &chunk->columns[index];
+    size_t               size       = type_value_size(column->type);
+    char                *to_data    = duckdb_vector_get_data(to);
+    uint32_t             row_count  = chunk->selection != NULL ? chunk->selected_count : chunk->row_count;
+    uint64_t            *to_validity;
+
+    if (chunk->selection == NULL) {
+        memcpy(to_data, column->data, size * row_count);
+    } else {
+        for (uint32_t i = 0; i < row_count; i++)
+            memcpy(to_data + size * i, (const char *)column->data + size * chunk->selection[i], size);
+    }
+    if (column->all_valid)
+        return;
+    duckdb_vector_ensure_validity_writable(to);
+    to_validity = duckdb_vector_get_validity(to);
+    for (uint32_t i = 0; i < row_count; i++) {
+        uint32_t row = chunk->selection != NULL ? chunk->selection[i] : i;
+        if (!validity_get(column->validity, row))
+            duckdb_validity_set_row_invalid(to_validity, i);
+    }
+}
+
+enum status
+db_append_chunk(struct db_appender *appender, int64_t first_column, const struct chunk *chunk, struct error *err)
+{
+    uint32_t row_count = chunk->selection != NULL ? chunk->selected_count : chunk->row_count;
+    int64_t *first;
+
+    CHECK(appender->column_count == chunk->schema->column_count + 1);
+    CHECK(row_count <= duckdb_vector_size());
+    if (row_count == 0)
+        return ST_OK;
+    duckdb_data_chunk_reset(appender->chunk);
+    first = duckdb_vector_get_data(duckdb_data_chunk_get_vector(appender->chunk, 0));
+    for (uint32_t i = 0; i < row_count; i++)
+        first[i] = first_column;
+    for (uint32_t i = 0; i < chunk->schema->column_count; i++)
+        copy_column(duckdb_data_chunk_get_vector(appender->chunk, i + 1), chunk, i);
+    duckdb_data_chunk_set_size(appender->chunk, row_count);
+    if (duckdb_append_data_chunk(appender->appender, appender->chunk) != DuckDBSuccess)
+        return fail_append(appender, err);
+    return ST_OK;
+}
+
+static void
+note(struct db_appender *appender, duckdb_state state)
+{
+    if (state != DuckDBSuccess)
+        appender->has_failed = true;
+}
+
+void
+db_row_int64(struct db_appender *appender, int64_t value)
+{
+    note(appender, duckdb_append_int64(appender->appender, value));
+}
+
+void
+db_row_bool(struct db_appender *appender, bool value)
+{
+    note(appender, duckdb_append_bool(appender->appender, value));
+}
+
+void
+db_row_text(struct db_appender *appender, struct str text)
+{
+    if (text.data == NULL)
+        db_row_null(appender);
+    else
+        note(appender, duckdb_append_varchar_length(appender->appender, text.data, text.size));
+}
+
+void
+db_row_blob(struct db_appender *appender, struct str bytes)
+{
+    note(appender, duckdb_append_blob(appender->appender, bytes.data, bytes.size));
+}
+
+void
+db_row_time(struct db_appender *appender, int64_t time_us)
+{
+    note(appender, duckdb_append_timestamp(appender->appender, (duckdb_timestamp){.micros = time_us}));
+}
+
+void
+db_row_date(struct db_appender *appender, int32_t days)
+{
+    note(appender, duckdb_append_date(appender->appender, (duckdb_date){.days = days}));
+}
+
+void
+db_row_null(struct db_appender *appender)
+{
+    note(appender, duckdb_append_null(appender->appender));
+}
+
+enum status
+db_row_end(struct db_appender *appender, struct error *err)
+{
+    note(appender, duckdb_appender_end_row(appender->appender));
+    return appender->has_failed ? fail_append(appender, err) : ST_OK;
+}
+
+enum status
+db_appender_flush(struct db_appender *appender, struct error *err)
+{
+    if (duckdb_appender_flush(appender->appender) != DuckDBSuccess)
+        return fail_append(appender, err);
+    return ST_OK;
+}
+
+void
+db_appender_free(struct db_appender *appender)
+{
+    if (appender == NULL)
+        return;
+    if (appender->appender != NULL) {
+        duckdb_appender_clear(appender->appender);
+        duckdb_appender_destroy(&appender->appender);
+    }
+    if (appender->chunk != NULL)
+        duckdb_destroy_data_chunk(&appender->chunk);
+    memory_free(appender);
+}
