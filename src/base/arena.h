@@ -40,7 +40,7 @@ void arena_release(struct arena *arena);
  * unchanged. */
 void *arena_alloc(struct arena *arena, size_t size_bytes, size_t alignment) __attribute__((warn_unused_result));
 void *arena_alloc_zero(struct arena *arena, size_t size_bytes, size_t alignment) __attribute__((warn_unused_result));
-/* `count` items; NULL also where the product does not fit. */
+/* `count` zeroed items; NULL also where the product does not fit. */
 void *arena_alloc_array(struct arena *arena, size_t count, size_t item_size_bytes, size_t alignment)
     __attribute__((warn_unused_result));
 

@@ -29,6 +29,10 @@ size_t utf8_decode(struct str text, uint32_t *ret_character);
  * most U+10FFFF). */
 size_t utf8_encode(uint32_t character, char out[4]);
 
+/* Characters that must not reach a terminal or a log: C0 and C1 controls, line and paragraph separators, and what turns
+ * the direction of writing, so that a text reads as something else. */
+bool utf8_is_unsafe(uint32_t character);
+
 /* Characters in a text; a byte that is not UTF-8 counts as one. For columns of positions and for padding. */
 size_t utf8_length(struct str text);
 
