@@ -59,8 +59,8 @@ struct option {
     const char       *help;         /* One or two full sentences. */
     const char       *unit;         /* "rows", "%"; NULL: none, or said by the type. */
     const char       *default_text; /* As a user would write it; NULL: none (zero, empty, absent). Static. */
-    int64_t           min;          /* Range of numbers, sizes (bytes), durations (µs), decimals (millionths), */
-    int64_t           max;          /* text lengths (bytes) and list counts. max = 0: no upper bound. */
+    int64_t           min;          /* Range of numbers, sizes (bytes), durations (µs), decimals (millionths), text */
+    int64_t           max;          /* lengths (bytes), list counts. min = 0: not negative; max = 0: no bound. */
     const char *const *names;       /* ENUM, or TEXT that has known values besides others: ends with NULL. */
     const struct option_table *table; /* OBJECT, LIST and MAP of OBJECT. */
     bool              is_required;
