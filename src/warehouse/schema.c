@@ -1,0 +1,219 @@
+#include "warehouse/schema.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "expr/expr.h"
+
+static const char META[] =
+    "CREATE SCHEMA IF NOT EXISTS raw; CREATE SCHEMA IF NOT EXISTS core; CREATE SCHEMA IF NOT EXISTS meta;\n"
+    "CREATE TABLE IF NOT EXISTS meta.warehouse (name VARCHAR, value VARCHAR);\n"
+    "CREATE TABLE IF NOT EXISTS meta.run (\n"
+    "  run_id VARCHAR, number BIGINT, logical_date DATE, status VARCHAR, status_reason VARCHAR, published BOOLEAN,\n"
+    "  parent_run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, recorded_at TIMESTAMP,\n"
+    "  program_version VARCHAR, model_digest VARCHAR, configuration VARCHAR, configuration_digest VARCHAR,\n"
+    "  input_digest VARCHAR);\n"
+    "CREATE TABLE IF NOT EXISTS meta.run_step (run_id VARCHAR, step VARCHAR, duration_us BIGINT);\n"
+    "CREATE TABLE IF NOT EXISTS meta.run_digest (\n"
+    "  run_id VARCHAR, table_name VARCHAR, row_count BIGINT, digest VARCHAR);\n"
+    "CREATE TABLE IF NOT EXISTS meta.input (\n"
+    "  run_id VARCHAR, source VARCHAR, file VARCHAR, size_bytes BIGINT, digest VARCHAR, format VARCHAR, status VARCHAR,\n"
+    "  reason_code VARCHAR, reason VARCHAR, record_count BIGINT, row_count BIGINT, decoded_bytes BIGINT,\n"
+    "  record_bytes BIGINT, between_bytes BIGINT);\n"
+    "CREATE TABLE IF NOT EXISTS meta.accounting (\n"
+    "  run_id VARCHAR, source VARCHAR, entity VARCHAR, received BIGINT, loaded BIGINT, deduplicated BIGINT,\n"
+    "  filtered BIGINT, quarantined BIGINT, bytes BIGINT);\n"
+    "CREATE TABLE IF NOT EXISTS meta.accounting_reason (\n"
+    "  run_id VARCHAR, source VARCHAR, entity VARCHAR, outcome VARCHAR, reason_code VARCHAR, row_count BIGINT);\n"
+    "CREATE TABLE IF NOT EXISTS meta.quarantine (\n"
+    "  run_id VARCHAR, source VARCHAR, file VARCHAR, position BIGINT, length BIGINT, row_number BIGINT, entity VARCHAR,\n"
+    "  path VARCHAR, reason_code VARCHAR, reason VARCHAR, bytes BLOB);\n"
+    "CREATE TABLE IF NOT EXISTS meta.quality (\n"
+    "  run_id VARCHAR, source VARCHAR, entity VARCHAR, column_name VARCHAR, action VARCHAR, reason_code VARCHAR,\n"
+    "  row_count BIGINT, sample_file VARCHAR, sample_position BIGINT);\n"
+    "CREATE TABLE IF NOT EXISTS core.person_identifier (\n"
+    "  identifier_system VARCHAR, identifier_value VARCHAR, provisional_person_id VARCHAR, person_id VARCHAR,\n"
+    "  recorded_from TIMESTAMP, run_id VARCHAR);\n"
+    "CREATE TABLE IF NOT EXISTS core.person_merge (\n"
+    "  from_person_id VARCHAR, to_person_id VARCHAR, recorded_from TIMESTAMP, run_id VARCHAR);\n";
+
+bool
+entity_has_person(const struct entity *entity)
+{
+    return entity_column_find(entity, "patient_system") >= 0 && entity_column_find(entity, "patient_id") >= 0;
+}
+
+int32_t
+entity_status_action(const struct entity *entity)
+{
+    return entity_column_find(entity, "status_action");
+}
+
+void
+columns_append(struct str_builder *out, const struct entity *entity, const uint32_t *indices, uint32_t count,
+               const char *before, const char *after, const char *separator)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t column = indices != NULL ? indices[i] : i;
+
+        if (i != 0)
+            str_builder_append_cstr(out, separator);
+        str_builder_append_cstr(out, before);
+        sql_append_name(out, str_from(entity->columns[column].name));
+        str_builder_append_cstr(out, after);
+    }
+}
+
+/* Runs what the builder holds. */
+static enum status
+run_built(struct db_connection *connection, const struct str_builder *sql, struct error *err)
+{
+    enum status status = str_builder_status(sql, err);
+
+    return status == ST_OK ? db_run(connection, str_builder_text(sql), err) : status;
+}
+
+static void
+append_own_columns(struct str_builder *sql, const struct entity *entity)
+{
+    if (entity_has_person(entity))
+        str_builder_append_cstr(sql, ", person_id VARCHAR");
+    str_builder_append_cstr(sql, ", labels VARCHAR, source VARCHAR, file VARCHAR, position BIGINT, length BIGINT"
+                                 ", row_number BIGINT, content_hash VARCHAR");
+    if (entity->kind == ENTITY_DIMENSION)
+        str_builder_append_cstr(sql, ", valid_from TIMESTAMP, valid_to TIMESTAMP");
+    str_builder_append_cstr(sql, ", recorded_from TIMESTAMP, recorded_to TIMESTAMP, is_current BOOLEAN, run_id VARCHAR");
+}
+
+static enum status
+create_entity(struct db_connection *connection, const struct entity *entity, struct error *err)
+{
+    struct str_builder sql = STR_BUILDER_EMPTY;
+    char               type[32];
+    enum status        status;
+
+    str_builder_printf(&sql, "CREATE TABLE IF NOT EXISTS core.\"%s_version\" (", entity->name);
+    for (uint32_t i = 0; i < entity->column_count; i++) {
+        str_builder_append_cstr(&sql, i == 0 ? "" : ", ");
+        sql_append_name(&sql, str_from(entity->columns[i].name));
+        str_builder_printf(&sql, " %s", type_duckdb_name(entity->columns[i].type, type, sizeof type));
+    }
+    append_own_columns(&sql, entity);
+    str_builder_append_cstr(&sql, ")");
+    status = run_built(connection, &sql, err);
+    str_builder_release(&sql);
+    return status;
+}
+
+/* The type that a column of the table has in the file; empty where there is none. */
+static enum status
+stored_type(struct db_connection *connection, const struct entity *entity, uint32_t column, char *ret_type, size_t size,
+            struct error *err)
+{
+    struct str_builder sql    = STR_BUILDER_EMPTY;
+    struct db_result   result = DB_RESULT_EMPTY;
+    uint32_t           row_count;
+    enum status        status;
+
+    ret_type[0] = '\0';
+    str_builder_printf(&sql,
+                       "SELECT data_type FROM duckdb_columns() WHERE database_name = '" DB_CATALOG
+                       "' AND schema_name = 'core' AND table_name = '%s_version' AND column_name = ",
+                       entity->name);
+    sql_append_text(&sql, str_from(entity->columns[column].name));
+    status = str_builder_status(&sql, err);
+    if (status == ST_OK)
+        status = db_query(connection, str_builder_text(&sql), &result, err);
+    if (status == ST_OK)
+        status = db_next(&result, &row_count, err);
+    if (status == ST_OK && row_count == 1) {
+        struct str type = db_text(&result, 0, 0);
+        CHECK(type.size < size);
+        memcpy(ret_type, type.data, type.size);
+        ret_type[type.size] = '\0';
+    }
+    db_result_release(&result);
+    str_builder_release(&sql);
+    return status;
+}
+
+/* The model may gain columns; what is stored keeps its type. */
+static enum status
+adapt_entity(struct db_connection *connection, const struct entity *entity, struct error *err)
+{
+    char stored[64];
+    char wanted[32];
+
+    for (uint32_t i = 0; i < entity->column_count; i++) {
+        const struct entity_column *column = &entity->columns[i];
+
+        if (stored_type(connection, entity, i, stored, sizeof stored, err) != ST_OK)
+            return ST_ERROR;
+        type_duckdb_name(column->type, wanted, sizeof wanted);
+        if (stored[0] == '\0') {
+            if (db_runf(connection, err, "ALTER TABLE core.\"%s_version\" ADD COLUMN \"%s\" %s", entity->name,
+                        column->name, wanted) != ST_OK)
+                return ST_ERROR;
+        } else if (strcmp(stored, wanted) != 0) {
+            error_set(err, ERR_CONFIG, "entity %s: column %s is %s in the model and %s in the warehouse", entity->name,
+                      column->name, wanted, stored);
+            error_at(err, entity->file, column->line, column->column);
+            error_hint(err, "give the column another name, or start a new warehouse");
+            return ST_ERROR;
+        }
+    }
+    return db_runf(connection, err,
+                   "CREATE OR REPLACE VIEW core.\"%s\" AS SELECT * FROM core.\"%s_version\" WHERE is_current",
+                   entity->name, entity->name);
+}
+
+enum status
+schema_check_version(struct db_connection *connection, struct error *err)
+{
+    int64_t version;
+
+    if (db_query_int64(connection, &version, err,
+                       "SELECT coalesce(max(value::BIGINT), 0) FROM meta.warehouse WHERE name = 'schema_version'") !=
+        ST_OK)
+        return ST_ERROR;
+    if (version <= SCHEMA_VERSION)
+        return ST_OK;
+    error_set(err, ERR_CONFIG, "the warehouse has schema version %" PRId64 ", and this program knows up to %d", version,
+              SCHEMA_VERSION);
+    error_hint(err, "use the newer heddle that wrote it");
+    return ST_ERROR;
+}
+
+static enum status
+prepare(struct db_connection *connection, const struct model *model, struct error *err)
+{
+    if (db_run(connection, str_from(META), err) != ST_OK || schema_check_version(connection, err) != ST_OK)
+        return ST_ERROR;
+    if (db_runf(connection, err,
+                "INSERT INTO meta.warehouse SELECT 'schema_version', '%d' WHERE NOT EXISTS "
+                "(SELECT 1 FROM meta.warehouse WHERE name = 'schema_version')",
+                SCHEMA_VERSION) != ST_OK)
+        return ST_ERROR;
+    for (uint32_t i = 0; i < model->entity_count; i++)
+        if (create_entity(connection, &model->entities[i], err) != ST_OK ||
+            adapt_entity(connection, &model->entities[i], err) != ST_OK)
+            return ST_ERROR;
+    return ST_OK;
+}
+
+enum status
+schema_prepare(struct db_connection *connection, const struct model *model, struct error *err)
+{
+    enum status status = db_run(connection, STR("BEGIN"), err);
+
+    if (status == ST_OK)
+        status = prepare(connection, model, err);
+    if (status == ST_OK)
+        status = db_run(connection, STR("COMMIT"), err);
+    else
+        db_run(connection, STR("ROLLBACK"), NULL);
+    if (status != ST_OK)
+        error_context(err, "preparing the schemas of the warehouse");
+    return status;
+}
