@@ -1,0 +1,132 @@
+/* Calls that fail on demand; see io/io.h. */
+#include "io/io.h"
+
+#include <errno.h>
+
+static bool
+fails_now(struct io *io)
+{
+    struct io_failing *failing = (struct io_failing *)io;
+    failing->call_count++;
+    if (failing->call_count != failing->fail_at)
+        return false;
+    failing->has_failed = true;
+    errno = failing->error_number;
+    return true;
+}
+
+static int
+failing_open(struct io *io, const char *path, int flags, mode_t mode)
+{
+    if (fails_now(io))
+        return -1;
+    int fd = io_system()->open(io_system(), path, flags, mode);
+    if (fd >= 0)
+        ((struct io_failing *)io)->open_count++;
+    return fd;
+}
+
+/* Closes in any case: an error of close says that data may be lost, not that the descriptor is open. */
+static int
+failing_close(struct io *io, int fd)
+{
+    bool fails = fails_now(io);
+    ((struct io_failing *)io)->open_count--;
+    int result = io_system()->close(io_system(), fd);
+    if (fails)
+        errno = ((struct io_failing *)io)->error_number;
+    return fails ? -1 : result;
+}
+
+static ssize_t
+failing_read(struct io *io, int fd, void *buffer, size_t size)
+{
+    return fails_now(io) ? -1 : io_system()->read(io_system(), fd, buffer, size);
+}
+
+static ssize_t
+failing_write(struct io *io, int fd, const void *bytes, size_t size)
+{
+    if (!fails_now(io))
+        return io_system()->write(io_system(), fd, bytes, size);
+    if (((struct io_failing *)io)->error_number != 0)
+        return -1;
+    return io_system()->write(io_system(), fd, bytes, size / 2);
+}
+
+static int
+failing_sync(struct io *io, int fd)
+{
+    return fails_now(io) ? -1 : io_system()->sync(io_system(), fd);
+}
+
+static int
+failing_fstat(struct io *io, int fd, struct stat *ret_stat)
+{
+    return fails_now(io) ? -1 : io_system()->fstat(io_system(), fd, ret_stat);
+}
+
+static int
+failing_lstat(struct io *io, const char *path, struct stat *ret_stat)
+{
+    return fails_now(io) ? -1 : io_system()->lstat(io_system(), path, ret_stat);
+}
+
+static int
+failing_rename(struct io *io, const char *from, const char *to)
+{
+    return fails_now(io) ? -1 : io_system()->rename(io_system(), from, to);
+}
+
+/* Cleaning up after a failure must not fail too. */
+static int
+failing_unlink(struct io *io, const char *path)
+{
+    (void)io;
+    return io_system()->unlink(io_system(), path);
+}
+
+static int
+failing_mkdir(struct io *io, const char *path, mode_t mode)
+{
+    return fails_now(io) ? -1 : io_system()->mkdir(io_system(), path, mode);
+}
+
+static void *
+failing_map(struct io *io, int fd, size_t size)
+{
+    if (fails_now(io))
+        return NULL;
+    void *address = io_system()->map(io_system(), fd, size);
+    if (address != NULL)
+        ((struct io_failing *)io)->open_count++;
+    return address;
+}
+
+static int
+failing_unmap(struct io *io, void *address, size_t size)
+{
+    ((struct io_failing *)io)->open_count--;
+    return io_system()->unmap(io_system(), address, size);
+}
+
+void
+io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
+{
+    *failing = (struct io_failing){
+        .io = { .open = failing_open,
+                .close = failing_close,
+                .read = failing_read,
+                .write = failing_write,
+                .sync = failing_sync,
+                .fstat = failing_fstat,
+                .lstat = failing_lstat,
+                .rename = failing_rename,
+                .unlink = failing_unlink,
+                .mkdir = failing_mkdir,
+                .map = failing_map,
+                .unmap = failing_unmap },
+        .fail_at = fail_at,
+        .error_number = error_number,
+    };
+}

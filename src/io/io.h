@@ -1,0 +1,44 @@
+/* The system calls on files, as an argument: the real ones, or ones that fail when a test says so.
+ *
+ * Each member behaves like the call it is named after: -1 (or NULL) and errno on failure. Nothing outside io/ calls
+ * them; files, walks and keys are read through io/file.h and its neighbours. */
+#ifndef HEDDLE_IO_IO_H
+#define HEDDLE_IO_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct io {
+    int (*open)(struct io *io, const char *path, int flags, mode_t mode);
+    int (*close)(struct io *io, int fd);
+    ssize_t (*read)(struct io *io, int fd, void *buffer, size_t size);
+    ssize_t (*write)(struct io *io, int fd, const void *bytes, size_t size);
+    int (*sync)(struct io *io, int fd); /* fsync: data and size. */
+    int (*fstat)(struct io *io, int fd, struct stat *ret_stat);
+    int (*lstat)(struct io *io, const char *path, struct stat *ret_stat);
+    int (*rename)(struct io *io, const char *from, const char *to);
+    int (*unlink)(struct io *io, const char *path);
+    int (*mkdir)(struct io *io, const char *path, mode_t mode);
+    void *(*map)(struct io *io, int fd, size_t size); /* Read-only, private; NULL on failure. */
+    int (*unmap)(struct io *io, void *address, size_t size);
+};
+
+/* The operating system's. Static, shared by threads. */
+struct io *io_system(void);
+
+/* Passes calls on to the system, but for one: the n-th call that can fail fails with `error_number`, without
+ * being made. A write that is to fail with 0 writes half of its bytes instead. For tests; one thread. */
+struct io_failing {
+    struct io io; /* Pass &failing.io. */
+    uint64_t  call_count;
+    uint64_t  fail_at; /* From 1; 0: never. */
+    int       error_number;
+    bool      has_failed;
+    int       open_count; /* Descriptors and mappings not closed: 0 in the end, or something leaks. */
+};
+void io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number);
+
+#endif
