@@ -1,0 +1,156 @@
+/* A small hospital and its truth: what `heddle generate` writes.
+ *
+ * One consistent world from one seed. Patients, encounters, orders, laboratory results and chart accesses are *facts*; each fact says
+ * whether history (files) and the live log hold it. Facts with a story (a critical value, a snooping look, a
+ * duplicate, a cut line) are planted and listed in truth.json, so that a test can ask for every one of them and for
+ * nothing else. Same options, same bytes: no clock, no locale, no libm. */
+#ifndef HEDDLE_SOURCE_GENERATE_WORLD_H
+#define HEDDLE_SOURCE_GENERATE_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/json_out.h"
+#include "base/random.h"
+
+struct io;
+
+struct world_options {
+    uint64_t seed;
+    int64_t  patient_count;
+    int64_t  day_count;  /* Days of history by file and of live events; before them lie 60 quiet days. */
+    int32_t  start_date; /* Days since 1970-01-01. */
+};
+
+#define WORLD_PARTITION_COUNT 4
+#define WORLD_HISTORY_DAYS    60
+#define WORLD_VALUE_SCALE     3 /* Values of results are thousandths. */
+
+struct analyte {
+    const char *loinc;
+    const char *name;
+    const char *unit;
+    int64_t     mean; /* Thousandths of the unit, as all that follow. */
+    int64_t     deviation;
+    int64_t     low; /* Reference range. */
+    int64_t     high;
+    int64_t     plausible_low; /* Ordinary results stay inside: well away from any critical limit. */
+    int64_t     plausible_high;
+    int         digits;          /* Behind the point, as the laboratory prints it. */
+    const char *other_unit;      /* Some analysers report so; NULL: none. */
+    int64_t     other_factor_e4; /* value in unit × this / 10^4 = value in other_unit. */
+    int         panel;           /* 0 metabolic, 1 blood count, 2 alone. */
+};
+
+extern const struct analyte analytes[];
+extern const uint32_t       analyte_count;
+uint32_t                    analyte_index(const char *loinc);
+
+struct patient {
+    char        id[16];
+    const char *first, *middle, *last, *street, *city;
+    const char *new_street; /* Moves: from day `moves_on` (0: never) the snapshot shows this one. */
+    const char *zip;
+    uint32_t    street_number;
+    uint32_t    ssn_serial;
+    int32_t     birth_date;
+    int32_t     moves_on;
+    bool        is_female;
+    bool        is_reserved; /* Has a planted story; nothing ordinary happens to them in the live days. */
+    uint8_t     race, partition;
+};
+
+struct user {
+    char        id[16];
+    const char *first, *last, *department;
+    bool        is_physician;
+};
+
+enum fact_kind { FACT_ENCOUNTER, FACT_ORDER, FACT_RESULT, FACT_ACCESS, FACT_RAW };
+
+struct fact {
+    enum fact_kind kind;
+    uint32_t       serial;  /* Of the event: its id is a letter and this. A copy has the original's. */
+    uint32_t       patient, user;
+    uint32_t       encounter; /* Serial of the encounter; 0: none. */
+    uint32_t       order;     /* Serial of the order. */
+    uint32_t       result;    /* Serial of the result; a correction has the original's. */
+    uint32_t       analyte;
+    int64_t        value;
+    int64_t        event_us, effective_us, end_us;
+    int64_t        arrival_us; /* Sorts the live log. */
+    char           status[4];
+    char           flag[4];
+    uint8_t        partition;
+    uint8_t        facility;
+    bool           is_live, is_history, uses_other_unit, is_copy;
+    const char    *result_text; /* In place of the value. */
+    const char    *bad_member;  /* A JSON member that replaces the one of its name: `"event_time":"yesterday"`. */
+    const char    *raw;         /* FACT_RAW: the line itself. */
+};
+
+struct plant {
+    const char *kind;
+    const char *expect;
+    uint32_t    fact;  /* Index after the world is complete; UINT32_MAX: none. */
+    uint32_t    other; /* A second fact (the original of a copy, the explanation of an access). */
+    const char *file;  /* Of a planted bad record in a file of history. */
+    uint32_t    line;
+    const char *reason;
+};
+
+struct world {
+    struct world_options options;
+    struct arena         arena;
+    struct patient      *patients;
+    struct user         *users;
+    uint32_t             user_count;
+    struct fact         *facts;
+    size_t               fact_count, fact_capacity;
+    struct plant        *plants;
+    size_t               plant_count, plant_capacity;
+    uint32_t             event_serial, encounter_serial, order_serial, result_serial;
+    int64_t              start_us, end_us; /* Local midnights in UTC. */
+    bool                 is_out_of_memory;
+};
+
+/* Makes the whole world in memory. Release also after a failure. */
+enum status world_init(struct world *world, const struct world_options *options, struct error *err);
+void        world_release(struct world *world);
+
+/* Adds a fact (zeroed but for the kind) and returns its index; the array may move. */
+uint32_t world_add(struct world *world, enum fact_kind kind);
+uint32_t world_plant(struct world *world, const char *kind, uint32_t fact, const char *expect);
+
+/* The stories. */
+void world_plant_all(struct world *world, struct random *random);
+/* An order of one analyte and its result at `event_us`; returns the result's index. */
+uint32_t world_result(struct world *world, struct random *random, uint32_t patient, uint32_t analyte, int64_t value,
+                      int64_t effective_us, int64_t event_us);
+int64_t  world_ordinary_value(struct random *random, const struct analyte *analyte);
+/* An encounter with a department; returns its index. */
+uint32_t world_encounter(struct world *world, struct random *random, uint32_t patient, uint32_t user, int64_t start_us,
+                         int64_t end_us, bool is_live);
+uint32_t world_access(struct world *world, uint32_t patient, uint32_t user, int64_t event_us);
+
+/* US Eastern wall-clock time of an instant, and its offset (the rules in force since 2007). */
+int64_t world_local_us(int64_t utc_us, int32_t *ret_offset_minutes);
+
+/* Writers; `directory` exists. */
+enum status world_write(struct world *world, struct io *io, const char *directory, struct error *err);
+enum status world_write_csv(struct world *world, struct io *io, const char *directory, struct error *err);
+enum status world_write_hl7(struct world *world, struct io *io, const char *directory, struct error *err);
+enum status world_write_events(struct world *world, struct io *io, const char *directory, struct error *err);
+enum status world_write_truth(struct world *world, struct io *io, const char *directory, struct error *err);
+
+/* Shared by the writers. */
+extern const char *const world_facilities[];
+extern const char *const world_departments[];
+void                     world_fact_id(const struct fact *fact, char out[24]);
+/* The value as the laboratory prints it, in the unit it uses. */
+void        world_value_text(const struct fact *fact, char out[32]);
+const char *world_unit(const struct fact *fact);
+
+#endif
