@@ -1,10 +1,10 @@
 #include "warehouse/schema.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "expr/expr.h"
 
 static const char META[] =
     "CREATE SCHEMA IF NOT EXISTS raw; CREATE SCHEMA IF NOT EXISTS core; CREATE SCHEMA IF NOT EXISTS meta;\n"
@@ -38,16 +38,41 @@ static const char META[] =
     "CREATE TABLE IF NOT EXISTS core.person_merge (\n"
     "  from_person_id VARCHAR, to_person_id VARCHAR, recorded_from TIMESTAMP, run_id VARCHAR);\n";
 
+static int32_t
+find_column(const struct entity *entity, const char *name)
+{
+    for (uint32_t i = 0; i < entity->column_count; i++)
+        if (strcmp(entity->columns[i].name, name) == 0)
+            return (int32_t)i;
+    return -1;
+}
+
 bool
 entity_has_person(const struct entity *entity)
 {
-    return entity_column_find(entity, "patient_system") >= 0 && entity_column_find(entity, "patient_id") >= 0;
+    return find_column(entity, "patient_system") >= 0 && find_column(entity, "patient_id") >= 0;
 }
 
 int32_t
 entity_status_action(const struct entity *entity)
 {
-    return entity_column_find(entity, "status_action");
+    return find_column(entity, "status_action");
+}
+
+/* As duckdb_columns() writes the type of a column. */
+static const char *
+stored_name(struct type type, char *buffer, size_t size)
+{
+    static const char *const NAMES[TYPE_KIND_COUNT] = {
+        [TYPE_BOOL] = "BOOLEAN", [TYPE_INT64] = "BIGINT",        [TYPE_DOUBLE] = "DOUBLE",
+        [TYPE_TEXT] = "VARCHAR", [TYPE_TIMESTAMP] = "TIMESTAMP", [TYPE_DATE] = "DATE",
+    };
+
+    if (type.kind == TYPE_DECIMAL)
+        snprintf(buffer, size, "DECIMAL(%d,%u)", DECIMAL_DIGITS_MAX, type.scale);
+    else
+        snprintf(buffer, size, "%s", NAMES[type.kind]);
+    return buffer;
 }
 
 void
@@ -97,7 +122,7 @@ create_entity(struct db_connection *connection, const struct entity *entity, str
     for (uint32_t i = 0; i < entity->column_count; i++) {
         str_builder_append_cstr(&sql, i == 0 ? "" : ", ");
         sql_append_name(&sql, str_from(entity->columns[i].name));
-        str_builder_printf(&sql, " %s", type_duckdb_name(entity->columns[i].type, type, sizeof type));
+        str_builder_printf(&sql, " %s", stored_name(entity->columns[i].type, type, sizeof type));
     }
     append_own_columns(&sql, entity);
     str_builder_append_cstr(&sql, ")");
@@ -150,7 +175,7 @@ adapt_entity(struct db_connection *connection, const struct entity *entity, stru
 
         if (stored_type(connection, entity, i, stored, sizeof stored, err) != ST_OK)
             return ST_ERROR;
-        type_duckdb_name(column->type, wanted, sizeof wanted);
+        stored_name(column->type, wanted, sizeof wanted);
         if (stored[0] == '\0') {
             if (db_runf(connection, err, "ALTER TABLE core.\"%s_version\" ADD COLUMN \"%s\" %s", entity->name,
                         column->name, wanted) != ST_OK)
