@@ -113,7 +113,6 @@ make_config(const struct db_options *options, duckdb_config *ret_config, struct 
         {"autoload_known_extensions", "false"},
         {"autoinstall_known_extensions", "false"},
         {"allow_community_extensions", "false"},
-        {"default_null_order", "nulls_first"},
         {"errors_as_json", "false"},
     };
 
