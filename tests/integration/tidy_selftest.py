@@ -50,6 +50,8 @@ PLANTED = [
     ("left_for_later", {"src/base/str.c": "/* TO" + "DO: later */\n"}, "left for later"),
     ("unused_files", {"src/base/lonely.h": "int lonely(void);\n"}, "no file includes this header"),
     ("unused_files", {"src/base/lonely.c": "int\nlonely(void)\n{\n    return 1;\n}\n"}, "no other file uses"),
+    ("unused_files", {"tools/ahead": "src/base/str.c: the text of names\n"}, "tools/ahead:1: src/base/str.c is used by now"),
+    ("unused_files", {"tools/ahead": "src/base/gone.h: nobody\n"}, "is used by now, or gone"),
     ("generated_files", {"tools/generated": "docs/x.md: ./make_x\n", "make_x": "#!/bin/sh\necho new\n",
                          "docs/x.md": "old\n"}, "docs/x.md:1: stale"),
     ("generated_files", {"tools/generated": "docs/x.md: ./make_x\n"}, "cannot check docs/x.md"),

@@ -1,0 +1,83 @@
+/* heddle generate: a small hospital and its truth. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "cli/verb.h"
+#include "io/io.h"
+#include "source/generate/world.h"
+
+struct generate_options {
+    int64_t    seed;
+    int64_t    patients;
+    int64_t    days;
+    struct str start;
+    struct str out;
+};
+
+static const struct option options[] = {
+    { .name = "seed", .type = OPTION_INT, .default_text = "1", .help = "Same seed, same bytes.", OPTION_FIELD(struct generate_options, seed) },
+    { .name = "patients", .type = OPTION_INT, .default_text = "500", .min = 100, .max = 1000000, .help = "How many patients the hospital knows.",
+      OPTION_FIELD(struct generate_options, patients) },
+    { .name = "days", .type = OPTION_INT, .default_text = "3", .min = 1, .max = 366, .help = "Days of live events; 60 quiet days lie before them.",
+      OPTION_FIELD(struct generate_options, days) },
+    { .name = "start", .type = OPTION_TEXT, .default_text = "2026-03-02", .help = "The first of the days, YYYY-MM-DD.",
+      OPTION_FIELD(struct generate_options, start) },
+    { .name = "out", .type = OPTION_PATH, .is_required = true, .help = "The folder to write to; it is made where it is not there.",
+      OPTION_FIELD(struct generate_options, out) },
+};
+
+static const struct option_table table = OPTION_TABLE("generate", options, struct generate_options,
+                                                      .help = "What kind of hospital to make up.");
+
+static void
+report(const struct world *world, const struct verb_call *call, const char *out)
+{
+    size_t live_count = 0, history_count = 0;
+    for (size_t i = 0; i < world->fact_count; i++) {
+        live_count += world->facts[i].is_live;
+        history_count += world->facts[i].is_history;
+    }
+    if (call->is_json)
+        printf("{\"patients\":%lld,\"live_events\":%zu,\"history_facts\":%zu,\"planted\":%zu}\n",
+               (long long)world->options.patient_count, live_count, history_count, world->plant_count);
+    else
+        printf("%lld patients, %zu live events, %zu facts of history, %zu planted stories\n"
+               "history: %s/in   live log: %s/events   what must come of it: %s/truth.json\n",
+               (long long)world->options.patient_count, live_count, history_count, world->plant_count, out, out, out);
+}
+
+static enum status
+run(const struct verb_call *call, struct error *err)
+{
+    const struct generate_options *given = call->options;
+    struct world_options           wanted = { .seed = (uint64_t)given->seed, .patient_count = given->patients, .day_count = given->days };
+    struct world                   world;
+    char                           out[1024];
+    if (!date_parse(given->start, &wanted.start_date)) {
+        error_set(err, ERR_USAGE, "--start is not a date");
+        error_hint(err, "write it as 2026-03-02");
+        return ST_ERROR;
+    }
+    if (given->out.size >= sizeof(out) - 64)
+        return error_set(err, ERR_USAGE, "--out is longer than %zu bytes", sizeof(out) - 64);
+    memcpy(out, given->out.data, given->out.size);
+    out[given->out.size] = '\0';
+    enum status status = world_init(&world, &wanted, err);
+    if (status == ST_OK)
+        status = world_write(&world, io_system(), out, err);
+    if (status == ST_OK)
+        report(&world, call, out);
+    else
+        error_context(err, "generating a world into %s", out);
+    world_release(&world);
+    return status;
+}
+
+const struct verb verb_generate = {
+    .name = "generate",
+    .arguments = "",
+    .help = "Writes a small hospital: history, live events, and the truth about both.",
+    .options = &table,
+    .run = run,
+};

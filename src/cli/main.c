@@ -1,0 +1,141 @@
+/* The command line: finds the verb, fills its options from its table, runs it, prints its error. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/suggest.h"
+#include "cli/verb.h"
+
+#define OPTION_STRUCT_SIZE_MAX 1024
+
+static const struct verb *const verbs[] = { &verb_generate, &verb_version };
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static void
+print_verb_help(const struct verb *verb)
+{
+    printf("heddle %s [options] %s\n\n%s\n\n", verb->name, verb->arguments, verb->help);
+    for (size_t i = 0; verb->options != NULL && i < verb->options->option_count; i++) {
+        const struct option *option = &verb->options->options[i];
+        printf("  --%-12s %s", option->name, option->help);
+        if (option->default_text != NULL)
+            printf(" Default: %s.", option->default_text);
+        printf("%s\n", option->is_required ? " Required." : "");
+    }
+    printf("  --%-12s %s\n", "format", "text or json. Default: text.");
+}
+
+static void
+print_help(void)
+{
+    printf("heddle runs hybrid batch and streaming pipelines for health data.\n\n");
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        printf("  heddle %-10s %s\n", verbs[i]->name, verbs[i]->help);
+    printf("  heddle %-10s Explains a command: heddle help generate.\n", "help");
+}
+
+static enum status
+find_verb(const char *name, const struct verb **ret_verb, struct error *err)
+{
+    struct str names[VERB_COUNT];
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        names[i] = str_from(verbs[i]->name);
+        if (strcmp(verbs[i]->name, name) == 0) {
+            *ret_verb = verbs[i];
+            return ST_OK;
+        }
+    }
+    error_set(err, ERR_USAGE, "there is no command \"%.40s\"", name);
+    size_t nearest = str_suggest(str_from(name), names, VERB_COUNT);
+    if (nearest != STR_NOT_FOUND)
+        error_hint(err, "did you mean \"%s\"?", verbs[nearest]->name);
+    else
+        error_hint(err, "heddle help lists the commands");
+    return ST_ERROR;
+}
+
+/* One `--name value` or `--name=value`; *index stands on it and is left on its last word. */
+static enum status
+take_option(const struct verb *verb, char **words, int word_count, int *index, struct verb_call *call, void *target,
+            uint64_t *given, struct arena *arena, struct error *err)
+{
+    struct str word = str_from(words[*index] + 2);
+    size_t     equals = str_find_byte(word, '=');
+    struct str name = str_slice(word, 0, equals == STR_NOT_FOUND ? word.size : equals);
+    struct str value = STR_EMPTY;
+    if (equals != STR_NOT_FOUND)
+        value = str_slice(word, equals + 1, word.size);
+    else if (*index + 1 < word_count)
+        value = str_from(words[++*index]);
+    else
+        return error_set(err, ERR_USAGE, "--%.*s needs a value", STR_PRINTF(name));
+    if (str_equal(name, STR("format"))) {
+        call->is_json = str_equal(value, STR("json"));
+        return call->is_json || str_equal(value, STR("text")) ? ST_OK : error_set(err, ERR_USAGE, "--format is text or json");
+    }
+    const struct option *option = verb->options != NULL ? option_find(verb->options, name) : NULL;
+    if (option == NULL) {
+        if (verb->options == NULL)
+            return error_set(err, ERR_USAGE, "heddle %s has no option --%.*s", verb->name, STR_PRINTF(name));
+        return option_unknown(verb->options, name, err);
+    }
+    *given |= UINT64_C(1) << option_index(verb->options, option);
+    return option_set_from_text(option, target, value, arena, err);
+}
+
+static enum status
+run_verb(const struct verb *verb, char **words, int word_count, struct arena *arena, struct error *err)
+{
+    _Alignas(max_align_t) unsigned char target[OPTION_STRUCT_SIZE_MAX];
+    struct verb_call call = { .options = target };
+    uint64_t         given = 0;
+    enum status      status = ST_OK;
+    if (verb->options != NULL)
+        option_defaults(verb->options, target);
+    for (int i = 0; i < word_count && status == ST_OK; i++) {
+        if (strcmp(words[i], "--help") == 0) {
+            print_verb_help(verb);
+            return ST_OK;
+        }
+        if (strncmp(words[i], "--", 2) == 0)
+            status = take_option(verb, words, word_count, &i, &call, target, &given, arena, err);
+        else if (verb->arguments[0] != '\0' && call.argument_count < VERB_ARGUMENT_COUNT_MAX)
+            call.arguments[call.argument_count++] = words[i];
+        else
+            status = error_set(err, ERR_USAGE, "heddle %s does not take \"%.60s\"", verb->name, words[i]);
+    }
+    if (status == ST_OK && verb->options != NULL)
+        status = option_check_required(verb->options, given, err);
+    if (status != ST_OK && err->code == ERR_CONFIG)
+        err->code = ERR_USAGE; /* The option tables serve files too; here a command line is at fault. */
+    return status == ST_OK ? verb->run(&call, err) : status;
+}
+
+int
+main(int argument_count, char **arguments)
+{
+    struct error       err = ERROR_EMPTY;
+    struct arena       arena;
+    const struct verb *verb = NULL;
+    const char        *name = argument_count > 1 ? arguments[1] : "help";
+    bool               is_help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0;
+    enum status        status = ST_OK;
+    arena_init(&arena, 0);
+    if (is_help && argument_count < 3)
+        print_help();
+    else
+        status = find_verb(is_help ? arguments[2] : name, &verb, &err);
+    if (status == ST_OK && verb != NULL && is_help)
+        print_verb_help(verb);
+    else if (status == ST_OK && verb != NULL)
+        status = run_verb(verb, arguments + 2, argument_count - 2, &arena, &err);
+    arena_release(&arena);
+    if (fflush(stdout) != 0 && status == ST_OK)
+        status = error_set(&err, ERR_IO, "cannot write the output");
+    if (status == ST_OK)
+        return 0;
+    char text[ERROR_TEXT_SIZE];
+    error_print(&err, text, sizeof(text));
+    fprintf(stderr, "heddle: %s\n", text);
+    return error_exit_code(&err);
+}

@@ -1,0 +1,28 @@
+/* What a command is: one file a verb, its options in a table, its row in the table of main.c. */
+#ifndef HEDDLE_CLI_VERB_H
+#define HEDDLE_CLI_VERB_H
+
+#include "base/error.h"
+#include "base/options.h"
+
+#define VERB_ARGUMENT_COUNT_MAX 8
+
+struct verb_call {
+    const void *options; /* The table's struct, filled from the command line. */
+    const char *arguments[VERB_ARGUMENT_COUNT_MAX]; /* What is no option. */
+    uint32_t    argument_count;
+    bool        is_json; /* --format json */
+};
+
+struct verb {
+    const char                *name;
+    const char                *arguments; /* For the help: "PIPELINE"; "" for none. */
+    const char                *help;      /* One sentence. */
+    const struct option_table *options;   /* NULL: none of its own. */
+    enum status (*run)(const struct verb_call *call, struct error *err);
+};
+
+extern const struct verb verb_generate;
+extern const struct verb verb_version;
+
+#endif

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""The oracle, which reads only a world's files, finds every planted story of truth.json and no alert beside them."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
+import oracle  # noqa: E402
+
+HEDDLE = os.environ["HEDDLE"]
+ALERT_STATES = ("open", "revised", "retracted", "closed")
+
+
+def generate(folder, *options):
+    subprocess.run([HEDDLE, "generate", "--out", folder, *options], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+
+def compare(folder):
+    """Yields what differs."""
+    truth = json.loads((pathlib.Path(folder) / "truth.json").read_text())
+    found = oracle.expectations(folder)
+    alerts = {**found["alerts"]["abnormal_lab_trends"], **found["alerts"]["unusual_access"]}
+    planted = {"dead_letter": [], "late_event": [], "deduplicated": []}
+    stories = set()
+    for plant in truth["planted"]:
+        if plant["expect"] in ALERT_STATES:
+            stories.add(plant["event_id"])
+            if alerts.get(plant["event_id"]) != plant["expect"]:
+                yield f"{plant['kind']}: alert is {alerts.get(plant['event_id'])}, planted as {plant['expect']}"
+        elif plant["expect"] == "none" and plant["event_id"] in alerts:
+            yield f"{plant['kind']}: raises an alert"
+        planted.get(plant["expect"], []).append(plant.get("reason"))
+        if plant["kind"] == "late_critical":
+            planted["late_event"].append(None)
+    for event_id in alerts.keys() - stories:
+        yield f"{event_id}: alert without a planted story"
+    live = found["live"]
+    if sorted(reason for _, _, reason in live["dead_letters"]) != sorted(planted["dead_letter"]):
+        yield f"dead letters: {len(live['dead_letters'])} found, {len(planted['dead_letter'])} planted"
+    if len(live["late_events"]) != len(planted["late_event"]):
+        yield f"late events: {len(live['late_events'])} found, {len(planted['late_event'])} planted"
+    if live["deduplicated"] != len(planted["deduplicated"]):
+        yield f"deduplicated: {live['deduplicated']} found, {len(planted['deduplicated'])} planted"
+    if len(stories) < 20:
+        yield f"only {len(stories)} stories: the world is too small to show anything"
+
+
+def main():
+    passed = failed = 0
+    for seed, patients, days in ((1, 500, 3), (2, 1000, 2), (3, 2000, 3), (4, 300, 5)):
+        with tempfile.TemporaryDirectory() as folder:
+            generate(folder, "--seed", str(seed), "--patients", str(patients), "--days", str(days))
+            differences = list(compare(folder))
+        for difference in differences:
+            print(f"seed {seed}, {patients} patients: {difference}")
+        passed += not differences
+        failed += bool(differences)
+    refused = subprocess.run([HEDDLE, "generate", "--patients", "5", "--out", "/nowhere"], capture_output=True, stdin=subprocess.DEVNULL)
+    if refused.returncode == 2 and b"patients" in refused.stderr:
+        passed += 1
+    else:
+        print(f"5 patients: exit {refused.returncode}, {refused.stderr!r}")
+        failed += 1
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
