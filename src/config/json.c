@@ -196,7 +196,7 @@ read_escape(struct parser *parser, struct place place, char *out, size_t *ret_si
     static const char VALUES[] = "\"\\/\b\f\n\r\t";
     char              c        = peek(parser);
     const char       *found    = c ? strchr(NAMES, c) : NULL;
-    uint32_t          character;
+    uint32_t          character = 0;
 
     if (found) {
         parser->at++;
@@ -244,7 +244,7 @@ static enum status
 parse_text(struct parser *parser, struct str *ret_text)
 {
     struct place begin = place_here(parser);
-    size_t       room;
+    size_t       room = 0;
     size_t       size = 0;
 
     CHECK(peek(parser) == '"');

@@ -127,7 +127,7 @@ arg_add(struct parser *parser, struct arg_list *list, struct expr *arg)
 static enum status
 parse_arg(struct parser *parser, int precedence_min, struct arg_list *list)
 {
-    struct expr *arg;
+    struct expr *arg = NULL;
     if (parse_expr(parser, precedence_min, &arg) != ST_OK)
         return ST_ERROR;
     return arg_add(parser, list, arg);
