@@ -54,6 +54,24 @@ failing_write(struct io *io, int fd, const void *bytes, size_t size)
     return io_system()->write(io_system(), fd, bytes, size / 2);
 }
 
+static ssize_t
+failing_pread(struct io *io, int fd, void *buffer, size_t size, int64_t offset)
+{
+    return fails_now(io) ? -1 : io_system()->pread(io_system(), fd, buffer, size, offset);
+}
+
+static int
+failing_truncate(struct io *io, int fd, int64_t size)
+{
+    return fails_now(io) ? -1 : io_system()->truncate(io_system(), fd, size);
+}
+
+static int
+failing_sync_data(struct io *io, int fd)
+{
+    return fails_now(io) ? -1 : io_system()->sync_data(io_system(), fd);
+}
+
 static int
 failing_sync(struct io *io, int fd)
 {
@@ -118,6 +136,9 @@ io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
                 .close = failing_close,
                 .read = failing_read,
                 .write = failing_write,
+                .pread = failing_pread,
+                .truncate = failing_truncate,
+                .sync_data = failing_sync_data,
                 .sync = failing_sync,
                 .fstat = failing_fstat,
                 .lstat = failing_lstat,

@@ -16,6 +16,9 @@ struct io {
     int (*close)(struct io *io, int fd);
     ssize_t (*read)(struct io *io, int fd, void *buffer, size_t size);
     ssize_t (*write)(struct io *io, int fd, const void *bytes, size_t size);
+    ssize_t (*pread)(struct io *io, int fd, void *buffer, size_t size, int64_t offset);
+    int (*truncate)(struct io *io, int fd, int64_t size); /* ftruncate */
+    int (*sync_data)(struct io *io, int fd); /* fdatasync: data, and the size where it grew. */
     int (*sync)(struct io *io, int fd); /* fsync: data and size. */
     int (*fstat)(struct io *io, int fd, struct stat *ret_stat);
     int (*lstat)(struct io *io, const char *path, struct stat *ret_stat);

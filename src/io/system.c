@@ -40,6 +40,27 @@ system_write(struct io *io, int fd, const void *bytes, size_t size)
     return write(fd, bytes, size);
 }
 
+static ssize_t
+system_pread(struct io *io, int fd, void *buffer, size_t size, int64_t offset)
+{
+    (void)io;
+    return pread(fd, buffer, size, (off_t)offset);
+}
+
+static int
+system_truncate(struct io *io, int fd, int64_t size)
+{
+    (void)io;
+    return ftruncate(fd, (off_t)size);
+}
+
+static int
+system_sync_data(struct io *io, int fd)
+{
+    (void)io;
+    return fdatasync(fd);
+}
+
 static int
 system_sync(struct io *io, int fd)
 {
@@ -105,6 +126,9 @@ io_system(void)
         .close = system_close,
         .read = system_read,
         .write = system_write,
+        .pread = system_pread,
+        .truncate = system_truncate,
+        .sync_data = system_sync_data,
         .sync = system_sync,
         .fstat = system_fstat,
         .lstat = system_lstat,
