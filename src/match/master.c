@@ -108,7 +108,7 @@ enum status
 master_open(struct io *io, const char *path, const struct siphash_key *key, struct master *ret_master, struct error *err)
 {
     struct file_map map = FILE_MAP_EMPTY;
-    struct header   header;
+    struct header   header = {.format = 0};
     enum status     status = io_file_map(io, path, &map, err);
 
     if (status == ST_OK)
