@@ -85,6 +85,12 @@ failing_fstat(struct io *io, int fd, struct stat *ret_stat)
 }
 
 static int
+failing_stat(struct io *io, const char *path, struct stat *ret_stat)
+{
+    return fails_now(io) ? -1 : io_system()->stat(io_system(), path, ret_stat);
+}
+
+static int
 failing_lstat(struct io *io, const char *path, struct stat *ret_stat)
 {
     return fails_now(io) ? -1 : io_system()->lstat(io_system(), path, ret_stat);
@@ -108,6 +114,30 @@ static int
 failing_mkdir(struct io *io, const char *path, mode_t mode)
 {
     return fails_now(io) ? -1 : io_system()->mkdir(io_system(), path, mode);
+}
+
+static void *
+failing_folder_open(struct io *io, const char *path)
+{
+    if (fails_now(io))
+        return NULL;
+    void *folder = io_system()->folder_open(io_system(), path);
+    if (folder != NULL)
+        ((struct io_failing *)io)->open_count++;
+    return folder;
+}
+
+static const char *
+failing_folder_next(struct io *io, void *folder)
+{
+    return fails_now(io) ? NULL : io_system()->folder_next(io_system(), folder);
+}
+
+static void
+failing_folder_close(struct io *io, void *folder)
+{
+    ((struct io_failing *)io)->open_count--;
+    io_system()->folder_close(io_system(), folder);
 }
 
 static void *
@@ -139,8 +169,12 @@ io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
                 .pread = failing_pread,
                 .truncate = failing_truncate,
                 .sync_data = failing_sync_data,
+                .folder_open = failing_folder_open,
+                .folder_next = failing_folder_next,
+                .folder_close = failing_folder_close,
                 .sync = failing_sync,
                 .fstat = failing_fstat,
+                .stat = failing_stat,
                 .lstat = failing_lstat,
                 .rename = failing_rename,
                 .unlink = failing_unlink,

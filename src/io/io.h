@@ -21,10 +21,15 @@ struct io {
     int (*sync_data)(struct io *io, int fd); /* fdatasync: data, and the size where it grew. */
     int (*sync)(struct io *io, int fd); /* fsync: data and size. */
     int (*fstat)(struct io *io, int fd, struct stat *ret_stat);
+    int (*stat)(struct io *io, const char *path, struct stat *ret_stat);
     int (*lstat)(struct io *io, const char *path, struct stat *ret_stat);
     int (*rename)(struct io *io, const char *from, const char *to);
     int (*unlink)(struct io *io, const char *path);
     int (*mkdir)(struct io *io, const char *path, mode_t mode);
+    void *(*folder_open)(struct io *io, const char *path);
+    /* The next name, "." and ".." included; NULL at the end (errno 0) and on failure. Valid until the next call. */
+    const char *(*folder_next)(struct io *io, void *folder);
+    void (*folder_close)(struct io *io, void *folder);
     void *(*map)(struct io *io, int fd, size_t size); /* Read-only, private; NULL on failure. */
     int (*unmap)(struct io *io, void *address, size_t size);
 };

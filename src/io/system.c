@@ -1,6 +1,7 @@
 /* The operating system's calls. */
 #include "io/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -76,6 +77,13 @@ system_fstat(struct io *io, int fd, struct stat *ret_stat)
 }
 
 static int
+system_stat(struct io *io, const char *path, struct stat *ret_stat)
+{
+    (void)io;
+    return stat(path, ret_stat);
+}
+
+static int
 system_lstat(struct io *io, const char *path, struct stat *ret_stat)
 {
     (void)io;
@@ -104,6 +112,29 @@ system_mkdir(struct io *io, const char *path, mode_t mode)
 }
 
 static void *
+system_folder_open(struct io *io, const char *path)
+{
+    (void)io;
+    return opendir(path);
+}
+
+static const char *
+system_folder_next(struct io *io, void *folder)
+{
+    (void)io;
+    errno                = 0;
+    struct dirent *entry = readdir(folder);
+    return entry != NULL ? entry->d_name : NULL;
+}
+
+static void
+system_folder_close(struct io *io, void *folder)
+{
+    (void)io;
+    closedir(folder);
+}
+
+static void *
 system_map(struct io *io, int fd, size_t size)
 {
     (void)io;
@@ -129,8 +160,12 @@ io_system(void)
         .pread = system_pread,
         .truncate = system_truncate,
         .sync_data = system_sync_data,
+        .folder_open = system_folder_open,
+        .folder_next = system_folder_next,
+        .folder_close = system_folder_close,
         .sync = system_sync,
         .fstat = system_fstat,
+        .stat = system_stat,
         .lstat = system_lstat,
         .rename = system_rename,
         .unlink = system_unlink,
