@@ -38,6 +38,29 @@
  * operator (a or b or c) is one level. */
 #define EXPR_DEPTH_MAX 200
 
+/* ---- format ---- */
+
+/* A CSV header longer than this is no header: the widest of the data folder has 2 KB. */
+#define FORMAT_HEAD_SIZE_MAX (64u << 10)
+/* A CSV row or a JSON line: what Kafka takes as a message without being told otherwise. */
+#define FORMAT_CSV_RECORD_SIZE_MAX  (1u << 20)
+#define FORMAT_JSON_RECORD_SIZE_MAX (1u << 20)
+/* An HL7 v2 message: reports carry whole documents, base64-encoded, in OBX-5. */
+#define FORMAT_HL7V2_RECORD_SIZE_MAX (16u << 20)
+/* Of a record that is too long, or of an input that cannot be read, what is kept in quarantine: enough to see what it is. */
+#define FORMAT_KEPT_SIZE_MAX (64u << 10)
+/* Texts held in one chunk before it is handed over though it is not full. */
+#define FORMAT_CHUNK_TEXT_SIZE_MAX (4u << 20)
+/* Steps of one JSON path; the longest of the model has six. */
+#define FORMAT_PATH_STEP_COUNT_MAX 16
+/* HL7 v2: number of a field, component or repetition in a path. The longest segment of the standard (2.8) has 91 fields. */
+#define FORMAT_PATH_NUMBER_MAX 999
+/* Mappings of one plan, and paths of one mapping: bound the plan's tables. */
+#define FORMAT_MAPPING_COUNT_MAX 256
+#define FORMAT_FIELD_COUNT_MAX   1024
+/* Columns of a CSV file: DuckDB's own tables end near there, and a longer header is data. */
+#define FORMAT_CSV_COLUMN_COUNT_MAX 16384
+
 /* ---- io ---- */
 
 /* A configuration, model or key file larger than this is a mistake (a data file named by accident). */

@@ -98,7 +98,8 @@ struct record_outcome {
     const char        *detail; /* What was wrong and where, without patient data: "7 cells, the header has 9". */
     int64_t            position;
     int64_t            length;
-    struct str         bytes; /* The record as it came; of one longer than FORMAT_KEPT_SIZE_MAX its beginning. */
+    struct str         bytes; /* The record as it came; of one that is too large, or of an input that cannot be read,
+                                 the first FORMAT_KEPT_SIZE_MAX bytes. */
 };
 
 enum decode_note_kind {

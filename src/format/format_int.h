@@ -1,0 +1,223 @@
+/* What the files of this folder share: the compiled plan, the layout, the decoder's state.
+ *
+ * A format is a struct of functions (struct format_kind). decoder.c walks the bytes: it asks the format for the next
+ * frame (what lies between, then a record, then what lies between), accounts for it, and has the format decode the
+ * record into rows. So the accounting stands in one place. */
+#ifndef HEDDLE_FORMAT_FORMAT_INT_H
+#define HEDDLE_FORMAT_FORMAT_INT_H
+
+#include "base/arena.h"
+#include "format/charset.h"
+#include "format/decoder.h"
+
+/* ---- Plan ---- */
+
+/* One value of the mapping's dispatch field, such as ORU of `message_type = 'ORU'`. */
+struct dispatch_value {
+    struct str text;
+    uint32_t   mapping_index;
+};
+
+/* How to get one field. Paths lie in the format's own table; paths of a field stand side by side. */
+struct plan_field {
+    uint32_t first_path;
+    uint32_t path_count;
+    bool     is_required;
+};
+
+struct plan_mapping {
+    const struct mapping *mapping;
+    struct schema         schema;
+    struct plan_field    *fields;
+    uint32_t              first_each; /* Into the format's own table of each; count 0 = the record. */
+    uint32_t              each_count;
+    bool                  is_dispatched; /* Reads only records whose type is among its dispatch values. */
+};
+
+struct csv_plan;
+struct hl7_plan;
+struct json_plan;
+
+struct decode_plan {
+    const struct format_kind *kind;
+    struct arena              arena;
+    struct plan_mapping      *mappings;
+    uint32_t                  mapping_count;
+    struct dispatch_value    *dispatch; /* Sorted by text, then mapping. */
+    uint32_t                  dispatch_count;
+    bool                      has_catch_all; /* Some mapping reads every record. */
+    uint32_t                  record_size_max;
+    enum charset              charset; /* CHARSET_UNKNOWN: not given. */
+    char                      delimiter;
+    struct str               *processing_ids;
+    size_t                    processing_id_count;
+    struct csv_plan          *csv; /* One of the three is set. */
+    struct hl7_plan          *hl7;
+    struct json_plan         *json;
+};
+
+/* Collects errors of compiling: the first goes to the caller, all to the report. */
+struct plan_errors {
+    model_report_fn *report;
+    void            *context;
+    struct error    *err;
+    uint32_t         count;
+};
+
+/* Notes an ERR_CONFIG at the text's place in the mapping's file. */
+void plan_error(struct plan_errors *errors, const struct mapping *mapping, const struct model_text *at,
+                const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Which field of a mapping tells the type of a record. */
+struct type_field_query {
+    const struct decode_plan *plan;
+    uint32_t                  mapping_index;
+};
+typedef bool is_type_field_fn(const struct type_field_query *query, uint32_t field_index);
+
+/* The values to which `when` holds the mapping's type field, from a conjunct of the form `field = 'a'` or `field in
+ * ('a', 'b')`. Count 0: there is no such conjunct, or the expression is of a form that is not understood here (or,
+ * case): then the mapping reads every record. The values are copied into the arena. */
+enum status when_dispatch(const struct mapping *mapping, is_type_field_fn *is_type_field,
+                          const struct type_field_query *query, struct arena *arena, struct str **ret_values,
+                          uint32_t *ret_count, struct error *err);
+
+/* Fills plan->dispatch from all mappings. */
+enum status plan_dispatch(struct decode_plan *plan, is_type_field_fn *is_type_field, struct error *err);
+
+/* The mappings' indices for a type, as a range of plan->dispatch. */
+void dispatch_find(const struct decode_plan *plan, struct str type, uint32_t *ret_begin, uint32_t *ret_end);
+
+/* ---- Layout ---- */
+
+struct csv_layout;
+
+struct decode_layout {
+    const struct decode_plan *plan;
+    bool                      is_readable;
+    enum decode_reason        reason; /* Where it is not. */
+    const char               *detail;
+    uint64_t                  records_begin; /* Position of the first byte behind BOM and header. */
+    struct csv_layout        *csv;
+};
+
+/* ---- Decoder ---- */
+
+enum frame_kind {
+    FRAME_MORE,       /* Nothing whole is there; more bytes are needed. */
+    FRAME_BETWEEN,    /* `before` bytes lie between records. */
+    FRAME_RECORD,     /* `before`, then a record of `size`, then `after`. */
+    FRAME_TOO_LARGE,  /* `before`, then a record that is too large and whose end is not there. */
+};
+
+struct frame {
+    enum frame_kind    kind;
+    size_t             before;
+    size_t             size;
+    size_t             after;
+    bool               is_bad; /* The record yields no row, for `reason`. */
+    enum decode_reason reason;
+    const char        *detail;
+};
+
+/* A record too large, or an input not readable: passed over until its end. */
+struct skip {
+    bool               is_active;
+    enum decode_reason reason;
+    const char        *detail;
+    int64_t            position;
+    int64_t            length;
+    size_t             kept_size;
+    char              *kept; /* FORMAT_KEPT_SIZE_MAX bytes, allocated when first needed. */
+};
+
+struct format_kind {
+    enum model_format format;
+    uint32_t          record_size_max;
+
+    /* Compiles paths of all mappings of the plan (wrong ones go to `errors`) and their dispatch. */
+    enum status (*compile)(struct decode_plan *plan, struct plan_errors *errors, struct error *err);
+    /* Optional. */
+    enum status (*layout)(struct decode_layout *layout, struct str head, bool is_whole, const struct decode_sink *sink,
+                          struct error *err);
+    void (*layout_free)(struct decode_layout *layout);
+
+    enum status (*open)(struct decoder *decoder, struct error *err);
+    void (*reset)(struct decoder *decoder);
+    void (*close)(struct decoder *decoder);
+
+    /* The next frame at `begin` of bytes[0, size). `position` is that of bytes[0]. */
+    enum status (*frame)(struct decoder *decoder, const char *bytes, size_t begin, size_t size, int64_t position,
+                         bool is_last, struct frame *ret_frame, struct error *err);
+    /* Makes rows of the record just framed, or calls decoder_outcome. */
+    enum status (*decode)(struct decoder *decoder, struct str record, int64_t position, struct error *err);
+    /* How many bytes of [begin, size) belong to a record that is too large; *ret_is_end says that it ends there. */
+    size_t (*skip)(struct decoder *decoder, const char *bytes, size_t begin, size_t size, bool is_last,
+                   bool *ret_is_end);
+    /* Moves each of the `count` ascending places in `ends` on to where a range may begin, or to the end. */
+    enum status (*split)(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes,
+                         size_t *ends, uint32_t count, struct error *err);
+};
+
+extern const struct format_kind CSV_KIND;
+extern const struct format_kind HL7V2_KIND;
+extern const struct format_kind JSON_KIND;
+
+struct csv_state;
+struct hl7_state;
+struct json_state;
+
+#define DECODE_DETAIL_SIZE 160
+
+struct decoder {
+    const struct decode_plan   *plan;
+    const struct decode_layout *layout;
+    const struct format_kind   *kind;
+    struct decoder_options      options;
+    struct decode_sink          sink;
+    struct decode_counts        counts;
+    struct chunk               *chunks; /* One a mapping. */
+    struct skip                 skip;
+    bool                        has_failed;
+    uint64_t                    call_number; /* Of decoder_decode: what is remembered of its bytes ends with it. */
+    /* The record in work. */
+    int64_t  record_position;
+    int64_t  record_length;
+    uint32_t record_rows;
+    bool     record_has_outcome;
+    char     detail[DECODE_DETAIL_SIZE];
+    /* Bytes that texts of waiting rows point into; cleared when no rows wait. */
+    struct arena       text_arena;
+    uint64_t           waiting_rows;
+    struct csv_state  *csv;
+    struct hl7_state  *hl7;
+    struct json_state *json;
+};
+
+/* Tells the outcome of the record in work. */
+enum status decoder_outcome(struct decoder *decoder, enum decode_reason reason, struct str bytes, const char *detail,
+                            struct error *err);
+enum status decoder_note(struct decoder *decoder, enum decode_note_kind kind, int32_t mapping_index,
+                         int32_t field_index, const char *detail, struct error *err);
+/* printf into decoder->detail, which it returns. */
+const char *decoder_detail(struct decoder *decoder, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- Rows ---- */
+
+/* How long the bytes of a value live. */
+enum value_life {
+    LIFE_CALL,  /* Until the row is done: copy. */
+    LIFE_INPUT, /* As long as the bytes given to decoder_decode: copy unless borrowing. */
+    LIFE_TEXT,  /* In decoder->text_arena. */
+};
+
+/* Sets a field of the row being built; an empty value is null. */
+enum status row_set(struct decoder *decoder, struct chunk *chunk, uint32_t field_index, struct str value,
+                    enum value_life life, struct error *err);
+/* The row is complete: hands the chunk over when it is full. */
+enum status row_end(struct decoder *decoder, uint32_t mapping_index, uint32_t row_number, struct error *err);
+
+/* Room for `count` items in a scratch array that only grows. */
+enum status scratch_grow(void **array, size_t *capacity, size_t count, size_t item_size, struct error *err);
+
+#endif

@@ -1,0 +1,385 @@
+/* HL7 v2 messages to rows.
+ *
+ * The segments are read in their order. For each name the latest one is in scope; a new PID ends what came behind the PID
+ * before it, a new ORC what came with the order before it, an OBR that no ORC opened what came with the OBR before it. A
+ * row is made where its `each` stands, from what is in scope there. A mapping without `each` makes one row at the end. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "format/hl7_int.h"
+
+static enum status
+hl7_open(struct decoder *decoder, struct error *err)
+{
+    const struct decode_plan *plan  = decoder->plan;
+    struct hl7_state         *state = memory_alloc_zero(sizeof *state);
+    if (state == NULL)
+        return error_no_memory(err);
+
+    decoder->hl7       = state;
+    state->scope       = memory_alloc_array_zero(plan->hl7->name_count, sizeof state->scope[0]);
+    state->path_scope  = memory_alloc_array_zero(plan->hl7->path_count, sizeof state->path_scope[0]);
+    state->row_message = memory_alloc_array_zero(plan->mapping_count, sizeof state->row_message[0]);
+    state->row_numbers = memory_alloc_array_zero(plan->mapping_count, sizeof state->row_numbers[0]);
+    state->is_active   = memory_alloc_array_zero(plan->mapping_count, sizeof state->is_active[0]);
+    if (state->scope == NULL || state->path_scope == NULL || state->row_message == NULL || state->row_numbers == NULL
+        || state->is_active == NULL)
+        return error_no_memory(err);
+    return ST_OK;
+}
+
+static void
+hl7_reset(struct decoder *decoder)
+{
+    decoder->hl7->between = (struct hl7_between){ 0 };
+}
+
+static void
+hl7_close(struct decoder *decoder)
+{
+    struct hl7_state *state = decoder->hl7;
+    if (state == NULL)
+        return;
+    hl7_message_release(&state->message);
+    memory_free(state->scratch.bytes);
+    memory_free(state->converted);
+    memory_free(state->scope);
+    memory_free(state->path_scope);
+    memory_free(state->row_message);
+    memory_free(state->row_numbers);
+    memory_free(state->is_active);
+    memory_free(state);
+}
+
+/* ---- Rows ---- */
+
+/* Whether all paths of a field stand on the segments that they stood on in the mapping's last row. Remembers where they
+ * stand now. */
+static bool
+stands_still(struct hl7_state *state, const struct hl7_plan *plan, const struct plan_field *field)
+{
+    bool is_still = true;
+
+    for (uint32_t i = 0; i < field->path_count; i++) {
+        uint32_t               index = field->first_path + i;
+        const struct hl7_path *path  = &plan->paths[index];
+        int32_t                scope = state->scope[path->name];
+        is_still                 = is_still && scope == state->path_scope[index] && path->repetition != HL7_EACH;
+        state->path_scope[index] = scope;
+    }
+    return is_still;
+}
+
+/* The value of the row before; its bytes live as long as the chunk's rows. */
+static void
+repeat_value(struct chunk *chunk, uint32_t field_index)
+{
+    const struct column *column = &chunk->columns[RAW_FIELD_OFFSET + field_index];
+    uint32_t             row    = chunk->row_count;
+    struct text         *texts  = column->data;
+
+    if (!column->all_valid && !validity_get(column->validity, row - 1))
+        chunk_set_null(chunk, RAW_FIELD_OFFSET + field_index, row);
+    else
+        texts[row] = texts[row - 1];
+}
+
+static enum status
+set_field(struct decoder *decoder, struct chunk *chunk, const struct plan_field *field, uint32_t field_index,
+          struct str repetition, struct error *err)
+{
+    struct hl7_state      *state      = decoder->hl7;
+    const struct hl7_plan *plan       = decoder->plan->hl7;
+    struct str             text       = STR_EMPTY;
+    bool                   is_scratch = false;
+
+    for (uint32_t i = 0; i < field->path_count && text.size == 0; i++) {
+        const struct hl7_path *path = &plan->paths[field->first_path + i];
+        if (hl7_value(plan, &state->message, path, state->scope[path->name], repetition, &state->scratch, &text,
+                      &is_scratch, err)
+            != ST_OK)
+            return ST_ERROR;
+    }
+    /* A converted message and the scratch are overwritten by what comes next. */
+    enum value_life life = is_scratch || state->is_converted ? LIFE_CALL : LIFE_INPUT;
+    return row_set(decoder, chunk, field_index, text, life, err);
+}
+
+static enum status
+make_row(struct decoder *decoder, uint32_t mapping_index, struct str repetition, struct error *err)
+{
+    struct hl7_state          *state = decoder->hl7;
+    const struct plan_mapping *entry = &decoder->plan->mappings[mapping_index];
+    struct chunk              *chunk = &decoder->chunks[mapping_index];
+    bool has_before = chunk->row_count > 0 && state->row_message[mapping_index] == state->message_number;
+
+    for (uint32_t f = 0; f < entry->mapping->field_count; f++) {
+        bool is_still = stands_still(state, decoder->plan->hl7, &entry->fields[f]);
+        if (has_before && is_still)
+            repeat_value(chunk, f);
+        else if (set_field(decoder, chunk, &entry->fields[f], f, repetition, err) != ST_OK)
+            return ST_ERROR;
+    }
+    state->row_message[mapping_index] = state->message_number;
+    return row_end(decoder, mapping_index, state->row_numbers[mapping_index]++, err);
+}
+
+/* Rows of the mappings whose `each` is this segment, or a field of it. */
+static enum status
+make_rows_at(struct decoder *decoder, size_t segment_index, struct error *err)
+{
+    struct hl7_state      *state = decoder->hl7;
+    const struct hl7_plan *plan  = decoder->plan->hl7;
+    int32_t                name  = state->message.segments[segment_index].name;
+
+    for (uint32_t i = 0; i < decoder->plan->mapping_count; i++) {
+        const struct hl7_each *each = &plan->each[i];
+        if (!state->is_active[i] || each->name != name)
+            continue;
+        if (each->field == 0) {
+            if (make_row(decoder, i, STR_EMPTY, err) != ST_OK)
+                return ST_ERROR;
+            continue;
+        }
+        struct str field = hl7_field(plan, &state->message, segment_index, each->field);
+        if (field.size == 0)
+            continue;
+        struct str_split split      = str_split_init(field, state->message.delimiters.repetition);
+        struct str       repetition = STR_EMPTY;
+        while (str_split_next(&split, &repetition)) {
+            if (make_row(decoder, i, repetition, err) != ST_OK)
+                return ST_ERROR;
+        }
+    }
+    return ST_OK;
+}
+
+/* ---- Scopes ---- */
+
+/* Ends the scope of all segments at or behind `from`. */
+static void
+scope_cut(struct hl7_state *state, const struct hl7_plan *plan, int32_t from)
+{
+    for (uint32_t i = 0; i < plan->name_count; i++) {
+        if (state->scope[i] >= from)
+            state->scope[i] = -1;
+    }
+}
+
+static void
+scope_enter(struct hl7_state *state, const struct hl7_plan *plan, int32_t segment_index)
+{
+    int32_t name = state->message.segments[segment_index].name;
+
+    if (name == plan->pid) {
+        if (state->scope[name] >= 0)
+            scope_cut(state, plan, state->scope[name]);
+        state->order_begin = -1;
+    } else if (name == plan->orc) {
+        if (state->order_begin >= 0)
+            scope_cut(state, plan, state->order_begin);
+        state->order_begin = segment_index;
+    } else if (name == plan->obr) {
+        if (state->scope[name] >= 0)
+            scope_cut(state, plan, state->scope[name]);
+        if (state->order_begin < 0)
+            state->order_begin = segment_index;
+    }
+    state->scope[name] = segment_index;
+}
+
+static enum status
+make_rows(struct decoder *decoder, struct error *err)
+{
+    struct hl7_state      *state = decoder->hl7;
+    const struct hl7_plan *plan  = decoder->plan->hl7;
+
+    for (uint32_t i = 0; i < plan->name_count; i++)
+        state->scope[i] = -1;
+    state->order_begin = -1;
+    for (size_t i = 0; i < state->message.segment_count; i++) {
+        if (state->message.segments[i].name < 0)
+            continue;
+        scope_enter(state, plan, (int32_t)i);
+        if (make_rows_at(decoder, i, err) != ST_OK)
+            return ST_ERROR;
+    }
+    for (uint32_t i = 0; i < decoder->plan->mapping_count; i++) {
+        if (state->is_active[i] && plan->each[i].name < 0 && make_row(decoder, i, STR_EMPTY, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+/* ---- The message ---- */
+
+/* MSH-f of a message that is not split yet: the first repetition. */
+static struct str
+header_field(struct str message, const struct hl7_delimiters *delimiters, uint32_t field)
+{
+    size_t size = 0;
+    while (size < message.size && message.data[size] != '\r' && message.data[size] != '\n')
+        size++;
+    return hl7_part(hl7_part(str_of(message.data, size), delimiters->field, field), delimiters->repetition, 1);
+}
+
+/* The character set of a message with bytes beyond ASCII: MSH-18, else the binding's, else UTF-8 where it is valid, else
+ * Windows-1252, which is what undeclared messages usually are. */
+static enum charset
+message_charset(const struct decode_plan *plan, struct str message, const struct hl7_delimiters *delimiters)
+{
+    struct str declared = str_trim(header_field(message, delimiters, 18));
+
+    if (declared.size > 0)
+        return charset_find(declared);
+    if (plan->charset != CHARSET_UNKNOWN)
+        return plan->charset;
+    return utf8_is_valid(message) ? CHARSET_UTF8 : CHARSET_WINDOWS_1252;
+}
+
+/* Brings the message to UTF-8. *ret_detail: why that cannot be; NULL: it is. */
+static enum status
+convert(struct decoder *decoder, struct str *message, const struct hl7_delimiters *delimiters, const char **ret_detail,
+        struct error *err)
+{
+    struct hl7_state *state = decoder->hl7;
+
+    *ret_detail         = NULL;
+    state->is_converted = false;
+    if (utf8_is_ascii(*message))
+        return ST_OK;
+
+    enum charset charset = message_charset(decoder->plan, *message, delimiters);
+    if (charset == CHARSET_UNKNOWN) {
+        *ret_detail = "MSH-18 names a character set that is not read";
+    } else if (charset == CHARSET_ASCII) {
+        *ret_detail = "the message says ASCII and has other bytes";
+    } else if (charset == CHARSET_UTF8) {
+        size_t valid = utf8_valid_prefix(*message);
+        if (valid < message->size)
+            *ret_detail = decoder_detail(decoder, "byte %zu of the message is not UTF-8", valid);
+    } else {
+        void *converted = state->converted;
+        if (scratch_grow(&converted, &state->converted_capacity, 3 * message->size, 1, err) != ST_OK)
+            return ST_ERROR;
+        state->converted    = converted;
+        state->is_converted = true;
+        *message            = str_of(state->converted, charset_to_utf8(charset, *message, state->converted));
+    }
+    return ST_OK;
+}
+
+static bool
+is_processed(const struct decode_plan *plan, struct str processing_id)
+{
+    if (processing_id.size == 0)
+        return true;
+    for (size_t i = 0; i < plan->processing_id_count; i++) {
+        if (str_equal(plan->processing_ids[i], processing_id))
+            return true;
+    }
+    return false;
+}
+
+/* Which mappings read this type of message. False: none does. */
+static bool
+activate(struct decoder *decoder, struct str type)
+{
+    const struct decode_plan *plan   = decoder->plan;
+    bool                     *active = decoder->hl7->is_active;
+    uint32_t                  begin  = 0;
+    uint32_t                  end    = 0;
+
+    for (uint32_t i = 0; i < plan->mapping_count; i++)
+        active[i] = !plan->mappings[i].is_dispatched;
+    dispatch_find(plan, type, &begin, &end);
+    for (uint32_t i = begin; i < end; i++)
+        active[plan->dispatch[i].mapping_index] = true;
+    return begin < end || plan->has_catch_all;
+}
+
+/* The type is shown where it looks like one: three capital letters hold no patient. */
+static const char *
+unknown_type_detail(struct decoder *decoder, struct str type)
+{
+    bool is_plain = type.size == 3;
+    for (size_t i = 0; i < type.size; i++)
+        is_plain = is_plain && type.data[i] >= 'A' && type.data[i] <= 'Z';
+    if (type.size == 0)
+        return "MSH-9 is empty";
+    return is_plain ? decoder_detail(decoder, "no mapping reads messages of type %.3s", type.data)
+                    : "no mapping reads messages of this type";
+}
+
+static enum status
+decode_message(struct decoder *decoder, struct str record, struct str message, struct hl7_delimiters delimiters,
+               struct error *err)
+{
+    struct hl7_state      *state = decoder->hl7;
+    const struct hl7_plan *plan  = decoder->plan->hl7;
+
+    if (hl7_message_split(plan, message, delimiters, &state->message, err) != ST_OK)
+        return ST_ERROR;
+    CHECK(state->message.segment_count > 0 && state->message.segments[0].name == plan->msh);
+    if (state->message.stray_line_count > 0
+        && decoder_note(decoder, NOTE_STRAY_LINE, -1, -1,
+                        decoder_detail(decoder, "%u lines of the message are no segments",
+                                       state->message.stray_line_count),
+                        err)
+               != ST_OK)
+        return ST_ERROR;
+
+    struct str processing_id = hl7_part(hl7_field(plan, &state->message, 0, 11), delimiters.component, 1);
+    if (!is_processed(decoder->plan, processing_id))
+        return decoder_outcome(decoder, DECODE_WRONG_PROCESSING_ID, record,
+                               "MSH-11 is not among the binding's processing_ids", err);
+    struct str type = hl7_part(hl7_part(hl7_field(plan, &state->message, 0, 9), delimiters.repetition, 1),
+                               delimiters.component, 1);
+    if (!activate(decoder, type)) {
+        if (str_equal(type, STR("ACK")))
+            return decoder_outcome(decoder, DECODE_NO_ENTITY, record, "an acknowledgement", err);
+        return decoder_outcome(decoder, DECODE_UNKNOWN_TYPE, record, unknown_type_detail(decoder, type), err);
+    }
+    state->message_number++;
+    memset(state->row_numbers, 0, decoder->plan->mapping_count * sizeof state->row_numbers[0]);
+
+    int64_t     kept_before = state->scratch.kept_escape_count;
+    enum status status      = make_rows(decoder, err);
+    decoder->counts.kept_escape_count += state->scratch.kept_escape_count - kept_before;
+    return status;
+}
+
+static enum status
+hl7_decode(struct decoder *decoder, struct str record, int64_t position, struct error *err)
+{
+    struct hl7_delimiters delimiters = { 0 };
+    struct str            message    = record;
+    const char           *detail     = NULL;
+    (void)position;
+
+    if (!hl7_read_delimiters(record, &delimiters))
+        return decoder_outcome(decoder, DECODE_MALFORMED, record,
+                               "MSH-1 and MSH-2 do not give a field separator and four or five encoding characters",
+                               err);
+    if (convert(decoder, &message, &delimiters, &detail, err) != ST_OK)
+        return ST_ERROR;
+    if (detail != NULL)
+        return decoder_outcome(decoder, DECODE_BAD_ENCODING, record, detail, err);
+    return decode_message(decoder, record, message, delimiters, err);
+}
+
+const struct format_kind HL7V2_KIND = {
+    .format = MODEL_HL7V2,
+    .record_size_max = FORMAT_HL7V2_RECORD_SIZE_MAX,
+    .compile = hl7_compile,
+    .open = hl7_open,
+    .reset = hl7_reset,
+    .close = hl7_close,
+    .frame = hl7_frame,
+    .decode = hl7_decode,
+    .skip = hl7_skip,
+    .split = hl7_split,
+};

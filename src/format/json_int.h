@@ -1,0 +1,88 @@
+/* JSON: paths and how to follow them. */
+#ifndef HEDDLE_FORMAT_JSON_INT_H
+#define HEDDLE_FORMAT_JSON_INT_H
+
+#include <yyjson.h>
+
+#include "format/format_int.h"
+
+enum json_step_kind {
+    JSON_MEMBER, /* .name */
+    JSON_INDEX,  /* [n] */
+    JSON_MATCH,  /* [name=text] */
+    JSON_ALL,    /* [*] */
+};
+
+struct json_step {
+    enum json_step_kind kind;
+    struct str          name; /* MEMBER, MATCH */
+    struct str          text; /* MATCH */
+    uint32_t            index;
+};
+
+struct json_path {
+    const struct json_step *steps;
+    uint32_t                step_count;
+    int32_t                 slot;           /* Of the first step, where it is a member that starts at the record; else -1. */
+    bool                    is_from_record; /* ^. inside an `each`. */
+    bool                    has_all;        /* Some step is [*]. */
+};
+
+/* Members of the record that some path begins with, found by one probe. */
+struct json_keys {
+    struct str *names;
+    uint32_t    count;
+    uint16_t   *slots; /* Index into names plus 1; 0: free. Linear probing, at most half full. */
+    uint32_t    mask;
+};
+
+struct json_plan {
+    struct json_path *paths; /* Of fields. */
+    uint32_t          path_count;
+    struct json_path *each;
+    uint32_t          each_count;
+    struct json_keys  keys;
+    int32_t           type_slot; /* Of the member that dispatches; -1: none does. */
+};
+
+enum status json_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *err);
+
+/* Parses a path; what is wrong goes to `errors`, *ret_path is then empty. */
+enum status json_path_parse(const struct mapping *mapping, const struct model_text *text, bool is_in_each,
+                            struct arena *arena, struct plan_errors *errors, struct json_path *ret_path,
+                            struct error *err);
+
+static inline uint32_t
+json_key_hash(const char *name, size_t size)
+{
+    if (size == 0)
+        return 0;
+    const unsigned char *bytes = (const unsigned char *)name;
+    uint32_t             hash  = (uint32_t)size * 0x9E3779B1u;
+    hash ^= (uint32_t)bytes[0] * 0x85EBCA6Bu;
+    hash ^= (uint32_t)bytes[size - 1] * 0xC2B2AE35u;
+    hash ^= (uint32_t)bytes[size / 2] * 0x27D4EB2Fu;
+    return hash ^ (hash >> 15);
+}
+
+/* The slot of a member's name, or -1. */
+static inline int32_t
+json_key_find(const struct json_keys *keys, const char *name, size_t size)
+{
+    for (uint32_t at = json_key_hash(name, size) & keys->mask;; at = (at + 1) & keys->mask) {
+        uint32_t slot = keys->slots[at];
+        if (slot == 0)
+            return -1;
+        const struct str *known = &keys->names[slot - 1];
+        if (known->size == size && memcmp(known->data, name, size) == 0)
+            return (int32_t)slot - 1;
+    }
+}
+
+/* The value one step on from `value`, or NULL. [*] is not a step for one value. */
+yyjson_val *json_step_follow(const struct json_step *step, yyjson_val *value);
+
+/* The text of a scalar (numbers as written). False: null, or no scalar; *ret_is_shape then says which. */
+bool json_scalar_text(yyjson_val *value, struct str *ret_text, bool *ret_is_shape);
+
+#endif

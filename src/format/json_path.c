@@ -1,0 +1,285 @@
+/* Paths into JSON: `name.name[0].name`, `[key=text]`, `[*]`, "odd name", `^.` for the record, `.` for the element. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "format/json_int.h"
+
+struct path_reader {
+    const char               *next;
+    const char               *end;
+    const struct mapping     *mapping;
+    const struct model_text  *source;
+    struct plan_errors       *errors;
+    struct arena             *arena;
+    struct json_step          steps[FORMAT_PATH_STEP_COUNT_MAX];
+    uint32_t                  step_count;
+};
+
+static bool
+is_plain(char c)
+{
+    return ascii_is_letter(c) || ascii_is_digit(c) || c == '_' || c == '-' || (unsigned char)c >= 0x80;
+}
+
+static bool
+wrong(struct path_reader *reader, const char *why)
+{
+    plan_error(reader->errors, reader->mapping, reader->source, "path \"%.*s\": %s",
+               STR_PRINTF(reader->source->text), why);
+    return false;
+}
+
+/* A plain word, or any text in quotes (without a quote inside). */
+static bool
+read_name(struct path_reader *reader, struct str *ret_name)
+{
+    const char *begin = reader->next;
+
+    if (begin < reader->end && *begin == '"') {
+        const char *close = memchr(begin + 1, '"', (size_t)(reader->end - begin - 1));
+        if (close == NULL)
+            return wrong(reader, "a quote is not closed");
+        *ret_name    = str_of(begin + 1, (size_t)(close - begin - 1));
+        reader->next = close + 1;
+        return true;
+    }
+    while (reader->next < reader->end && is_plain(*reader->next))
+        reader->next++;
+    *ret_name = str_of(begin, (size_t)(reader->next - begin));
+    return ret_name->size > 0 || wrong(reader, "a name is missing; one that is not a plain word stands in quotes");
+}
+
+static bool
+add_step(struct path_reader *reader, struct json_step step)
+{
+    if (reader->step_count == FORMAT_PATH_STEP_COUNT_MAX)
+        return wrong(reader, "too many steps");
+    reader->steps[reader->step_count++] = step;
+    return true;
+}
+
+/* What stands between `[` and `]`. */
+static bool
+read_bracket(struct path_reader *reader)
+{
+    const char      *close = memchr(reader->next, ']', (size_t)(reader->end - reader->next));
+    struct json_step step  = { .kind = JSON_INDEX };
+
+    if (close == NULL)
+        return wrong(reader, "a bracket is not closed");
+    struct str inside = str_of(reader->next, (size_t)(close - reader->next));
+    uint64_t   index  = 0;
+    if (str_equal(inside, STR("*"))) {
+        step.kind = JSON_ALL;
+    } else if (inside.size > 0 && ascii_is_digit(inside.data[0]) && str_to_uint64(inside, &index)) {
+        if (index > FORMAT_PATH_NUMBER_MAX)
+            return wrong(reader, "the index is too large");
+        step.index = (uint32_t)index;
+    } else {
+        size_t equal = str_find_byte(inside, '=');
+        if (equal == STR_NOT_FOUND || equal == 0)
+            return wrong(reader, "brackets hold a number, * or name=text");
+        step.kind = JSON_MATCH;
+        step.name = str_slice(inside, 0, equal);
+        step.text = str_slice(inside, equal + 1, inside.size);
+    }
+    reader->next = close + 1;
+    return add_step(reader, step);
+}
+
+static bool
+read_steps(struct path_reader *reader)
+{
+    bool is_start = true;
+
+    while (reader->next < reader->end) {
+        if (*reader->next == '[') {
+            reader->next++;
+            if (!read_bracket(reader))
+                return false;
+        } else {
+            struct json_step step = { .kind = JSON_MEMBER };
+            if (!is_start && *reader->next++ != '.')
+                return wrong(reader, "a point or a bracket is missing between two steps");
+            if (!read_name(reader, &step.name) || !add_step(reader, step))
+                return false;
+        }
+        is_start = false;
+    }
+    return true;
+}
+
+enum status
+json_path_parse(const struct mapping *mapping, const struct model_text *text, bool is_in_each, struct arena *arena,
+                struct plan_errors *errors, struct json_path *ret_path, struct error *err)
+{
+    struct path_reader reader = {
+        .next = text->text.data,
+        .end = text->text.data + text->text.size,
+        .mapping = mapping,
+        .source = text,
+        .errors = errors,
+        .arena = arena,
+    };
+    struct json_path path = { .slot = -1 };
+
+    *ret_path = path;
+    if (text->text.size == 0) {
+        wrong(&reader, "it is empty");
+        return ST_OK;
+    }
+    if (str_starts_with(text->text, STR("^."))) {
+        path.is_from_record = true;
+        reader.next += 2;
+        if (!is_in_each && !wrong(&reader, "^ stands for the record, which is only meant inside `each`"))
+            return ST_OK;
+    } else if (str_equal(text->text, STR("."))) {
+        reader.next++;
+    }
+    if (!read_steps(&reader))
+        return ST_OK;
+
+    struct json_step *steps = ARENA_ARRAY(arena, struct json_step, reader.step_count);
+    if (steps == NULL)
+        return error_no_memory(err);
+    memcpy(steps, reader.steps, reader.step_count * sizeof steps[0]);
+    for (uint32_t i = 0; i < reader.step_count; i++)
+        path.has_all = path.has_all || steps[i].kind == JSON_ALL;
+    path.steps      = steps;
+    path.step_count = reader.step_count;
+    *ret_path       = path;
+    return ST_OK;
+}
+
+/* ---- Compiling a plan ---- */
+
+static enum status
+parse_all(struct decode_plan *plan, struct plan_errors *errors, struct error *err)
+{
+    struct json_plan *json  = plan->json;
+    struct arena     *arena = &plan->arena;
+
+    for (uint32_t i = 0; i < plan->mapping_count; i++) {
+        struct plan_mapping  *entry   = &plan->mappings[i];
+        const struct mapping *mapping = entry->mapping;
+
+        entry->first_each = json->each_count;
+        entry->each_count = mapping->each_count;
+        for (uint32_t e = 0; e < mapping->each_count; e++) {
+            struct json_path *path = &json->each[json->each_count++];
+            if (json_path_parse(mapping, &mapping->each[e], false, arena, errors, path, err) != ST_OK)
+                return ST_ERROR;
+            if (path->has_all)
+                plan_error(errors, mapping, &mapping->each[e], "`each` names an array; it stands for all its elements");
+        }
+        for (uint32_t f = 0; f < mapping->field_count; f++) {
+            const struct mapping_field *field = &mapping->fields[f];
+            entry->fields[f].first_path       = json->path_count;
+            entry->fields[f].path_count       = field->path_count;
+            for (uint32_t k = 0; k < field->path_count; k++) {
+                struct json_path *path = &json->paths[json->path_count++];
+                if (json_path_parse(mapping, &field->paths[k], mapping->each_count > 0, arena, errors, path, err)
+                    != ST_OK)
+                    return ST_ERROR;
+            }
+        }
+    }
+    return ST_OK;
+}
+
+/* The slot of a name, added where it is new. */
+static int32_t
+key_add(struct json_keys *keys, struct str name)
+{
+    int32_t known = json_key_find(keys, name.data, name.size);
+    if (known >= 0)
+        return known;
+
+    uint32_t at = json_key_hash(name.data, name.size) & keys->mask;
+    while (keys->slots[at] != 0)
+        at = (at + 1) & keys->mask;
+    keys->names[keys->count++] = name;
+    keys->slots[at]            = (uint16_t)keys->count;
+    return (int32_t)keys->count - 1;
+}
+
+static enum status
+make_keys(struct decode_plan *plan, struct error *err)
+{
+    struct json_plan *json = plan->json;
+    uint32_t          most = json->path_count + json->each_count;
+    uint32_t          room = 16;
+
+    while (room < 4 * most)
+        room *= 2;
+    if (most > UINT16_MAX - 1)
+        return error_set(err, ERR_FULL, "%u paths in the mappings of one format", most);
+    json->keys.names = ARENA_ARRAY(&plan->arena, struct str, most);
+    json->keys.slots = ARENA_ARRAY(&plan->arena, uint16_t, room);
+    if (json->keys.names == NULL || json->keys.slots == NULL)
+        return error_no_memory(err);
+    memset(json->keys.slots, 0, room * sizeof json->keys.slots[0]);
+    json->keys.mask = room - 1;
+
+    for (uint32_t i = 0; i < json->each_count; i++) {
+        struct json_path *path = &json->each[i];
+        if (path->step_count > 0 && path->steps[0].kind == JSON_MEMBER)
+            path->slot = key_add(&json->keys, path->steps[0].name);
+    }
+    for (uint32_t i = 0; i < plan->mapping_count; i++) {
+        const struct plan_mapping *entry = &plan->mappings[i];
+        for (uint32_t f = 0; f < entry->mapping->field_count; f++) {
+            for (uint32_t k = 0; k < entry->fields[f].path_count; k++) {
+                struct json_path *path = &json->paths[entry->fields[f].first_path + k];
+                /* Inside `each` a path starts at the element, unless it says ^. */
+                if ((entry->each_count == 0 || path->is_from_record) && path->step_count > 0
+                    && path->steps[0].kind == JSON_MEMBER)
+                    path->slot = key_add(&json->keys, path->steps[0].name);
+            }
+        }
+    }
+    return ST_OK;
+}
+
+/* A field tells the type where its one path is one member of the record. All mappings of a plan share that member: that
+ * of the first mapping that has one. */
+static bool
+is_type_field(const struct type_field_query *query, uint32_t field_index)
+{
+    struct json_plan        *json  = query->plan->json;
+    const struct plan_field *field = &query->plan->mappings[query->mapping_index].fields[field_index];
+    const struct json_path  *path  = &json->paths[field->first_path];
+
+    return field->path_count == 1 && path->step_count == 1 && path->slot >= 0
+           && str_equal(path->steps[0].name, STR("type"));
+}
+
+enum status
+json_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *err)
+{
+    uint32_t path_count = 0;
+    uint32_t each_count = 0;
+
+    for (uint32_t i = 0; i < plan->mapping_count; i++) {
+        const struct mapping *mapping = plan->mappings[i].mapping;
+        each_count += mapping->each_count;
+        for (uint32_t f = 0; f < mapping->field_count; f++)
+            path_count += mapping->fields[f].path_count;
+    }
+    plan->json = ARENA_NEW(&plan->arena, struct json_plan);
+    if (plan->json == NULL)
+        return error_no_memory(err);
+    plan->json->type_slot = -1;
+    plan->json->paths     = ARENA_ARRAY(&plan->arena, struct json_path, path_count);
+    plan->json->each      = ARENA_ARRAY(&plan->arena, struct json_path, each_count);
+    if (plan->json->paths == NULL || plan->json->each == NULL)
+        return error_no_memory(err);
+    if (parse_all(plan, errors, err) != ST_OK || make_keys(plan, err) != ST_OK)
+        return ST_ERROR;
+    if (plan_dispatch(plan, is_type_field, err) != ST_OK)
+        return ST_ERROR;
+    if (plan->dispatch_count > 0)
+        plan->json->type_slot = json_key_find(&plan->json->keys, "type", 4);
+    return ST_OK;
+}
