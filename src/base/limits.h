@@ -80,4 +80,12 @@
 /* Zones in use at once: a site names a handful, the whole database has fewer than 600 names. */
 #define ZONE_COUNT_MAX 1024
 
+/* ---- live ---- */
+
+/* An entry of the state with its key: a patient of 5,000 remembered results has 1 MB; bounds what one key may cost an
+ * epoch's record. */
+#define STATE_ENTRY_SIZE_MAX (2 << 20)
+/* What a state table asks of the system at once: some thousand entries, and not a megabyte for a step without any. */
+#define STATE_SLAB_BLOCK_SIZE (256u << 10)
+
 #endif

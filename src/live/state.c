@@ -1,0 +1,370 @@
+#include "live/state.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/memory.h"
+
+#define CLEAN           UINT32_MAX
+#define SECTION_DELTA   1
+#define SECTION_SNAPSHOT 2
+#define SECTION_HEAD_SIZE 7
+#define ENTRY_HEAD_SIZE   14
+#define SLAB_SIZE_MIN     ((size_t)64)
+#define SLOT_COUNT_MIN    8u
+
+_Static_assert(STATE_ENTRY_SIZE_MAX == SLAB_SIZE_MIN << (STATE_CLASS_COUNT - 1), "the largest slab");
+
+static size_t
+value_offset(size_t key_size)
+{
+    return (sizeof(struct state_entry) + key_size + 15) & ~(size_t)15;
+}
+
+const void *
+state_key(const struct state_entry *entry)
+{
+    return entry + 1;
+}
+
+void *
+state_value(struct state_entry *entry)
+{
+    return (char *)entry + value_offset(entry->key_size);
+}
+
+void
+state_table_init(struct state_table *table)
+{
+    memset(table, 0, sizeof(*table));
+    arena_init(&table->arena, STATE_SLAB_BLOCK_SIZE);
+}
+
+void
+state_table_release(struct state_table *table)
+{
+    for (uint32_t i = 0; i < STATE_GROUP_COUNT; i++)
+        memory_free(table->groups[i].slots);
+    memory_free(table->dirty);
+    arena_release(&table->arena);
+    memset(table, 0, sizeof(*table));
+}
+
+/* ---- Slabs ---- */
+
+static uint8_t
+class_of(size_t size)
+{
+    uint8_t slab_class = 0;
+    while (SLAB_SIZE_MIN << slab_class < size)
+        slab_class++;
+    return slab_class;
+}
+
+static struct state_entry *
+entry_alloc(struct state_table *table, uint8_t slab_class)
+{
+    struct state_entry *entry = table->free_entries[slab_class];
+    if (entry != NULL) {
+        memcpy(&table->free_entries[slab_class], entry, sizeof(struct state_entry *));
+        return entry;
+    }
+    return arena_alloc(&table->arena, SLAB_SIZE_MIN << slab_class, 64);
+}
+
+static void
+entry_free(struct state_table *table, struct state_entry *entry)
+{
+    uint8_t slab_class = entry->slab_class;
+    memcpy(entry, &table->free_entries[slab_class], sizeof(struct state_entry *));
+    table->free_entries[slab_class] = entry;
+}
+
+/* ---- Slots ---- */
+
+static uint32_t
+slot_find(const struct state_group *group, uint64_t hash, const void *key, size_t key_size)
+{
+    uint32_t mask = group->slot_count - 1;
+    uint32_t slot = (uint32_t)hash & mask;
+    for (const struct state_entry *entry; (entry = group->slots[slot]) != NULL; slot = (slot + 1) & mask)
+        if (entry->hash == hash && entry->key_size == key_size && memcmp(entry + 1, key, key_size) == 0)
+            break;
+    return slot;
+}
+
+static bool
+group_grow(struct state_group *group)
+{
+    uint32_t             count = group->slot_count == 0 ? SLOT_COUNT_MIN : group->slot_count * 2;
+    struct state_entry **slots = memory_alloc_array_zero(count, sizeof(*slots));
+    if (slots == NULL)
+        return false;
+    for (uint32_t i = 0; i < group->slot_count; i++) {
+        if (group->slots[i] == NULL)
+            continue;
+        uint32_t slot = (uint32_t)group->slots[i]->hash & (count - 1);
+        while (slots[slot] != NULL)
+            slot = (slot + 1) & (count - 1);
+        slots[slot] = group->slots[i];
+    }
+    memory_free(group->slots);
+    group->slots      = slots;
+    group->slot_count = count;
+    return true;
+}
+
+static void
+group_clear(struct state_table *table, struct state_group *group)
+{
+    for (uint32_t i = 0; i < group->slot_count; i++) {
+        if (group->slots[i] != NULL)
+            entry_free(table, group->slots[i]);
+        group->slots[i] = NULL;
+    }
+    table->entry_count -= group->entry_count;
+    group->entry_count = 0;
+}
+
+/* Frees what has expired and puts the rest back: a probe chain has no holes. */
+static void
+group_expire(struct state_table *table, struct state_group *group, int64_t watermark_us)
+{
+    uint32_t mask  = group->slot_count - 1;
+    uint32_t begin = 0;
+    if (group->entry_count == 0)
+        return;
+    while (group->slots[begin] != NULL) /* A free slot is before every chain that starts behind it. */
+        begin++;
+    for (uint32_t i = 1; i <= group->slot_count; i++) {
+        uint32_t            slot  = (begin + i) & mask;
+        struct state_entry *entry = group->slots[slot];
+        if (entry == NULL)
+            continue;
+        group->slots[slot] = NULL;
+        if (entry->expires_us <= watermark_us) {
+            entry_free(table, entry);
+            group->entry_count--;
+            table->entry_count--;
+            continue;
+        }
+        slot = (uint32_t)entry->hash & mask;
+        while (group->slots[slot] != NULL)
+            slot = (slot + 1) & mask;
+        group->slots[slot] = entry;
+    }
+}
+
+struct state_entry *
+state_find(const struct state_table *table, uint64_t hash, const void *key, size_t key_size)
+{
+    const struct state_group *group = &table->groups[state_group_of(hash)];
+    return group->slot_count == 0 ? NULL : group->slots[slot_find(group, hash, key, key_size)];
+}
+
+struct state_entry *
+state_next(const struct state_table *table, uint32_t group_index, uint32_t *cursor)
+{
+    const struct state_group *group = &table->groups[group_index];
+    while (*cursor < group->slot_count) {
+        struct state_entry *entry = group->slots[(*cursor)++];
+        if (entry != NULL)
+            return entry;
+    }
+    return NULL;
+}
+
+/* ---- Put ---- */
+
+/* Room in the dirty list and the group, so that what follows cannot fail half-way. */
+static bool
+put_reserve(struct state_table *table, struct state_group *group)
+{
+    if (table->dirty_count == table->dirty_capacity) {
+        uint32_t             capacity = table->dirty_capacity == 0 ? 64 : table->dirty_capacity * 2;
+        struct state_entry **dirty    = memory_resize_array(table->dirty, capacity, sizeof(*dirty));
+        if (dirty == NULL)
+            return false;
+        table->dirty          = dirty;
+        table->dirty_capacity = capacity;
+    }
+    return (group->entry_count + 1) * 4 <= group->slot_count * 3 || group_grow(group);
+}
+
+/* The entry at `old` (NULL: none), now with room for the value. NULL: no memory, nothing has changed. */
+static struct state_entry *
+entry_resize(struct state_table *table, struct state_entry *old, uint64_t hash, const void *key, size_t key_size,
+             size_t value_size)
+{
+    uint8_t             slab_class = class_of(value_offset(key_size) + value_size);
+    uint32_t            kept_size  = old == NULL ? 0 : old->value_size;
+    struct state_entry *entry      = old;
+    if (old == NULL || slab_class > old->slab_class) {
+        entry = entry_alloc(table, slab_class);
+        if (entry == NULL)
+            return NULL;
+        *entry = (struct state_entry){ .hash = hash, .dirty_index = CLEAN, .key_size = (uint16_t)key_size,
+                                       .slab_class = slab_class };
+        memcpy(entry + 1, key, key_size);
+        if (old != NULL) {
+            memcpy(state_value(entry), state_value(old), kept_size);
+            entry->dirty_index = old->dirty_index;
+            entry_free(table, old);
+        }
+    }
+    if (value_size > kept_size)
+        memset((char *)state_value(entry) + kept_size, 0, value_size - kept_size);
+    entry->value_size = (uint32_t)value_size;
+    return entry;
+}
+
+enum status
+state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_size, size_t value_size,
+          int64_t expires_us, struct state_entry **ret_entry, bool *ret_is_new, struct error *err)
+{
+    struct state_group *group = &table->groups[state_group_of(hash)];
+    if (key_size > UINT16_MAX || value_size > STATE_ENTRY_SIZE_MAX
+        || value_offset(key_size) + value_size > STATE_ENTRY_SIZE_MAX)
+        return error_set(err, ERR_FULL, "an entry of the state would have %zu bytes; at most %d", key_size + value_size,
+                         STATE_ENTRY_SIZE_MAX);
+    if (!put_reserve(table, group))
+        return error_no_memory(err);
+
+    uint32_t            slot  = slot_find(group, hash, key, key_size);
+    struct state_entry *old   = group->slots[slot];
+    struct state_entry *entry = entry_resize(table, old, hash, key, key_size, value_size);
+    if (entry == NULL)
+        return error_no_memory(err);
+    if (old == NULL) {
+        group->entry_count++;
+        table->entry_count++;
+    }
+    entry->expires_us  = expires_us;
+    group->slots[slot] = entry;
+    if (entry->dirty_index == CLEAN)
+        entry->dirty_index = table->dirty_count++;
+    table->dirty[entry->dirty_index] = entry;
+    *ret_entry                       = entry;
+    if (ret_is_new != NULL)
+        *ret_is_new = old == NULL;
+    return ST_OK;
+}
+
+/* ---- Sections ---- */
+
+static void
+write_number(struct str_builder *out, uint64_t value, unsigned size)
+{
+    char bytes[8];
+    for (unsigned i = 0; i < size; i++)
+        bytes[i] = (char)(value >> (8 * i));
+    str_builder_append(out, str_of(bytes, size));
+}
+
+static uint64_t
+read_number(const char *bytes, unsigned size)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint64_t)(uint8_t)bytes[i] << (8 * i);
+    return value;
+}
+
+static void
+write_head(struct str_builder *out, uint8_t kind, uint32_t group, uint32_t entry_count)
+{
+    write_number(out, kind, 1);
+    write_number(out, group, 2);
+    write_number(out, entry_count, 4);
+}
+
+static void
+write_entry(struct str_builder *out, struct state_entry *entry)
+{
+    write_number(out, entry->key_size, 2);
+    write_number(out, entry->value_size, 4);
+    write_number(out, (uint64_t)entry->expires_us, 8);
+    str_builder_append(out, str_of(state_key(entry), entry->key_size));
+    str_builder_append(out, str_of(state_value(entry), entry->value_size));
+}
+
+enum status
+state_write_delta(struct state_table *table, struct str_builder *out, struct error *err)
+{
+    if (table->dirty_count == 0)
+        return ST_OK;
+    write_head(out, SECTION_DELTA, 0, table->dirty_count);
+    for (uint32_t i = 0; i < table->dirty_count; i++)
+        write_entry(out, table->dirty[i]);
+    if (str_builder_status(out, err) != ST_OK)
+        return ST_ERROR;
+    for (uint32_t i = 0; i < table->dirty_count; i++)
+        table->dirty[i]->dirty_index = CLEAN;
+    table->dirty_count = 0;
+    return ST_OK;
+}
+
+enum status
+state_write_snapshot(struct state_table *table, uint32_t group_index, int64_t watermark_us, struct str_builder *out,
+                     struct error *err)
+{
+    CHECK(table->dirty_count == 0);
+    CHECK(group_index < STATE_GROUP_COUNT);
+    struct state_group *group = &table->groups[group_index];
+    struct state_entry *entry;
+    uint32_t            cursor = 0;
+
+    group_expire(table, group, watermark_us);
+    write_head(out, SECTION_SNAPSHOT, group_index, group->entry_count);
+    while ((entry = state_next(table, group_index, &cursor)) != NULL)
+        write_entry(out, entry);
+    return str_builder_status(out, err);
+}
+
+static enum status
+read_entry(struct state_table *table, struct str bytes, int32_t group, size_t *used, struct error *err)
+{
+    struct state_entry *entry;
+    if (bytes.size - *used < ENTRY_HEAD_SIZE)
+        return error_set(err, ERR_CORRUPT, "the state's record ends inside an entry");
+    const char *head       = bytes.data + *used;
+    size_t      key_size   = (size_t)read_number(head, 2);
+    size_t      value_size = (size_t)read_number(head + 2, 4);
+    int64_t     expires_us = (int64_t)read_number(head + 6, 8);
+    if (bytes.size - *used - ENTRY_HEAD_SIZE < key_size + value_size)
+        return error_set(err, ERR_CORRUPT, "the state's record ends inside an entry");
+    const char *key  = head + ENTRY_HEAD_SIZE;
+    uint64_t    hash = hash64(key, key_size);
+    if (group >= 0 && state_group_of(hash) != (uint32_t)group)
+        return error_set(err, ERR_CORRUPT, "an entry of the state lies in the wrong key group");
+    if (state_put(table, hash, key, key_size, value_size, expires_us, &entry, NULL, err) != ST_OK)
+        return ST_ERROR;
+    memcpy(state_value(entry), key + key_size, value_size);
+    entry->dirty_index = CLEAN;
+    table->dirty_count = 0; /* Only the one just put was there. */
+    *used += ENTRY_HEAD_SIZE + key_size + value_size;
+    return ST_OK;
+}
+
+enum status
+state_read(struct state_table *table, struct str bytes, size_t *ret_used, struct error *err)
+{
+    CHECK(table->dirty_count == 0);
+    size_t used = SECTION_HEAD_SIZE;
+    if (bytes.size < used)
+        return error_set(err, ERR_CORRUPT, "the state's record ends inside a section's head");
+    uint64_t kind        = read_number(bytes.data, 1);
+    uint32_t group       = (uint32_t)read_number(bytes.data + 1, 2);
+    uint64_t entry_count = read_number(bytes.data + 3, 4);
+    if ((kind != SECTION_DELTA && kind != SECTION_SNAPSHOT) || group >= STATE_GROUP_COUNT)
+        return error_set(err, ERR_CORRUPT, "a section of the state's record is of no known kind");
+    if (kind == SECTION_SNAPSHOT)
+        group_clear(table, &table->groups[group]);
+    for (uint64_t i = 0; i < entry_count; i++)
+        if (read_entry(table, bytes, kind == SECTION_SNAPSHOT ? (int32_t)group : -1, &used, err) != ST_OK)
+            return ST_ERROR;
+    *ret_used = used;
+    return ST_OK;
+}

@@ -1,0 +1,97 @@
+/* Keyed state of one step on one shard: keys and values are bytes, values plain structs.
+ *
+ *     table ─ group 0..n ─ slots (open addressing) ─▶ entry | key | value      in slabs of powers of two
+ *
+ * Keys lie in 1,024 key groups by their hash, so that groups can move between shards; each group has a small table of
+ * its own, for one big table stalls when it doubles. What changed since the last barrier is known (dirty): at each
+ * barrier its whole values go into the epoch's record (P6), and some groups are written wholly, in turn, so that
+ * recovery reads a bounded tail (P10) and what has expired is freed as its group comes round.
+ *
+ * Sections, little-endian: kind u8 (1 delta, 2 snapshot), group u16, entry count u32, then for each entry key size u16,
+ * value size u32, expiry i64, key, value. A delta holds entries of any group (its group is 0); a snapshot is all of its group.
+ *
+ * The hash of a key is hash64 of its bytes: reading it back computes it again.
+ *
+ * One thread at a time. Pointers to entries are good until the next put of the same key, or snapshot. */
+#ifndef HEDDLE_LIVE_STATE_H
+#define HEDDLE_LIVE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str_builder.h"
+
+#define STATE_GROUP_COUNT 1024
+#define STATE_CLASS_COUNT 16
+/* An entry that never expires. */
+#define STATE_FOREVER INT64_MAX
+
+struct state_entry {
+    uint64_t hash;
+    int64_t  expires_us; /* Freed once the watermark that snapshots are given is not below it. */
+    uint32_t value_size;
+    uint32_t dirty_index; /* Into the table's dirty list; UINT32_MAX: unchanged since the last delta. */
+    uint16_t key_size;
+    uint8_t  slab_class;
+};
+
+struct state_group {
+    struct state_entry **slots; /* NULL: free. Linear probing, at most 3/4 full. */
+    uint32_t             slot_count;
+    uint32_t             entry_count;
+};
+
+struct state_table {
+    struct arena         arena;
+    struct state_entry  *free_entries[STATE_CLASS_COUNT]; /* Chained through their first word. */
+    struct state_group   groups[STATE_GROUP_COUNT];
+    struct state_entry **dirty;
+    uint32_t             dirty_count;
+    uint32_t             dirty_capacity;
+    uint64_t             entry_count;
+};
+
+/* Which of the key groups a hash belongs to. */
+static inline uint32_t
+state_group_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 54);
+}
+
+/* Allocates nothing. A zeroed table may be released. */
+void state_table_init(struct state_table *table);
+void state_table_release(struct state_table *table);
+
+/* NULL where the key is not there. An expired entry is there until its group is written: who must not see it compares
+ * expires_us with a time of the log, so that freeing never changes content. */
+struct state_entry *state_find(const struct state_table *table, uint64_t hash, const void *key, size_t key_size);
+
+/* Finds or makes the entry, gives its value `value_size` bytes (what it held stays, new bytes are zero) and marks it as
+ * changed. `ret_is_new` may be NULL. ERR_FULL where the entry would be beyond STATE_ENTRY_SIZE_MAX; on failure the table
+ * is as before. */
+enum status state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_size, size_t value_size,
+                      int64_t expires_us, struct state_entry **ret_entry, bool *ret_is_new, struct error *err);
+
+const void *state_key(const struct state_entry *entry);
+/* Aligned to 16 bytes. */
+void *state_value(struct state_entry *entry);
+
+/* The next entry of a group, in no order; *cursor starts at 0. NULL: no more. */
+struct state_entry *state_next(const struct state_table *table, uint32_t group, uint32_t *cursor);
+
+/* Appends one section with what changed, and forgets that it did. Nothing where nothing changed. */
+enum status state_write_delta(struct state_table *table, struct str_builder *out, struct error *err);
+
+/* Frees the group's entries that expire at or before `watermark_us`, then appends one section with the rest. Nothing is
+ * dirty: the delta was written before. */
+enum status state_write_snapshot(struct state_table *table, uint32_t group, int64_t watermark_us, struct str_builder *out,
+                                 struct error *err);
+
+/* Reads one section at the beginning of `bytes`: a snapshot replaces its group, a delta its entries. Nothing becomes
+ * dirty. ERR_CORRUPT where the bytes are no section; the table then holds a part of it and can only be released. */
+enum status state_read(struct state_table *table, struct str bytes, size_t *ret_used, struct error *err);
+
+#endif

@@ -1,0 +1,234 @@
+/* Keyed state: what was put is found, a table read back from its sections is equal, every cut section is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "live/state.h"
+
+#define KEY_COUNT 20000u
+
+static struct state_table table, restored;
+static struct error       err;
+
+static void
+put(struct state_table *into, uint64_t number, size_t value_size, int64_t expires_us)
+{
+    struct state_entry *entry = NULL;
+    assert_int_equal(
+        state_put(into, hash64(&number, 8), &number, 8, value_size, expires_us, &entry, NULL, &err), ST_OK);
+    memset(state_value(entry), (int)(number & 0xff), value_size);
+}
+
+static struct state_entry *
+find(const struct state_table *in, uint64_t number)
+{
+    return state_find(in, hash64(&number, 8), &number, 8);
+}
+
+static void
+assert_same(const struct state_table *a, const struct state_table *b)
+{
+    assert_int_equal(a->entry_count, b->entry_count);
+    for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++) {
+        uint32_t            cursor = 0;
+        struct state_entry *mine;
+        while ((mine = state_next(a, group, &cursor)) != NULL) {
+            struct state_entry *theirs = state_find(b, mine->hash, state_key(mine), mine->key_size);
+            assert_non_null(theirs);
+            assert_int_equal(mine->expires_us, theirs->expires_us);
+            assert_int_equal(mine->value_size, theirs->value_size);
+            assert_memory_equal(state_value(mine), state_value(theirs), mine->value_size);
+        }
+    }
+}
+
+static void
+read_all(struct state_table *into, const struct str_builder *bytes)
+{
+    struct str rest = str_builder_text(bytes);
+    while (rest.size > 0) {
+        size_t used = 0;
+        assert_int_equal(state_read(into, rest, &used, &err), ST_OK);
+        rest = str_slice(rest, used, rest.size);
+    }
+}
+
+static int
+open_tables(void **state)
+{
+    (void)state;
+    state_table_init(&table);
+    state_table_init(&restored);
+    return 0;
+}
+
+static int
+close_tables(void **state)
+{
+    (void)state;
+    state_table_release(&table);
+    state_table_release(&restored);
+    return 0;
+}
+
+static void
+what_was_put_is_found(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < KEY_COUNT; i++)
+        put(&table, i, 8 + i % 200, STATE_FOREVER);
+    assert_int_equal(table.entry_count, KEY_COUNT);
+    for (uint64_t i = 0; i < KEY_COUNT; i++) {
+        struct state_entry *entry = find(&table, i);
+        assert_non_null(entry);
+        assert_int_equal(entry->value_size, 8 + i % 200);
+        assert_int_equal(((uint8_t *)state_value(entry))[7 + i % 200], i & 0xff);
+    }
+    assert_null(find(&table, KEY_COUNT));
+}
+
+static void
+a_value_grows_and_keeps_its_bytes(void **state)
+{
+    (void)state;
+    uint64_t            key   = 7;
+    struct state_entry *entry = NULL;
+    bool                is_new = true;
+    put(&table, key, 10, 5);
+    assert_int_equal(state_put(&table, hash64(&key, 8), &key, 8, 5000, 6, &entry, &is_new, &err), ST_OK);
+    assert_false(is_new);
+    assert_int_equal(((uint8_t *)state_value(entry))[9], 7);
+    assert_int_equal(((uint8_t *)state_value(entry))[10], 0);
+    assert_ptr_equal(find(&table, key), entry);
+    assert_int_equal(table.dirty_count, 1);
+    assert_int_equal(entry->expires_us, 6);
+}
+
+static void
+deltas_and_snapshots_give_the_table_back(void **state)
+{
+    (void)state;
+    struct random      random;
+    struct str_builder bytes = STR_BUILDER_EMPTY;
+    random_init(&random, 1);
+    for (uint32_t epoch = 0; epoch < 40; epoch++) {
+        for (uint32_t i = 0; i < 500; i++) {
+            uint64_t number = random_below(&random, 3000);
+            put(&table, number, random_below(&random, 400), (int64_t)(epoch * 10 + number % 100));
+        }
+        assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+        for (uint32_t group = 0; group < 64; group++)
+            assert_int_equal(state_write_snapshot(&table, (epoch * 64 + group) % STATE_GROUP_COUNT, epoch * 10, &bytes, &err),
+                             ST_OK);
+    }
+    read_all(&restored, &bytes);
+    assert_same(&table, &restored);
+    str_builder_release(&bytes);
+}
+
+static void
+a_snapshot_frees_what_has_expired(void **state)
+{
+    (void)state;
+    struct str_builder bytes = STR_BUILDER_EMPTY;
+    for (uint64_t i = 0; i < KEY_COUNT; i++)
+        put(&table, i, 16, (int64_t)(i % 2 == 0 ? 100 : 101));
+    assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+    for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++)
+        assert_int_equal(state_write_snapshot(&table, group, 100, &bytes, &err), ST_OK);
+    assert_int_equal(table.entry_count, KEY_COUNT / 2);
+    for (uint64_t i = 0; i < KEY_COUNT; i++)
+        assert_true((find(&table, i) != NULL) == (i % 2 == 1));
+    read_all(&restored, &bytes);
+    assert_same(&table, &restored);
+    str_builder_release(&bytes);
+}
+
+static void
+every_cut_and_every_changed_byte_is_survived(void **state)
+{
+    (void)state;
+    struct str_builder bytes = STR_BUILDER_EMPTY;
+    struct random      random;
+    random_init(&random, 2);
+    for (uint64_t i = 0; i < 5; i++)
+        put(&table, i, 20, 100);
+    assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+    for (size_t size = 0; size < bytes.size; size++) {
+        struct state_table cut;
+        size_t             used = 0;
+        char              *copy = memory_copy(bytes.data, size);
+        state_table_init(&cut);
+        assert_int_equal(state_read(&cut, str_of(copy, size), &used, &err), ST_ERROR);
+        assert_int_equal(err.code, ERR_CORRUPT);
+        assert_int_equal(used, 0);
+        state_table_release(&cut);
+        memory_free(copy);
+    }
+    for (uint32_t round = 0; round < 2000; round++) {
+        struct state_table changed;
+        size_t             used = 0;
+        char              *copy = memory_copy(bytes.data, bytes.size);
+        copy[random_below(&random, bytes.size)] = (char)random_next(&random);
+        state_table_init(&changed);
+        if (state_read(&changed, str_of(copy, bytes.size), &used, &err) == ST_OK)
+            assert_true(used <= bytes.size);
+        state_table_release(&changed);
+        memory_free(copy);
+    }
+    str_builder_release(&bytes);
+}
+
+static void
+no_memory_leaves_the_table_as_it_was(void **state)
+{
+    (void)state;
+    uint64_t key = 1, live_count = memory_live_count();
+    bool     has_failed = true;
+    for (uint64_t n = 1; has_failed; n++) {
+        struct state_table  small;
+        struct state_entry *entry = NULL;
+        state_table_init(&small);
+        memory_fail_after(n);
+        enum status status = state_put(&small, hash64(&key, 8), &key, 8, 100, 0, &entry, NULL, &err);
+        has_failed         = memory_has_failed();
+        memory_fail_after(0);
+        assert_int_equal(status, has_failed ? ST_ERROR : ST_OK);
+        assert_int_equal(small.entry_count, has_failed ? 0 : 1);
+        assert_int_equal(small.dirty_count, has_failed ? 0 : 1);
+        state_table_release(&small);
+        assert_int_equal(memory_live_count(), live_count);
+    }
+}
+
+static void
+an_entry_beyond_the_limit_is_refused(void **state)
+{
+    (void)state;
+    uint64_t            key   = 1;
+    struct state_entry *entry = NULL;
+    assert_int_equal(state_put(&table, hash64(&key, 8), &key, 8, (size_t)4 << 20, 0, &entry, NULL, &err), ST_ERROR);
+    assert_int_equal(err.code, ERR_FULL);
+    assert_int_equal(table.entry_count, 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_was_put_is_found, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(a_value_grows_and_keeps_its_bytes, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(deltas_and_snapshots_give_the_table_back, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(a_snapshot_frees_what_has_expired, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(every_cut_and_every_changed_byte_is_survived, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(no_memory_leaves_the_table_as_it_was, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(an_entry_beyond_the_limit_is_refused, open_tables, close_tables),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
