@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/str_builder.h"
 #include "match/master.h"
+#include "warehouse/schema.h"
 
 /* Fills `entries`, which has room for entry_count. */
 static enum status
@@ -56,5 +57,61 @@ warehouse_export_master(struct db_connection *connection, struct io *io, const c
         error_context(err, "exporting the patient master");
     memory_free(entries);
     str_builder_release(&path);
+    return status;
+}
+
+static enum status
+ask_history(struct db_connection *connection, const struct entity *entity, const uint32_t *columns,
+            uint32_t column_count, int64_t from_us, struct db_result *ret_result, struct error *err)
+{
+    struct sql_names   names;
+    struct str_builder list = STR_BUILDER_EMPTY;
+    enum status        status;
+
+    CHECK(entity->event_time_column >= 0);
+    sql_names_init(&names);
+    columns_append(&list, entity, columns, column_count, "", "", ", ");
+    sql_set(&names, "columns", str_builder_text(&list));
+    sql_setf(&names, "version", "core.\"%s_version\"", entity->name);
+    sql_set_name(&names, "event", str_from(entity->columns[entity->event_time_column].name));
+    sql_setf(&names, "from", "make_timestamp(%" PRId64 "::BIGINT)", from_us);
+    if (entity->effective_time_column >= 0)
+        sql_setf(&names, "effective", "coalesce(\"%s\", \"%s\")",
+                 entity->columns[entity->effective_time_column].name, entity->columns[entity->event_time_column].name);
+    else
+        sql_set_name(&names, "effective", str_from(entity->columns[entity->event_time_column].name));
+    status = str_builder_status(&list, err);
+    if (status == ST_OK)
+        status = sql_query(connection, &names, ret_result, err,
+                           "SELECT {columns} FROM {version} WHERE {effective} >= {from}\n"
+                           "ORDER BY {effective}, {event}, source, file, position, row_number, content_hash");
+    str_builder_release(&list);
+    sql_names_release(&names);
+    return status;
+}
+
+enum status
+warehouse_read_history(struct db_connection *connection, const struct entity *entity, const uint32_t *columns,
+                       uint32_t column_count, int64_t from_us, history_rows_fn *rows, void *context, struct error *err)
+{
+    struct db_result result    = DB_RESULT_EMPTY;
+    struct vector   *vectors   = memory_alloc_array(column_count, sizeof *vectors);
+    uint32_t         row_count = 1;
+    enum status      status    = ST_OK;
+
+    if (vectors == NULL)
+        return error_no_memory(err);
+    status = ask_history(connection, entity, columns, column_count, from_us, &result, err);
+    while (status == ST_OK && row_count != 0) {
+        status = db_next(&result, &row_count, err);
+        for (uint32_t i = 0; status == ST_OK && row_count != 0 && i < column_count; i++)
+            vectors[i] = db_vector(&result, i, entity->columns[columns[i]].type);
+        if (status == ST_OK && row_count != 0)
+            status = rows(context, vectors, row_count, err);
+    }
+    if (status != ST_OK)
+        error_context(err, "reading the history of %s", entity->name);
+    db_result_release(&result);
+    memory_free(vectors);
     return status;
 }
