@@ -30,6 +30,12 @@
  * Tuva input layer 120. */
 #define FUNCTION_ARGUMENT_COUNT_MAX 128
 
+/* ---- health ---- */
+
+/* Bytes of a name key; the longest names of people that are written down have a quarter of it. What is longer is cut at a
+ * letter, in both legs alike. */
+#define NAME_KEY_SIZE_MAX 512
+
 /* ---- expr ---- */
 
 /* The longest expression of the model has 300 bytes; a generated list of codes may have thousands. */

@@ -1,0 +1,64 @@
+/* The field's rows of the function table. Each help says where the rule comes from. */
+#include "health/functions.h"
+
+#include "health/kernels_int.h"
+
+const struct function health_functions[] = {
+    { .name = "to_timestamp",
+      .help = "The instant that a text names: ISO 8601 (FHIR, JSON, CSV) or HL7 v2 (YYYY[MM[DD[HH[MM[SS[.S]]]]]][+/-ZZZZ]). "
+              "Without an offset it is a local time of the zone, which must be a constant; a date is local midnight.",
+      .signature = "(text, text?) -> timestamp", .null_rule = NULL_STRICT, .kernel = kernel_to_timestamp,
+      .bind = bind_to_timestamp, .unbind = unbind_to_timestamp },
+    { .name = "loinc_is_valid",
+      .help = "Whether the code has the form and check digit of a LOINC code, or is one of the 14 deprecated ones that break "
+              "it (LOINC Users' Guide).",
+      .signature = "(text) -> bool", .null_rule = NULL_STRICT, .kernel = kernel_loinc_is_valid },
+    { .name = "npi_is_valid",
+      .help = "Whether the ten digits are a US National Provider Identifier: 1 or 2 first, Luhn's digit over 80840 and the "
+              "nine (CMS).",
+      .signature = "(text) -> bool", .null_rule = NULL_STRICT, .kernel = kernel_npi_is_valid },
+    { .name = "digits", .help = "The ASCII digits of the text, nothing else; null where it has none.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_digits },
+    { .name = "zip_code",
+      .help = "A US ZIP code: five digits, nine as 5-4; four get back the leading zero that spreadsheets take; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_zip_code },
+    { .name = "sex_code",
+      .help = "FHIR's administrative gender of a code of HL7 table 0001 (HL7 v2-to-FHIR, AdministrativeSex); else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_sex_code },
+    { .name = "encounter_class",
+      .help = "The class in HL7 v3 ActCode of a code of HL7 table 0004 (HL7 v2-to-FHIR, PatientClass) or a word of "
+              "Synthea's; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_encounter_class },
+    { .name = "name_key",
+      .help = "Names to compare: Unicode letters and digits in upper case without marks, words parted by one blank; null "
+              "where nothing is left.",
+      .signature = "(text...) -> text", .null_rule = NULL_SEEN, .kernel = kernel_name_key },
+    { .name = "abnormal_flag", .help = "The code of HL7 table 0078 in upper case; null where it is none or says nothing.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_abnormal_flag },
+    { .name = "result_number",
+      .help = "The number of a result: 7.2, <0.01, >= 5; null where it is words, a range, a ratio, or has a decimal comma.",
+      .signature = "(text) -> decimal(18,6)", .null_rule = NULL_STRICT, .kernel = kernel_result_number },
+    { .name = "result_comparator",
+      .help = "<, <=, >, >= where the result begins with it and goes on with a number or not at all; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_result_comparator },
+    { .name = "range_low", .help = "Lower bound of a reference range (HL7 v2 OBX-7): 3.5-5.1, 13 to 18, >10; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_range_low },
+    { .name = "range_high", .help = "Upper bound of a reference range (HL7 v2 OBX-7): 3.5-5.1, 13 to 18, <5; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_range_high },
+    { .name = "result_status_rank",
+      .help = "Order of statuses of HL7 table 0085: nothing yet 0, preliminary 1, final 2, corrected 3, withdrawn 4.",
+      .signature = "(text) -> int64", .null_rule = NULL_STRICT, .kernel = kernel_result_status_rank },
+    { .name = "unit_standard",
+      .help = "The UCUM unit in which results of the LOINC code are kept, if the given unit can be brought to it; without a "
+              "known code the unit itself in UCUM's spelling (model/terms/units.json).",
+      .signature = "(text, text) -> text", .null_rule = NULL_SEEN, .kernel = kernel_unit_standard },
+    { .name = "unit_convert",
+      .help = "The value, given in a unit, in that of unit_standard for the LOINC code: exact factors, rounded half away from "
+              "zero to six places; null where units do not fit.",
+      .signature = "(decimal(18,6), text, text) -> decimal(18,6)", .null_rule = NULL_SEEN, .kernel = kernel_unit_convert },
+    { .name = "person_hash",
+      .help = "person_id of an identifier (system, value) under a key of 32 hexadecimal digits: SipHash-2-4-128.",
+      .signature = "(text, text, text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_person_hash,
+      .bind = bind_person_hash, .unbind = unbind_person_hash },
+};
+const size_t health_function_count = sizeof(health_functions) / sizeof(*health_functions);
