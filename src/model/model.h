@@ -155,6 +155,7 @@ struct mapping_column {
 };
 
 struct mapping {
+    const struct model          *model; /* That it is of. */
     const char                  *name;
     const char                  *help;
     const char                  *file;
@@ -169,8 +170,8 @@ struct mapping {
     uint32_t                     field_count;
     const struct mapping_column *columns; /* As the file gives them. */
     uint32_t                     column_count;
-    struct model_text            event_system; /* Over the fields; who numbered event_id. None: the field of that name. */
-    struct model_text            event_id;     /* The event's identity in the live leg, with event_system. */
+    struct model_text            event_system; /* Who numbered event_id. None: the field of that name, else the binding. */
+    struct model_text            event_id;     /* The event's identity in the live leg. None: the field of that name. */
 };
 
 int32_t mapping_field_find(const struct mapping *mapping, const char *name);

@@ -1,0 +1,282 @@
+/* rules/NAME.json: a rule and what a site's files say of it, merged key by key, the last one first. */
+#include "base/decimal.h"
+#include "base/time.h"
+#include "health/codes.h"
+#include "health/units.h"
+#include "model/load_int.h"
+
+static const char *const RULE_KEYS[]     = { "rule",     "kind",     "entity",           "help",   "version", "approved",
+                                             "severity", "cooldown", "history",          "limits", "laboratory_flags",
+                                             "before",   "after",    "explained_by",     NULL };
+static const char *const LIMIT_KEYS[]    = { "code", "help", "unit", "low", "high", "age_min_years", "age_max_years",
+                                             "severity", NULL };
+static const char *const APPROVED_KEYS[] = { "version", "by", "on", NULL };
+static const char *const KIND_NAMES[]    = { "critical_value", "no_treatment_relationship", NULL };
+static const char *const SEVERITIES[]    = { "low", "medium", "high", "critical", NULL };
+
+#define LIMIT_SCALE   6
+#define AGE_MAX_YEARS 200
+
+/* The last file that gives the key: sets loader->file, so that what is wrong with it is told of that file. The first
+ * file where none does. */
+static const struct json *
+find_in_files(struct loader *loader, const struct document *document, const char *key)
+{
+    for (;; document = document->earlier) {
+        loader->file = document->file;
+        if (json_find(document->root, key) != NULL || document->earlier == NULL)
+            return document->root;
+    }
+}
+
+/* ---- Limits ---- */
+
+static bool
+load_number(struct loader *loader, const struct json *row, const char *key, int64_t *ret_value)
+{
+    const struct json *value = json_find(row, key);
+    if (value == NULL)
+        return false;
+    if (value->type != JSON_NUMBER || decimal_parse(value->text, LIMIT_SCALE, ret_value) != DECIMAL_EXACT) {
+        load_error(loader, value, NULL, "\"%s\" is no number with at most 12 digits before and 6 behind the point", key);
+        return false;
+    }
+    return true;
+}
+
+static int32_t
+load_age(struct loader *loader, const struct json *row, const char *key)
+{
+    const struct json *value = json_find(row, key);
+    int64_t            years = 0;
+    if (value == NULL)
+        return 0;
+    if (value->type != JSON_NUMBER || !str_to_int64(value->text, &years) || years < 0 || years > AGE_MAX_YEARS) {
+        load_error(loader, value, NULL, "\"%s\" is no whole number of years from 0 to %d", key, AGE_MAX_YEARS);
+        return 0;
+    }
+    return (int32_t)years;
+}
+
+/* A limit in another unit than that of the normalized values would be compared with the wrong number. */
+static void
+check_unit(struct loader *loader, const struct json *row, const struct rule_limit *limit)
+{
+    const struct json    *value   = json_find(row, "unit");
+    const struct analyte *analyte = analyte_find(str_from(limit->code));
+    const struct unit    *unit    = unit_find(str_from(limit->unit));
+    if (analyte != NULL && strcmp(analyte->unit, limit->unit) != 0)
+        load_error(loader, value, NULL, "results of %s are kept in %s, not in %s", limit->code, analyte->unit, limit->unit);
+    else if (unit == NULL || strcmp(unit->code, limit->unit) != 0)
+        load_error(loader, value, NULL, "\"%s\" is no unit of model/terms/units.json", limit->unit);
+}
+
+static void
+load_limit(struct loader *loader, const struct json *row, enum severity severity, struct rule_limit *limit)
+{
+    *limit = (struct rule_limit){ .code = "", .unit = "", .line = row->line, .column = row->column };
+    if (!load_keys(loader, row, LIMIT_KEYS))
+        return;
+    struct str code = load_text(loader, row, "code", true);
+    struct str unit = load_text(loader, row, "unit", true);
+    limit->help     = load_text(loader, row, "help", false).data;
+    limit->severity = (enum severity)load_name(loader, row, "severity", SEVERITIES, (int)severity);
+    limit->has_low  = load_number(loader, row, "low", &limit->low);
+    limit->has_high = load_number(loader, row, "high", &limit->high);
+    limit->age_min_years = load_age(loader, row, "age_min_years");
+    limit->age_max_years = load_age(loader, row, "age_max_years");
+    if (json_find(row, "low") == NULL && json_find(row, "high") == NULL)
+        load_error(loader, row, NULL, "a limit has \"low\", \"high\" or both");
+    if (limit->has_low && limit->has_high && limit->low >= limit->high)
+        load_error(loader, json_find(row, "low"), NULL, "\"low\" is not below \"high\"");
+    if (limit->age_max_years != 0 && limit->age_max_years <= limit->age_min_years)
+        load_error(loader, json_find(row, "age_max_years"), NULL, "\"age_max_years\" is not above \"age_min_years\"");
+    if (code.size == 0 || unit.size == 0)
+        return;
+    limit->code = code.data;
+    limit->unit = unit.data;
+    if (!loinc_is_valid(code))
+        load_error(loader, json_find(row, "code"), NULL, "\"%s\" is no LOINC code: its check digit does not hold", code.data);
+    check_unit(loader, row, limit);
+}
+
+/* Two limits of one code may not both hold for an age: which of them fires would be left to chance. */
+static void
+check_overlaps(struct loader *loader, const struct rule_pack *rule)
+{
+    for (uint32_t i = 1; i < rule->limit_count; i++) {
+        const struct rule_limit *limit = &rule->limits[i];
+        for (uint32_t j = 0; j < i; j++) {
+            const struct rule_limit *other = &rule->limits[j];
+            if (strcmp(limit->code, other->code) != 0 ||
+                (limit->age_max_years != 0 && limit->age_max_years <= other->age_min_years) ||
+                (other->age_max_years != 0 && other->age_max_years <= limit->age_min_years))
+                continue;
+            struct model_text place = { .line = limit->line, .column = limit->column };
+            load_error_text(loader, &place, NULL, "the ages of two limits of %s overlap", limit->code);
+        }
+    }
+}
+
+static void
+load_limits(struct loader *loader, const struct document *document, struct rule_pack *rule)
+{
+    const struct json *list = load_list(loader, find_in_files(loader, document, "limits"), "limits", true);
+    if (list == NULL)
+        return;
+    struct rule_limit *limits = LOAD_ARRAY(loader, struct rule_limit, list->count);
+    uint32_t           index  = 0;
+    for (const struct json *row = list->first; limits != NULL && row != NULL; row = row->next)
+        load_limit(loader, row, rule->severity, &limits[index++]);
+    rule->limits      = limits;
+    rule->limit_count = limits == NULL ? 0 : list->count;
+    check_overlaps(loader, rule);
+}
+
+static void
+load_flags(struct loader *loader, const struct document *document, struct rule_pack *rule)
+{
+    const struct json *root = find_in_files(loader, document, "laboratory_flags");
+    const struct json *list = json_find(root, "laboratory_flags");
+    if (list == NULL)
+        return;
+    if (list->type != JSON_ARRAY) {
+        load_error(loader, list, NULL, "\"laboratory_flags\" is %s, not a list", json_type_name(list->type));
+        return;
+    }
+    const char **flags = LOAD_ARRAY(loader, const char *, list->count);
+    uint32_t     index = 0;
+    for (const struct json *item = list->first; flags != NULL && item != NULL; item = item->next) {
+        flags[index] = "";
+        if (item->type != JSON_TEXT || item->text.size == 0)
+            load_error(loader, item, NULL, "a flag is a code of HL7 table 0078, such as \"HH\"");
+        else
+            flags[index] = item->text.data;
+        index++;
+    }
+    rule->laboratory_flags      = flags;
+    rule->laboratory_flag_count = index;
+}
+
+/* ---- Explanations ---- */
+
+static void
+load_explanations(struct loader *loader, const struct document *document, struct rule_pack *rule)
+{
+    const struct json *list = load_list(loader, find_in_files(loader, document, "explained_by"), "explained_by", true);
+    if (list == NULL)
+        return;
+    const struct entity **entities = LOAD_ARRAY(loader, const struct entity *, list->count);
+    uint32_t              count    = 0;
+    for (const struct json *item = list->first; entities != NULL && item != NULL; item = item->next) {
+        const struct entity *entity = load_entity_name(loader, item);
+        if (entity == NULL)
+            continue;
+        if (entity_column_find(entity, "department") < 0 || entity_column_find(entity, "patient_id") < 0)
+            load_error(loader, item, NULL, "entity \"%s\" explains no access: it has no patient_id and department",
+                       entity->name);
+        entities[count++] = entity;
+    }
+    rule->explained_by       = entities;
+    rule->explained_by_count = count;
+}
+
+/* ---- The rule ---- */
+
+static void
+load_approval(struct loader *loader, const struct document *document, struct rule_pack *rule)
+{
+    const struct json *root  = find_in_files(loader, document, "approved");
+    const struct json *value = json_find(root, "approved");
+    if (value == NULL || (value->type == JSON_BOOL && !value->is_true))
+        return;
+    if (value->type == JSON_BOOL) {
+        load_error(loader, value, NULL, "an approval says which version, by whom and on which day");
+        return;
+    }
+    if (!load_keys(loader, value, APPROVED_KEYS))
+        return;
+    struct str version = load_text(loader, value, "version", true);
+    rule->approved_by  = load_text(loader, value, "by", true).data;
+    struct str day     = load_text(loader, value, "on", true);
+    if (day.size > 0 && !date_parse(day, &rule->approved_on))
+        load_error(loader, json_find(value, "on"), NULL, "\"%s\" is no date such as 2026-01-15", day.data);
+    if (version.size > 0 && rule->version != NULL && strcmp(version.data, rule->version) != 0)
+        load_error(loader, json_find(value, "version"), NULL,
+                   "version \"%s\" is approved, but the rule is version \"%s\": its limits are to be read and approved anew",
+                   version.data, rule->version);
+    rule->is_approved = true;
+}
+
+/* What each kind reads of its entity. */
+static void
+check_columns(struct loader *loader, const struct json *value, const struct rule_pack *rule)
+{
+    static const char *const CRITICAL[] = { "patient_system", "patient_id", "lab_result_id", "normalized_component_code",
+                                            "normalized_units", "normalized_value", "normalized_abnormal_flag", "status",
+                                            "status_action", "effective_time", NULL };
+    static const char *const ACCESS[]   = { "patient_system",  "patient_id",     "access_event_id", "user_system", "user_id",
+                                            "user_department", "effective_time", NULL };
+    const char *const *names = rule->kind == RULE_CRITICAL_VALUE ? CRITICAL : ACCESS;
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (entity_column_find(rule->entity, names[i]) < 0)
+            load_error(loader, value, NULL, "entity \"%s\" has no column \"%s\", which rules of this kind judge",
+                       rule->entity->name, names[i]);
+}
+
+static void
+load_kind(struct loader *loader, const struct document *document, struct rule_pack *rule)
+{
+    const struct json *root = find_in_files(loader, document, "kind");
+    if (json_find(root, "kind") == NULL)
+        load_error(loader, root, NULL, "\"kind\" is missing");
+    rule->kind              = (enum rule_kind)load_name(loader, root, "kind", KIND_NAMES, RULE_CRITICAL_VALUE);
+    root                    = find_in_files(loader, document, "entity");
+    const struct json *name = json_find(root, "entity");
+    if (name == NULL)
+        load_error(loader, root, NULL, "\"entity\" is missing");
+    else if ((rule->entity = load_entity_name(loader, name)) != NULL)
+        check_columns(loader, name, rule);
+}
+
+/* Keys of the other kind would be read by nobody. */
+static void
+refuse_keys(struct loader *loader, const struct json *root, enum rule_kind kind)
+{
+    static const char *const CRITICAL[] = { "limits", "laboratory_flags", NULL };
+    static const char *const ACCESS[]   = { "before", "after", "explained_by", NULL };
+    const char *const       *keys       = kind == RULE_CRITICAL_VALUE ? ACCESS : CRITICAL;
+    for (size_t i = 0; keys[i] != NULL; i++) {
+        const struct json *member = json_find(root, keys[i]);
+        if (member != NULL)
+            load_error_key(loader, member, NULL, "a rule of kind %s has no \"%s\"", KIND_NAMES[kind], keys[i]);
+    }
+}
+
+void
+load_rule(struct loader *loader, const struct document *document, struct rule_pack *rule)
+{
+    rule->name = document->name.data;
+    rule->file = document->file;
+    load_kind(loader, document, rule);
+    for (const struct document *file = document; file != NULL; file = file->earlier) {
+        loader->file = file->file;
+        if (load_keys(loader, file->root, RULE_KEYS))
+            refuse_keys(loader, file->root, rule->kind);
+    }
+    rule->help        = load_text(loader, find_in_files(loader, document, "help"), "help", true).data;
+    rule->version     = load_text(loader, find_in_files(loader, document, "version"), "version", true).data;
+    rule->severity    = (enum severity)load_name(loader, find_in_files(loader, document, "severity"), "severity", SEVERITIES,
+                                                 SEVERITY_MEDIUM);
+    rule->cooldown_us = load_duration(loader, find_in_files(loader, document, "cooldown"), "cooldown", US_PER_DAY);
+    rule->history_us  = load_duration(loader, find_in_files(loader, document, "history"), "history", 31 * US_PER_DAY);
+    load_approval(loader, document, rule);
+    if (rule->kind == RULE_CRITICAL_VALUE) {
+        load_limits(loader, document, rule);
+        load_flags(loader, document, rule);
+        return;
+    }
+    rule->before_us = load_duration(loader, find_in_files(loader, document, "before"), "before", 30 * US_PER_DAY);
+    rule->after_us  = load_duration(loader, find_in_files(loader, document, "after"), "after", 7 * US_PER_DAY);
+    load_explanations(loader, document, rule);
+}
