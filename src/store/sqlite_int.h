@@ -1,0 +1,60 @@
+/* What the files of the SQLite store share. */
+#ifndef HEDDLE_STORE_SQLITE_INT_H
+#define HEDDLE_STORE_SQLITE_INT_H
+
+/* SQLCipher declares sqlite3_key only where this is set. */
+#ifndef SQLITE_HAS_CODEC
+#define SQLITE_HAS_CODEC 1
+#endif
+#include <sqlite3.h>
+
+#include "store/sqlite.h"
+
+enum sqlite_statement {
+    SQL_GENERATION,
+    SQL_LAST_EPOCH,
+    SQL_POSITION,
+    SQL_HEADER,
+    SQL_ACCOUNT,
+    SQL_REASON,
+    SQL_POSITION_PUT,
+    SQL_ALERT,
+    SQL_OUTBOX,
+    SQL_DEAD_LETTER,
+    SQL_LATE_EVENT,
+    SQL_META,
+    SQL_META_PUT,
+    SQL_STATEMENT_COUNT
+};
+
+struct sqlite_store {
+    struct store  store; /* First: a struct store * is one of these. */
+    sqlite3      *db;
+    sqlite3_stmt *statements[SQL_STATEMENT_COUNT]; /* Prepared at first use. */
+    char         *segment_folder;
+    uint64_t      commit_count;
+};
+
+/* Names what SQLite said. Full disks are ERR_FULL, locks ERR_BUSY, the rest ERR_IO. Never the values of a statement. */
+enum status sqlite_error(struct sqlite_store *sqlite, struct error *err, const char *what);
+enum status sqlite_run(struct sqlite_store *sqlite, const char *sql, struct error *err, const char *what);
+/* The prepared statement, reset and without bindings; NULL with `err` set. */
+sqlite3_stmt *sqlite_prepare(struct sqlite_store *sqlite, enum sqlite_statement which, struct error *err);
+/* One step of a statement that gives no rows. */
+enum status sqlite_step(struct sqlite_store *sqlite, sqlite3_stmt *statement, struct error *err, const char *what);
+
+/* Binds text from position `at`; is_nullable: an empty text is NULL. Bytes live until the step. */
+void sqlite_bind_text(sqlite3_stmt *statement, int at, struct str text, bool is_nullable);
+/* STORE_TIME_NONE is NULL. */
+void sqlite_bind_time(sqlite3_stmt *statement, int at, int64_t time_us);
+
+/* The value of a name in store_meta in `out` (empty where there is none). */
+enum status sqlite_meta(struct sqlite_store *sqlite, const char *name, char *out, size_t out_size, struct error *err);
+enum status sqlite_meta_put(struct sqlite_store *sqlite, const char *name, const char *value, struct error *err);
+
+enum store_outcome sqlite_submit(struct store *store, const struct epoch_commit *commit, struct error *err);
+/* Inserts the rows of one table for the epoch; makes the table and its view at first sight. Inside the transaction. */
+enum status sqlite_put_rows(struct sqlite_store *sqlite, const struct store_rows *rows, uint64_t epoch,
+                            struct error *err);
+
+#endif
