@@ -86,6 +86,15 @@
 /* Zones in use at once: a site names a handful, the whole database has fewer than 600 names. */
 #define ZONE_COUNT_MAX 1024
 
+/* ---- source ---- */
+
+/* One read of an event log: a thousand events, and a batch stays in the second-level cache. */
+#define EVENTLOG_READ_SIZE (256u << 10)
+/* A longer line is a file that is no event log; the buffer of a partition grows no further. */
+#define EVENTLOG_LINE_SIZE_MAX (16u << 20)
+/* First bytes of a log that tell it from another one in its place: the first event's own id lies there. */
+#define EVENTLOG_HEAD_SIZE 256
+
 /* ---- live ---- */
 
 /* An entry of the state with its key: a patient of 5,000 remembered results has 1 MB; bounds what one key may cost an

@@ -5,8 +5,7 @@
  * A source says what is there; it does not wait (followers ask again), keeps no state that a restart needs beyond the
  * position, and reads no clock.
  *
- * Threads: partitions may be polled by different threads at the same time, a partition by one thread only. discover()
- * is called by one thread, while partitions that are known already are being polled. */
+ * Threads: partitions may be polled by different threads at the same time, a partition by one thread only. */
 #ifndef HEDDLE_SOURCE_SOURCE_H
 #define HEDDLE_SOURCE_SOURCE_H
 
@@ -32,25 +31,18 @@ struct record_batch {
     int64_t              position;      /* Of data[0] in the partition. */
     int64_t              position_next; /* Where the next batch begins: what is committed once the batch is done. */
     int64_t              bytes;         /* position_next - position: records and what lies between them (I1). */
-    bool                 is_too_large;  /* The batch is one record beyond RECORD_SIZE_MAX, of which `data` holds the beginning. */
 };
 
 enum poll_result {
     POLL_RECORDS, /* The batch holds at least one record, or bytes without a record (blank lines). */
     POLL_EMPTY,   /* Nothing new now; lag is zero or an incomplete last record waits. */
-    POLL_ENDED,   /* Nothing will ever come (a source that was told to end where it stands). */
 };
 
 struct source;
 struct source_partition;
 
 struct source_kind {
-    const char *name; /* "eventlog", "kafka" … */
-
-    /* Looks for partitions not told yet; calls `found` for each, in order of their ids. */
-    enum status (*discover)(struct source *source,
-                            enum status (*found)(void *context, const char *partition_id, struct error *err),
-                            void *context, struct error *err);
+    const char *name; /* "eventlog" … */
 
     /* Opens a partition at `position` (0 = its beginning). `identity` is what the position was committed with (empty:
      * never committed); a log that is no longer the same (rotated, truncated below the position) is an error that
@@ -68,8 +60,8 @@ struct source_kind {
     /* Position behind the last byte that is there now: the end that --once and --drain run to. */
     enum status (*end)(struct source_partition *partition, int64_t *ret_position, struct error *err);
 
-    /* What to commit beside the position; a view until the partition's next call. May be empty while too few bytes are there. */
-    struct str (*identity)(struct source_partition *partition);
+    /* What to commit beside the position; a view until the partition's next call. */
+    enum status (*identity)(struct source_partition *partition, struct str *ret_identity, struct error *err);
 
     void (*close)(struct source_partition *partition);
     void (*free)(struct source *source); /* All partitions are closed. */

@@ -1,0 +1,319 @@
+#include "source/eventlog.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "io/file.h"
+
+struct eventlog {
+    struct source source;
+    struct io    *io;
+    const char   *folder;
+};
+
+/*        buffer_position        position                     buffer_position + buffer_size
+ *   file ──────┼───────────────────┼─────────────┼──────────────────────┼────▶
+ *              │ handed out before │ whole lines │ a begun line         │ not read yet            */
+struct partition {
+    struct source_partition base;
+    struct io              *io;
+    char                   *path; /* The id is its last part. */
+    int                     fd;   /* -1: closed. */
+    uint64_t                inode;
+    char                   *buffer;
+    size_t                  buffer_size;
+    size_t                  buffer_capacity;
+    int64_t                 buffer_position;
+    struct record          *records;
+    uint32_t                record_capacity;
+    char                    identity[96];
+};
+
+static enum status
+log_error(const struct partition *partition, struct error *err, const char *what)
+{
+    error_set(err, ERR_CORRUPT, "%s %s", partition->path, what);
+    error_at_offset(err, NULL, (uint64_t)partition->base.position);
+    error_hint(err, "write a new log under a new name, or put the old one back");
+    return ST_ERROR;
+}
+
+static enum status
+log_size(struct partition *partition, int64_t *ret_size, struct error *err)
+{
+    struct stat stat;
+    if (partition->io->fstat(partition->io, partition->fd, &stat) != 0)
+        return io_error(err, "cannot examine", partition->path);
+    *ret_size        = (int64_t)stat.st_size;
+    partition->inode = (uint64_t)stat.st_ino;
+    return ST_OK;
+}
+
+/* ---- Identity ---- */
+
+/* Of the first `head_size` bytes, which the file has. */
+static enum status
+head_hash(struct partition *partition, size_t head_size, uint64_t *ret_hash, struct error *err)
+{
+    char   head[EVENTLOG_HEAD_SIZE];
+    size_t size = 0;
+    CHECK(head_size <= sizeof(head));
+    while (size < head_size) {
+        ssize_t count = partition->io->pread(partition->io, partition->fd, head + size, head_size - size, (int64_t)size);
+        if (count < 0)
+            return io_error(err, "cannot read", partition->path);
+        if (count == 0)
+            return log_error(partition, err, "was truncated");
+        size += (size_t)count;
+    }
+    *ret_hash = hash64(head, head_size);
+    return ST_OK;
+}
+
+static enum status
+identity_check(struct partition *partition, struct str identity, struct error *err)
+{
+    uint64_t inode, hash, hash_now = 0;
+    size_t   head_size;
+    char     text[sizeof(partition->identity)];
+    if (identity.size == 0)
+        return ST_OK;
+    snprintf(text, sizeof(text), "%.*s", STR_PRINTF(identity));
+    if (sscanf(text, "inode %" SCNu64 " head %zu %" SCNx64, &inode, &head_size, &hash) != 3
+        || head_size > EVENTLOG_HEAD_SIZE)
+        return log_error(partition, err, "was committed with an identity that is none of an event log");
+    if (inode != partition->inode)
+        return log_error(partition, err, "is another file than the one that was read so far: it was rotated");
+    if (head_hash(partition, head_size, &hash_now, err) != ST_OK)
+        return ST_ERROR;
+    return hash_now == hash ? ST_OK : log_error(partition, err, "no longer begins as it did: it was written anew");
+}
+
+/* ---- Kind ---- */
+
+static void
+eventlog_close(struct source_partition *base)
+{
+    struct partition *partition = (struct partition *)base;
+    if (partition == NULL)
+        return;
+    if (partition->fd >= 0)
+        partition->io->close(partition->io, partition->fd);
+    memory_free(partition->path);
+    memory_free(partition->buffer);
+    memory_free(partition->records);
+    memory_free(partition);
+}
+
+static enum status
+partition_init(struct partition *partition, const struct eventlog *log, const char *partition_id, struct error *err)
+{
+    size_t folder_size = strlen(log->folder), id_size = strlen(partition_id);
+    *partition = (struct partition){ .io = log->io, .fd = -1 };
+    partition->path            = memory_alloc(folder_size + id_size + 2);
+    partition->buffer          = memory_alloc(EVENTLOG_READ_SIZE);
+    partition->buffer_capacity = EVENTLOG_READ_SIZE;
+    if (partition->path == NULL || partition->buffer == NULL)
+        return error_no_memory(err);
+    snprintf(partition->path, folder_size + id_size + 2, "%s/%s", log->folder, partition_id);
+    partition->base.partition_id = partition->path + folder_size + 1;
+    partition->fd                = log->io->open(log->io, partition->path, O_RDONLY, 0);
+    return partition->fd < 0 ? io_error(err, "cannot open", partition->path) : ST_OK;
+}
+
+static enum status
+eventlog_open(struct source *source, const char *partition_id, int64_t position, struct str identity,
+              struct source_partition **ret_partition, struct error *err)
+{
+    CHECK(position >= 0);
+    int64_t           size      = 0;
+    struct partition *partition = memory_alloc(sizeof(*partition));
+    if (partition == NULL)
+        return error_no_memory(err);
+    enum status status = partition_init(partition, (struct eventlog *)source, partition_id, err);
+    partition->base.source     = source;
+    partition->base.position   = position;
+    partition->buffer_position = position;
+    if (status == ST_OK)
+        status = log_size(partition, &size, err);
+    if (status == ST_OK && size < position)
+        status = log_error(partition, err, "was truncated below what was read already");
+    if (status == ST_OK)
+        status = identity_check(partition, identity, err);
+    if (status == ST_OK)
+        *ret_partition = &partition->base;
+    else
+        eventlog_close(&partition->base);
+    return status;
+}
+
+static bool
+records_reserve(struct partition *partition, uint32_t count)
+{
+    if (count <= partition->record_capacity)
+        return true;
+    struct record *records = memory_resize_array(partition->records, count, sizeof(*records));
+    if (records == NULL)
+        return false;
+    partition->records         = records;
+    partition->record_capacity = count;
+    return true;
+}
+
+/* Whole lines from `position` on. Blank ones are no records but are used. */
+static void
+scan_lines(struct partition *partition, uint32_t record_count_max, struct record_batch *ret_batch)
+{
+    size_t      begin = (size_t)(partition->base.position - partition->buffer_position);
+    const char *data  = partition->buffer + begin;
+    size_t      size  = partition->buffer_size - begin;
+    size_t      used  = 0;
+    const char *end;
+    *ret_batch = (struct record_batch){ .data = data, .records = partition->records, .position = partition->base.position };
+    while (ret_batch->record_count < record_count_max && used < size
+           && (end = memchr(data + used, '\n', size - used)) != NULL) {
+        size_t line_size = (size_t)(end - data) - used;
+        if (line_size > 0 && !(line_size == 1 && data[used] == '\r'))
+            partition->records[ret_batch->record_count++] = (struct record){ (uint32_t)used, (uint32_t)line_size };
+        used += line_size + 1;
+    }
+    ret_batch->bytes         = (int64_t)used;
+    ret_batch->position_next = partition->base.position + (int64_t)used;
+    partition->base.position = ret_batch->position_next;
+}
+
+/* Keeps the begun line and reads behind it. *ret_count 0: there is nothing more now. */
+static enum status
+read_more(struct partition *partition, size_t *ret_count, struct error *err)
+{
+    size_t done = (size_t)(partition->base.position - partition->buffer_position);
+    memmove(partition->buffer, partition->buffer + done, partition->buffer_size - done);
+    partition->buffer_size -= done;
+    partition->buffer_position = partition->base.position;
+    if (partition->buffer_size == partition->buffer_capacity) {
+        size_t capacity = partition->buffer_capacity * 2;
+        if (capacity > EVENTLOG_LINE_SIZE_MAX)
+            return log_error(partition, err, "has a line beyond the limit: it is no event log");
+        char *buffer = memory_resize(partition->buffer, capacity);
+        if (buffer == NULL)
+            return error_no_memory(err);
+        partition->buffer          = buffer;
+        partition->buffer_capacity = capacity;
+    }
+    ssize_t count = partition->io->pread(partition->io, partition->fd, partition->buffer + partition->buffer_size,
+                                         partition->buffer_capacity - partition->buffer_size,
+                                         partition->buffer_position + (int64_t)partition->buffer_size);
+    if (count < 0)
+        return io_error(err, "cannot read", partition->path);
+    partition->buffer_size += (size_t)count;
+    *ret_count = (size_t)count;
+    return ST_OK;
+}
+
+/* At the end of what is there: is it still the log, or did one with its name take its place? */
+static enum status
+check_followed(struct partition *partition, struct error *err)
+{
+    int64_t     size = 0;
+    struct stat stat;
+    if (log_size(partition, &size, err) != ST_OK)
+        return ST_ERROR;
+    if (size < partition->buffer_position + (int64_t)partition->buffer_size)
+        return log_error(partition, err, "was truncated while it was read");
+    if (partition->io->lstat(partition->io, partition->path, &stat) != 0)
+        return io_error(err, "cannot examine", partition->path);
+    return S_ISLNK(stat.st_mode) || (uint64_t)stat.st_ino == partition->inode
+               ? ST_OK
+               : log_error(partition, err, "was rotated while it was read");
+}
+
+static enum status
+eventlog_poll(struct source_partition *base, uint32_t record_count_max, struct record_batch *ret_batch,
+              enum poll_result *ret_result, struct error *err)
+{
+    CHECK(record_count_max > 0);
+    struct partition   *partition = (struct partition *)base;
+    struct record_batch batch;
+    size_t              count = 1;
+    if (!records_reserve(partition, record_count_max))
+        return error_no_memory(err);
+    scan_lines(partition, record_count_max, &batch);
+    while (batch.bytes == 0 && count > 0) {
+        if (read_more(partition, &count, err) != ST_OK)
+            return ST_ERROR;
+        scan_lines(partition, record_count_max, &batch);
+    }
+    if (batch.bytes == 0 && check_followed(partition, err) != ST_OK)
+        return ST_ERROR;
+    *ret_result = batch.bytes > 0 ? POLL_RECORDS : POLL_EMPTY;
+    *ret_batch  = batch;
+    return ST_OK;
+}
+
+static enum status
+eventlog_seek(struct source_partition *base, int64_t position, struct error *err)
+{
+    struct partition *partition = (struct partition *)base;
+    int64_t           size      = 0;
+    if (log_size(partition, &size, err) != ST_OK)
+        return ST_ERROR;
+    if (position < 0 || position > size)
+        return log_error(partition, err, "is shorter than the position that was asked for");
+    partition->base.position   = position;
+    partition->buffer_position = position;
+    partition->buffer_size     = 0;
+    return ST_OK;
+}
+
+static enum status
+eventlog_end(struct source_partition *base, int64_t *ret_position, struct error *err)
+{
+    return log_size((struct partition *)base, ret_position, err);
+}
+
+static enum status
+eventlog_identity(struct source_partition *base, struct str *ret_identity, struct error *err)
+{
+    struct partition *partition = (struct partition *)base;
+    size_t            head_size = base->position < EVENTLOG_HEAD_SIZE ? (size_t)base->position : EVENTLOG_HEAD_SIZE;
+    uint64_t          hash      = 0;
+    if (head_hash(partition, head_size, &hash, err) != ST_OK)
+        return ST_ERROR;
+    int size = snprintf(partition->identity, sizeof(partition->identity), "inode %" PRIu64 " head %zu %016" PRIx64,
+                        partition->inode, head_size, hash);
+    *ret_identity = str_of(partition->identity, (size_t)size);
+    return ST_OK;
+}
+
+static void
+eventlog_free(struct source *source)
+{
+    memory_free(source);
+}
+
+enum status
+eventlog_create(struct io *io, const char *name, const char *folder, struct source **ret_source, struct error *err)
+{
+    static const struct source_kind kind = {
+        .name = "eventlog",
+        .open = eventlog_open,
+        .poll = eventlog_poll,
+        .seek = eventlog_seek,
+        .end = eventlog_end,
+        .identity = eventlog_identity,
+        .close = eventlog_close,
+        .free = eventlog_free,
+    };
+    struct eventlog *log = memory_alloc(sizeof(*log));
+    if (log == NULL)
+        return error_no_memory(err);
+    *log        = (struct eventlog){ .source = { .kind = &kind, .name = name }, .io = io, .folder = folder };
+    *ret_source = &log->source;
+    return ST_OK;
+}

@@ -1,0 +1,273 @@
+/* The event log in files: batches, growth, the incomplete last line, and logs that are no longer the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/str_builder.h"
+#include "source/eventlog.h"
+#include "support/support.h"
+
+static char          folder[TEMP_DIR_SIZE_MAX];
+static struct source *source;
+static struct error   err;
+
+static void
+write_log(const char *name, const char *text)
+{
+    char path[TEMP_DIR_SIZE_MAX + 32];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    assert_true(support_write_file(path, text, strlen(text)));
+}
+
+static struct source_partition *
+open_at(int64_t position, const char *identity)
+{
+    struct source_partition *partition = NULL;
+    return source->kind->open(source, "p0", position, str_from(identity), &partition, &err) == ST_OK ? partition : NULL;
+}
+
+/* The records of one poll joined by '|'; "" where there was nothing, NULL where it failed. */
+static const char *
+poll_text(struct source_partition *partition, uint32_t count_max, char *out, size_t size)
+{
+    struct record_batch batch;
+    enum poll_result    result;
+    size_t              used = 0;
+    if (source->kind->poll(partition, count_max, &batch, &result, &err) != ST_OK)
+        return NULL;
+    out[0] = '\0';
+    assert_true((result == POLL_RECORDS) == (batch.bytes > 0));
+    assert_int_equal(batch.position_next, batch.position + batch.bytes);
+    assert_int_equal(partition->position, batch.position_next);
+    for (uint32_t i = 0; i < batch.record_count; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%.*s", i == 0 ? "" : "|", (int)batch.records[i].size,
+                                 batch.data + batch.records[i].offset);
+    return out;
+}
+
+static int
+open_source(void **state)
+{
+    (void)state;
+    temp_dir_init(folder);
+    return eventlog_create(io_system(), "EVENTS", folder, &source, &err) == ST_OK ? 0 : -1;
+}
+
+static int
+close_source(void **state)
+{
+    (void)state;
+    source->kind->free(source);
+    temp_dir_release(folder);
+    return 0;
+}
+
+static void
+lines_come_in_batches_and_an_incomplete_one_waits(void **state)
+{
+    (void)state;
+    char text[64];
+    write_log("p0", "a\nbb\n\r\n\nccc\nddd");
+    struct source_partition *partition = open_at(0, "");
+    assert_non_null(partition);
+    assert_string_equal(poll_text(partition, 2, text, sizeof(text)), "a|bb");
+    assert_int_equal(partition->position, 5);
+    assert_string_equal(poll_text(partition, 2, text, sizeof(text)), "ccc");
+    assert_int_equal(partition->position, 12);
+    assert_string_equal(poll_text(partition, 2, text, sizeof(text)), "");
+    source->kind->close(partition);
+
+    partition = open_at(5, "");
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "ccc");
+    assert_int_equal(source->kind->seek(partition, 2, &err), ST_OK);
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "bb|ccc");
+    int64_t end = 0;
+    assert_int_equal(source->kind->end(partition, &end, &err), ST_OK);
+    assert_int_equal(end, 15);
+    source->kind->close(partition);
+}
+
+static void
+append(const char *text)
+{
+    char  path[TEMP_DIR_SIZE_MAX + 32];
+    FILE *file;
+    snprintf(path, sizeof(path), "%s/p0", folder);
+    file = fopen(path, "ab");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+a_log_is_followed_as_it_grows(void **state)
+{
+    (void)state;
+    char text[64];
+    write_log("p0", "");
+    struct source_partition *partition = open_at(0, "");
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "");
+    append("on");
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "");
+    append("e\ntwo\nth");
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "one|two");
+    append("ree\n");
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "three");
+    source->kind->close(partition);
+}
+
+static void
+lines_longer_than_a_read_are_whole(void **state)
+{
+    (void)state;
+    struct str_builder log = STR_BUILDER_EMPTY;
+    struct record_batch batch;
+    enum poll_result    result;
+    size_t              sizes[] = { 300000, 5, 1000000, 262144 };
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t j = 0; j < sizes[i]; j++)
+            str_builder_append_char(&log, (char)('a' + i));
+        str_builder_append_char(&log, '\n');
+    }
+    write_log("p0", str_builder_cstr(&log));
+    struct source_partition *partition = open_at(0, "");
+    for (size_t i = 0; i < 4;) {
+        assert_int_equal(source->kind->poll(partition, 9, &batch, &result, &err), ST_OK);
+        assert_int_equal(result, POLL_RECORDS);
+        for (uint32_t j = 0; j < batch.record_count; j++, i++) {
+            assert_int_equal(batch.records[j].size, sizes[i]);
+            assert_int_equal(batch.data[batch.records[j].offset + sizes[i] - 1], 'a' + (int)i);
+        }
+    }
+    source->kind->close(partition);
+    str_builder_release(&log);
+}
+
+static void
+another_log_in_its_place_is_named(void **state)
+{
+    (void)state;
+    char       text[64], identity[128];
+    struct str found = STR_EMPTY;
+    write_log("p0", "one\ntwo\n");
+    struct source_partition *partition = open_at(0, "");
+    assert_string_equal(poll_text(partition, 1, text, sizeof(text)), "one");
+    assert_int_equal(source->kind->identity(partition, &found, &err), ST_OK);
+    snprintf(identity, sizeof(identity), "%.*s", STR_PRINTF(found));
+    source->kind->close(partition);
+
+    partition = open_at(4, identity);
+    assert_non_null(partition);
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "two");
+    append("three\n");
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "three");
+    source->kind->close(partition);
+
+    /* Written anew in place; shorter than what was read; another file under the name; no identity of ours. */
+    write_log("p0", "uno\ntwo\n");
+    assert_null(open_at(4, identity));
+    assert_int_equal(err.code, ERR_CORRUPT);
+    assert_non_null(strstr(err.message, "p0"));
+    write_log("p0", "on");
+    assert_null(open_at(4, identity));
+    write_log("p0", "one\ntwo\n");
+    assert_null(open_at(4, "inode 1 head 4 0"));
+    assert_null(open_at(4, "nonsense"));
+    partition = open_at(4, identity);
+    assert_non_null(partition);
+    source->kind->close(partition);
+}
+
+static void
+truncation_and_rotation_while_following_are_errors(void **state)
+{
+    (void)state;
+    char text[64], from[TEMP_DIR_SIZE_MAX + 32], to[TEMP_DIR_SIZE_MAX + 32];
+    write_log("p0", "one\ntwo\n");
+    struct source_partition *partition = open_at(0, "");
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "one|two");
+    write_log("p0", "one\n");
+    assert_null(poll_text(partition, 9, text, sizeof(text)));
+    assert_int_equal(err.code, ERR_CORRUPT);
+    source->kind->close(partition);
+
+    partition = open_at(0, "");
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "one");
+    snprintf(from, sizeof(from), "%s/p0", folder);
+    snprintf(to, sizeof(to), "%s/p0.1", folder);
+    assert_int_equal(rename(from, to), 0);
+    write_log("p0", "new\n");
+    assert_null(poll_text(partition, 9, text, sizeof(text)));
+    assert_int_equal(err.code, ERR_CORRUPT);
+    source->kind->close(partition);
+}
+
+static enum status
+read_once(struct io *io)
+{
+    struct source           *failing   = NULL;
+    struct source_partition *partition = NULL;
+    struct record_batch      batch;
+    enum poll_result         result;
+    struct str               identity;
+    enum status              status = eventlog_create(io, "EVENTS", folder, &failing, &err);
+    if (status != ST_OK)
+        return status;
+    status = failing->kind->open(failing, "p0", 0, STR_EMPTY, &partition, &err);
+    for (int i = 0; i < 2 && status == ST_OK; i++)
+        status = failing->kind->poll(partition, 9, &batch, &result, &err);
+    if (status == ST_OK)
+        status = failing->kind->identity(partition, &identity, &err);
+    failing->kind->close(partition);
+    failing->kind->free(failing);
+    return status;
+}
+
+static void
+every_failing_call_and_allocation_is_reported_and_nothing_leaks(void **state)
+{
+    (void)state;
+    struct io_failing failing;
+    bool              has_failed = true;
+    uint64_t          live_count = memory_live_count();
+    write_log("p0", "one\ntwo\n");
+    for (uint64_t n = 1; has_failed; n++) {
+        io_failing_init(&failing, n, 5);
+        enum status status = read_once(&failing.io);
+        has_failed         = failing.has_failed;
+        /* An error of close, after everything was read, loses nothing. */
+        if (!has_failed)
+            assert_int_equal(status, ST_OK);
+        assert_int_equal(failing.open_count, 0);
+        assert_int_equal(memory_live_count(), live_count);
+    }
+    has_failed = true;
+    for (uint64_t n = 1; has_failed; n++) {
+        memory_fail_after(n);
+        enum status status = read_once(io_system());
+        has_failed         = memory_has_failed();
+        memory_fail_after(0);
+        assert_int_equal(status, has_failed ? ST_ERROR : ST_OK);
+        assert_int_equal(memory_live_count(), live_count);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lines_come_in_batches_and_an_incomplete_one_waits, open_source, close_source),
+        cmocka_unit_test_setup_teardown(a_log_is_followed_as_it_grows, open_source, close_source),
+        cmocka_unit_test_setup_teardown(lines_longer_than_a_read_are_whole, open_source, close_source),
+        cmocka_unit_test_setup_teardown(another_log_in_its_place_is_named, open_source, close_source),
+        cmocka_unit_test_setup_teardown(truncation_and_rotation_while_following_are_errors, open_source, close_source),
+        cmocka_unit_test_setup_teardown(every_failing_call_and_allocation_is_reported_and_nothing_leaks, open_source,
+                                        close_source),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
