@@ -122,7 +122,7 @@ decode_plan_compile(const struct decode_plan_options *options, const struct mapp
 {
     const struct format_kind *kind = kind_of(options->format);
     if (kind == NULL)
-        return error_set(err, ERR_CONFIG, "format %s is not read by this version", model_format_name(options->format));
+        return error_set(err, ERR_CONFIG, "this format is not read by this version");
 
     struct decode_plan *plan = memory_alloc_zero(sizeof *plan);
     if (plan == NULL)

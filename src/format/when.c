@@ -153,6 +153,16 @@ copy_values(const struct value_list *list, struct arena *arena, struct str **ret
     return ST_OK;
 }
 
+static int32_t
+find_field(const struct mapping *mapping, struct str name)
+{
+    for (uint32_t i = 0; i < mapping->field_count; i++) {
+        if (str_equal(str_from(mapping->fields[i].name), name))
+            return (int32_t)i;
+    }
+    return -1;
+}
+
 #define DISPATCH_VALUE_COUNT_MAX 64
 
 enum status
@@ -169,12 +179,8 @@ when_dispatch(const struct mapping *mapping, is_type_field_fn *is_type_field, co
     *ret_count = 0;
     while (!is_last) {
         struct token first = token_next(&tokens);
-        if (first.kind == TOKEN_WORD && first.text.size < 128) {
-            char name[128];
-            memcpy(name, first.text.data, first.text.size);
-            name[first.text.size] = '\0';
-
-            int32_t       field = mapping_field_find(mapping, name);
+        if (first.kind == TOKEN_WORD) {
+            int32_t       field = find_field(mapping, first.text);
             struct tokens ahead = tokens;
             if (field >= 0 && is_type_field(query, (uint32_t)field) && read_values(&ahead, &list)) {
                 struct token behind = token_next(&ahead);
