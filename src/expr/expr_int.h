@@ -129,27 +129,14 @@ enum status expr_node(struct arena *arena, const struct expr *prototype, struct 
 /* The text that printers write for an operator between its operands: "=", "and". */
 const char *expr_op_text(enum expr_op op);
 
-/* The kernel of a bound operator node, for its argument types; NULL where compile expands the operator. */
-kernel_fn *operator_kernel(enum expr_op op);
-
-/* The set of constants of an IN. */
-struct in_set;
-struct in_set *in_set_new(struct type type, const struct expr_value *values, uint32_t value_count);
-void           in_set_free(void *set);
-extern kernel_fn kernel_in_set;
+/* The kernel of a bound operator; and and or take two arguments at a time. */
+kernel_fn       *operator_kernel(enum expr_op op);
 extern kernel_fn kernel_copy;
 /* Total order of two rows of the same type, as DuckDB compares: NaN above everything and equal to itself. */
 int vector_compare_rows(const struct vector *a, uint32_t row_a, const struct vector *b, uint32_t row_b);
 
-/* The tables of expr/kernel/. */
-struct function_table {
-    const struct function *functions;
-    size_t                 count;
-};
-extern const struct function_table function_tables_of_expr[];
-extern const size_t                function_table_count_of_expr;
-extern const struct aggregate      aggregate_table[];
-extern const size_t                aggregate_table_count;
+extern const struct aggregate aggregate_table[];
+extern const size_t           aggregate_table_count;
 
 /* A value over one row of a vector, and the reverse: a constant vector's storage. */
 union expr_storage {

@@ -288,13 +288,11 @@ parse_type(struct parser *parser, struct type *ret_type)
         return ST_ERROR;
     }
     struct suggestion suggestion = suggestion_init(token.raw);
-    for (int kind = 0; kind < TYPE_KIND_COUNT; kind++) {
-        char buffer[32];
+    char              names[TYPE_KIND_COUNT][32];
+    for (int kind = 0; kind < TYPE_KIND_COUNT; kind++)
         if (kind != TYPE_DECIMAL)
-            suggestion_offer(&suggestion, str_from(type_name(TYPE((enum type_kind)kind), buffer, sizeof buffer)));
-        /* The candidate must outlive the loop: the hint is set at once where it is the nearest so far. */
-        suggestion_hint(&suggestion, parser->err);
-    }
+            suggestion_offer(&suggestion, str_from(type_name(TYPE((enum type_kind)kind), names[kind], sizeof names[kind])));
+    suggestion_hint(&suggestion, parser->err);
     return ST_ERROR;
 }
 

@@ -1,0 +1,167 @@
+/* Keys and hashes of rows.
+ *
+ * The canonical encoding of a row is that of its values one after the other, each a byte that names the kind, then the
+ * value, little-endian: 0 null; 1 bool, 1 byte; 2 int64, 8; 3 double, 8 (one NaN, no minus zero); 4 decimal, 1 of scale
+ * and 8; 5 text, 4 of size and the bytes; 6 timestamp, 8; 7 date, 4. Its hash is XXH3-128. */
+#include <math.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "column/kernel.h"
+#include "expr/kernel/tables_int.h"
+
+/* Bytes that start on the stack and go on in the call's scratch memory. */
+struct buffer {
+    char         *data;
+    size_t        size;
+    size_t        capacity;
+    struct arena *scratch;
+};
+
+static bool
+buffer_append(struct buffer *buffer, const void *bytes, size_t size)
+{
+    if (size > buffer->capacity - buffer->size) {
+        size_t capacity = (buffer->size + size) * 2;
+        char  *wider    = arena_alloc(buffer->scratch, capacity, 1);
+        if (wider == NULL)
+            return false;
+        memcpy(wider, buffer->data, buffer->size);
+        buffer->data     = wider;
+        buffer->capacity = capacity;
+    }
+    if (size > 0)
+        memcpy(buffer->data + buffer->size, bytes, size);
+    buffer->size += size;
+    return true;
+}
+
+static size_t
+little_endian(uint64_t value, size_t size, uint8_t *out)
+{
+    for (size_t i = 0; i < size; i++)
+        out[i] = (uint8_t)(value >> (8 * i));
+    return size;
+}
+
+static bool
+encode(const struct vector *arg, uint32_t row, struct buffer *buffer)
+{
+    uint8_t  bytes[16] = { 0 };
+    size_t   size      = 1;
+    uint64_t bits;
+    double   value;
+    if (!vector_is_valid(arg, row))
+        return buffer_append(buffer, bytes, size);
+    bytes[0] = (uint8_t)(arg->type.kind + 1);
+    switch (arg->type.kind) {
+    case TYPE_BOOL: bytes[size++] = vector_bool(arg, row) ? 1 : 0; break;
+    case TYPE_DECIMAL: bytes[size++] = arg->type.scale; /* fall through */
+    case TYPE_INT64:
+    case TYPE_TIMESTAMP: size += little_endian((uint64_t)vector_int64(arg, row), 8, bytes + size); break;
+    case TYPE_DATE: size += little_endian((uint32_t)vector_date(arg, row), 4, bytes + size); break;
+    case TYPE_DOUBLE:
+        value = vector_double(arg, row);
+        value = isnan(value) ? (double)NAN : value == 0 ? 0 : value;
+        memcpy(&bits, &value, sizeof bits);
+        size += little_endian(bits, 8, bytes + size);
+        break;
+    case TYPE_TEXT: {
+        struct str text = vector_str(arg, row);
+        size += little_endian(text.size, 4, bytes + size);
+        return buffer_append(buffer, bytes, size) && buffer_append(buffer, text.data, text.size);
+    }
+    case TYPE_KIND_COUNT: break;
+    }
+    return buffer_append(buffer, bytes, size);
+}
+
+static void
+kernel_row_hash(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
+                uint32_t row_count, struct vector_out *out)
+{
+    char          small[2048];
+    struct buffer buffer = { .data = small, .capacity = sizeof small, .scratch = context->scratch };
+    for (uint32_t row = 0; row < row_count; row++) {
+        char hex[HASH128_TEXT_SIZE];
+        bool ok     = true;
+        buffer.size = 0;
+        for (uint32_t i = 0; i < argument_count && ok; i++)
+            ok = encode(&args[i], row, &buffer);
+        if (!ok) {
+            out->failed = true;
+            return;
+        }
+        hash128_print(hash128(buffer.data, buffer.size), hex);
+        vector_out_text(out, row, hex, HASH128_TEXT_SIZE - 1);
+    }
+}
+
+/* Parts joined by '|'; in a part '|' and '\' are preceded by '\'; a null part is '\0', so that it differs from an empty
+ * one. Null only where all parts are. */
+static void
+kernel_business_key(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
+                    uint32_t row_count, struct vector_out *out)
+{
+    char          small[1024];
+    struct buffer buffer = { .data = small, .capacity = sizeof small, .scratch = context->scratch };
+    for (uint32_t row = 0; row < row_count; row++) {
+        bool ok = true, any = false;
+        buffer.size = 0;
+        for (uint32_t i = 0; i < argument_count && ok; i++) {
+            ok = i == 0 || buffer_append(&buffer, "|", 1);
+            if (!vector_is_valid(&args[i], row)) {
+                ok = ok && buffer_append(&buffer, "\\0", 2);
+                continue;
+            }
+            struct str text = vector_str(&args[i], row);
+            any             = true;
+            for (size_t j = 0; j < text.size && ok; j++) {
+                if (text.data[j] == '|' || text.data[j] == '\\')
+                    ok = buffer_append(&buffer, "\\", 1);
+                ok = ok && buffer_append(&buffer, &text.data[j], 1);
+            }
+        }
+        if (!ok) {
+            out->failed = true;
+            return;
+        }
+        if (any)
+            vector_out_text(out, row, buffer.data, buffer.size);
+        else
+            vector_out_null(out, row);
+    }
+}
+
+/* The id of a FHIR reference: behind urn:uuid:, or the last part of Type/id and of a URL. */
+static void
+kernel_reference_id(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
+                    uint32_t row_count, struct vector_out *out)
+{
+    (void)context, (void)argument_count;
+    for (uint32_t row = 0; row < row_count; row++) {
+        if (!vector_is_valid(&args[0], row))
+            continue;
+        struct str text  = vector_str(&args[0], row);
+        struct str urn   = STR("urn:uuid:");
+        size_t     slash = str_find_last_byte(text, '/');
+        if (str_starts_with(text, urn))
+            text = str_slice(text, urn.size, text.size);
+        else if (slash != STR_NOT_FOUND)
+            text = str_slice(text, slash + 1, text.size);
+        if (text.size == 0)
+            vector_out_null(out, row);
+        else
+            vector_out_text_shared(out, row, text.data, text.size);
+    }
+}
+
+const struct function key_functions[] = {
+    { .name = "row_hash", .help = "XXH3-128 of the row's canonical encoding, 32 hexadecimal digits.",
+      .signature = "(any...) -> text", .null_rule = NULL_SEEN, .kernel = kernel_row_hash },
+    { .name = "business_key", .help = "One text of several parts: equal keys, equal parts; null where all parts are null.",
+      .signature = "(text...) -> text", .null_rule = NULL_SEEN, .kernel = kernel_business_key },
+    { .name = "reference_id", .help = "The id that a FHIR reference names.", .signature = "(text) -> text",
+      .null_rule = NULL_STRICT, .kernel = kernel_reference_id },
+};
+const size_t key_function_count = sizeof key_functions / sizeof *key_functions;

@@ -1,0 +1,258 @@
+/* Kernels of the operators that DuckDB computes alike: three-valued logic, comparison, choice. All look at nulls. */
+#include <math.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "column/kernel.h"
+#include "expr/expr_int.h"
+
+static int
+compare_int64(int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/* NaN equals itself and is above infinity; minus zero equals zero: DuckDB's order. */
+static int
+compare_double(double a, double b)
+{
+    if (isnan(a) || isnan(b))
+        return (int)(isnan(a) != 0) - (int)(isnan(b) != 0);
+    return a < b ? -1 : a > b ? 1 : 0;
+}
+
+int
+vector_compare_rows(const struct vector *a, uint32_t row_a, const struct vector *b, uint32_t row_b)
+{
+    switch (a->type.kind) {
+    case TYPE_BOOL: return (int)vector_bool(a, row_a) - (int)vector_bool(b, row_b);
+    case TYPE_INT64:
+    case TYPE_DECIMAL:
+    case TYPE_TIMESTAMP: return compare_int64(vector_int64(a, row_a), vector_int64(b, row_b));
+    case TYPE_DATE: return compare_int64(vector_date(a, row_a), vector_date(b, row_b));
+    case TYPE_DOUBLE: return compare_double(vector_double(a, row_a), vector_double(b, row_b));
+    case TYPE_TEXT: return text_compare(vector_text(a, row_a), vector_text(b, row_b));
+    case TYPE_KIND_COUNT: break;
+    }
+    UNREACHABLE();
+}
+
+static bool
+rows_are_equal(const struct vector *a, const struct vector *b, uint32_t row)
+{
+    return a->type.kind == TYPE_TEXT ? text_equal(vector_text(a, row), vector_text(b, row))
+                                     : vector_compare_rows(a, row, b, row) == 0;
+}
+
+#define COMPARISON(NAME, TEST)                                                                                          \
+    static void NAME(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,         \
+                     uint32_t row_count, struct vector_out *out)                                                       \
+    {                                                                                                                  \
+        (void)context;                                                                                                 \
+        for (uint32_t row = 0; row < row_count; row++) {                                                               \
+            if (!vectors_are_valid(args, argument_count, row))                                                         \
+                vector_out_null(out, row);                                                                             \
+            else                                                                                                       \
+                vector_out_bool(out, row, TEST);                                                                       \
+        }                                                                                                              \
+    }
+
+COMPARISON(kernel_eq, rows_are_equal(&args[0], &args[1], row))
+COMPARISON(kernel_ne, !rows_are_equal(&args[0], &args[1], row))
+COMPARISON(kernel_lt, vector_compare_rows(&args[0], row, &args[1], row) < 0)
+COMPARISON(kernel_le, vector_compare_rows(&args[0], row, &args[1], row) <= 0)
+COMPARISON(kernel_gt, vector_compare_rows(&args[0], row, &args[1], row) > 0)
+COMPARISON(kernel_ge, vector_compare_rows(&args[0], row, &args[1], row) >= 0)
+COMPARISON(kernel_not, !vector_bool(&args[0], row))
+
+/* 0 false, 1 true, 2 null. */
+static unsigned
+ternary(const struct vector *vector, uint32_t row)
+{
+    return !vector_is_valid(vector, row) ? 2u : vector_bool(vector, row) ? 1u : 0u;
+}
+
+static void
+kernel_and(const struct kernel_context *context, const struct vector *args, uint32_t argument_count, uint32_t row_count,
+           struct vector_out *out)
+{
+    (void)context, (void)argument_count;
+    for (uint32_t row = 0; row < row_count; row++) {
+        unsigned a = ternary(&args[0], row), b = ternary(&args[1], row);
+        vector_out_bool(out, row, a == 1 && b == 1);
+        if (a != 0 && b != 0 && (a == 2 || b == 2))
+            vector_out_null(out, row);
+    }
+}
+
+static void
+kernel_or(const struct kernel_context *context, const struct vector *args, uint32_t argument_count, uint32_t row_count,
+          struct vector_out *out)
+{
+    (void)context, (void)argument_count;
+    for (uint32_t row = 0; row < row_count; row++) {
+        unsigned a = ternary(&args[0], row), b = ternary(&args[1], row);
+        vector_out_bool(out, row, a == 1 || b == 1);
+        if (a != 1 && b != 1 && (a == 2 || b == 2))
+            vector_out_null(out, row);
+    }
+}
+
+#define TEST_OF_ROW(NAME, TEST)                                                                                         \
+    static void NAME(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,         \
+                     uint32_t row_count, struct vector_out *out)                                                       \
+    {                                                                                                                  \
+        (void)context, (void)argument_count;                                                                           \
+        for (uint32_t row = 0; row < row_count; row++)                                                                 \
+            vector_out_bool(out, row, TEST);                                                                           \
+    }
+
+static bool
+rows_are_distinct(const struct vector *a, const struct vector *b, uint32_t row)
+{
+    bool valid_a = vector_is_valid(a, row), valid_b = vector_is_valid(b, row);
+    return valid_a != valid_b || (valid_a && !rows_are_equal(a, b, row));
+}
+
+TEST_OF_ROW(kernel_is_null, !vector_is_valid(&args[0], row))
+TEST_OF_ROW(kernel_is_not_null, vector_is_valid(&args[0], row))
+TEST_OF_ROW(kernel_is_true, ternary(&args[0], row) == 1)
+TEST_OF_ROW(kernel_is_not_true, ternary(&args[0], row) != 1)
+TEST_OF_ROW(kernel_is_false, ternary(&args[0], row) == 0)
+TEST_OF_ROW(kernel_is_not_false, ternary(&args[0], row) != 0)
+TEST_OF_ROW(kernel_distinct, rows_are_distinct(&args[0], &args[1], row))
+TEST_OF_ROW(kernel_not_distinct, !rows_are_distinct(&args[0], &args[1], row))
+
+static void
+copy_row(const struct vector *from, uint32_t row, struct vector_out *out)
+{
+    if (!vector_is_valid(from, row)) {
+        vector_out_null(out, row);
+    } else if (from->type.kind == TYPE_TEXT) {
+        const struct text *text = vector_text(from, row);
+        vector_out_text_shared(out, row, text_data(text), text->size);
+    } else {
+        size_t size = type_value_size(from->type);
+        memcpy((char *)out->data + row * size, (const char *)from->data + vector_row(from, row) * size, size);
+    }
+}
+
+void
+kernel_copy(const struct kernel_context *context, const struct vector *args, uint32_t argument_count, uint32_t row_count,
+            struct vector_out *out)
+{
+    (void)context, (void)argument_count;
+    for (uint32_t row = 0; row < row_count; row++)
+        copy_row(&args[0], row, out);
+}
+
+/* when, then, …, else: the first whose condition is true. */
+static void
+kernel_case(const struct kernel_context *context, const struct vector *args, uint32_t argument_count, uint32_t row_count,
+            struct vector_out *out)
+{
+    (void)context;
+    for (uint32_t row = 0; row < row_count; row++) {
+        uint32_t i = 0;
+        while (i + 1 < argument_count && ternary(&args[i], row) != 1)
+            i += 2;
+        copy_row(i + 1 < argument_count ? &args[i + 1] : &args[i], row, out);
+    }
+}
+
+static void
+kernel_coalesce(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
+                uint32_t row_count, struct vector_out *out)
+{
+    (void)context;
+    for (uint32_t row = 0; row < row_count; row++) {
+        uint32_t i = 0;
+        while (i + 1 < argument_count && !vector_is_valid(&args[i], row))
+            i++;
+        copy_row(&args[i], row, out);
+    }
+}
+
+static void
+kernel_nullif(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
+              uint32_t row_count, struct vector_out *out)
+{
+    (void)context;
+    for (uint32_t row = 0; row < row_count; row++) {
+        if (vectors_are_valid(args, argument_count, row) && rows_are_equal(&args[0], &args[1], row))
+            vector_out_null(out, row);
+        else
+            copy_row(&args[0], row, out);
+    }
+}
+
+/* args[0] in args[1..]: true where equal to one; else null where anything is null; else false. */
+static void
+kernel_in(const struct kernel_context *context, const struct vector *args, uint32_t argument_count, uint32_t row_count,
+          struct vector_out *out)
+{
+    (void)context;
+    for (uint32_t row = 0; row < row_count; row++) {
+        bool found = false, has_null = !vector_is_valid(&args[0], row);
+        for (uint32_t i = 1; i < argument_count && !found && vector_is_valid(&args[0], row); i++) {
+            bool valid = vector_is_valid(&args[i], row);
+            has_null   = has_null || !valid;
+            found      = valid && rows_are_equal(&args[0], &args[i], row);
+        }
+        vector_out_bool(out, row, found);
+        if (!found && has_null)
+            vector_out_null(out, row);
+    }
+}
+
+/* x >= low and x <= high, by the rules of `and`. */
+static void
+kernel_between(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
+               uint32_t row_count, struct vector_out *out)
+{
+    (void)context, (void)argument_count;
+    for (uint32_t row = 0; row < row_count; row++) {
+        bool     valid = vector_is_valid(&args[0], row);
+        unsigned low = 2, high = 2;
+        if (valid && vector_is_valid(&args[1], row))
+            low = vector_compare_rows(&args[0], row, &args[1], row) >= 0;
+        if (valid && vector_is_valid(&args[2], row))
+            high = vector_compare_rows(&args[0], row, &args[2], row) <= 0;
+        vector_out_bool(out, row, low == 1 && high == 1);
+        if (low != 0 && high != 0 && (low == 2 || high == 2))
+            vector_out_null(out, row);
+    }
+}
+
+static kernel_fn *const kernels[OP_COUNT] = {
+    [OP_OR] = kernel_or,
+    [OP_AND] = kernel_and,
+    [OP_NOT] = kernel_not,
+    [OP_IS_NULL] = kernel_is_null,
+    [OP_IS_NOT_NULL] = kernel_is_not_null,
+    [OP_IS_TRUE] = kernel_is_true,
+    [OP_IS_NOT_TRUE] = kernel_is_not_true,
+    [OP_IS_FALSE] = kernel_is_false,
+    [OP_IS_NOT_FALSE] = kernel_is_not_false,
+    [OP_DISTINCT] = kernel_distinct,
+    [OP_NOT_DISTINCT] = kernel_not_distinct,
+    [OP_EQ] = kernel_eq,
+    [OP_NE] = kernel_ne,
+    [OP_LT] = kernel_lt,
+    [OP_LE] = kernel_le,
+    [OP_GT] = kernel_gt,
+    [OP_GE] = kernel_ge,
+    [OP_IN] = kernel_in,
+    [OP_BETWEEN] = kernel_between,
+    [OP_CASE] = kernel_case,
+    [OP_COALESCE] = kernel_coalesce,
+    [OP_NULLIF] = kernel_nullif,
+};
+
+kernel_fn *
+operator_kernel(enum expr_op op)
+{
+    CHECK(op < OP_COUNT && kernels[op] != NULL);
+    return kernels[op];
+}

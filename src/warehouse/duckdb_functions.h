@@ -1,0 +1,12 @@
+/* Our functions and aggregates in DuckDB, under hd_… names (I4): the same kernels that the live leg calls. */
+#ifndef HEDDLE_WAREHOUSE_DUCKDB_FUNCTIONS_H
+#define HEDDLE_WAREHOUSE_DUCKDB_FUNCTIONS_H
+
+#include <duckdb/duckdb.h>
+
+#include "base/error.h"
+
+/* Registers the whole table for the connection's instance. ERR_INTERNAL where DuckDB refuses a row of it. */
+enum status duckdb_functions_register(duckdb_connection connection, struct error *err);
+
+#endif
