@@ -1,0 +1,59 @@
+/* Keys and what is done with them, through OpenSSL.
+ *
+ * A key is 32 random bytes. Its reference stands in the configuration, never the key: "file:PATH" (64 hex digits,
+ * or 32 raw bytes) or "env:NAME" (64 hex digits). A key file must be a regular file of mode 0600 or stricter that
+ * belongs to this user or to root. No function here says anything about a key's bytes. */
+#ifndef HEDDLE_IO_KEY_H
+#define HEDDLE_IO_KEY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "io/io.h"
+
+#define KEY_SIZE 32
+
+struct key {
+    uint8_t bytes[KEY_SIZE];
+};
+
+/* Reads a key. `folder` is where a relative PATH starts (NULL: the working folder). ERR_KEY where there is none,
+ * it is open to others, or it is not a key. The caller wipes it with key_clear. */
+enum status key_read(struct io *io, struct str reference, const char *folder, struct key *ret_key, struct error *err);
+
+/* Makes a new random key and writes it to a new file of mode 0600, as hex, on disk when it returns; ERR_IO where
+ * the file is there already. */
+enum status key_create(struct io *io, const char *path, struct key *ret_key, struct error *err);
+
+void key_clear(struct key *key);
+
+/* Bytes from the system's cryptographic generator. */
+enum status key_random(void *out, size_t size, struct error *err);
+
+#define SHA256_SIZE 32
+enum status sha256(const void *data, size_t size, uint8_t out[SHA256_SIZE], struct error *err);
+enum status hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, uint8_t out[SHA256_SIZE],
+                        struct error *err);
+
+/* SHA-256 of bytes that come in pieces. */
+struct sha256_stream;
+struct sha256_stream *sha256_begin(void); /* NULL: no memory. */
+enum status           sha256_add(struct sha256_stream *stream, const void *data, size_t size, struct error *err);
+/* Frees the stream in any case. */
+enum status sha256_end(struct sha256_stream *stream, uint8_t out[SHA256_SIZE], struct error *err);
+void        sha256_free(struct sha256_stream *stream);
+
+/* AES-256-GCM (NIST SP 800-38D). A nonce must never be used twice with one key. `out` has room for size bytes; the
+ * tag also covers `extra`, which is not encrypted. */
+#define SEAL_NONCE_SIZE 12
+#define SEAL_TAG_SIZE   16
+enum status seal(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str extra, struct str clear,
+                 uint8_t *out, uint8_t tag[SEAL_TAG_SIZE], struct error *err);
+/* ERR_CORRUPT where the bytes, the tag, the nonce, the extra text and the key do not belong together; `out` is
+ * then wiped. */
+enum status unseal(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str extra, struct str sealed,
+                   const uint8_t tag[SEAL_TAG_SIZE], uint8_t *out, struct error *err);
+
+#endif
