@@ -79,6 +79,12 @@ failing_sync(struct io *io, int fd)
 }
 
 static int
+failing_lock(struct io *io, int fd, bool is_exclusive)
+{
+    return fails_now(io) ? -1 : io_system()->lock(io_system(), fd, is_exclusive);
+}
+
+static int
 failing_fstat(struct io *io, int fd, struct stat *ret_stat)
 {
     return fails_now(io) ? -1 : io_system()->fstat(io_system(), fd, ret_stat);
@@ -173,6 +179,7 @@ io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
                 .folder_next = failing_folder_next,
                 .folder_close = failing_folder_close,
                 .sync = failing_sync,
+                .lock = failing_lock,
                 .fstat = failing_fstat,
                 .stat = failing_stat,
                 .lstat = failing_lstat,

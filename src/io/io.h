@@ -20,6 +20,8 @@ struct io {
     int (*truncate)(struct io *io, int fd, int64_t size); /* ftruncate */
     int (*sync_data)(struct io *io, int fd); /* fdatasync: data, and the size where it grew. */
     int (*sync)(struct io *io, int fd); /* fsync: data and size. */
+    /* flock without waiting, exclusive or shared: -1 and EWOULDBLOCK where another holds it. */
+    int (*lock)(struct io *io, int fd, bool is_exclusive);
     int (*fstat)(struct io *io, int fd, struct stat *ret_stat);
     int (*stat)(struct io *io, const char *path, struct stat *ret_stat);
     int (*lstat)(struct io *io, const char *path, struct stat *ret_stat);

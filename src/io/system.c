@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -67,6 +68,13 @@ system_sync(struct io *io, int fd)
 {
     (void)io;
     return fsync(fd);
+}
+
+static int
+system_lock(struct io *io, int fd, bool is_exclusive)
+{
+    (void)io;
+    return flock(fd, (is_exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB);
 }
 
 static int
@@ -164,6 +172,7 @@ io_system(void)
         .folder_next = system_folder_next,
         .folder_close = system_folder_close,
         .sync = system_sync,
+        .lock = system_lock,
         .fstat = system_fstat,
         .stat = system_stat,
         .lstat = system_lstat,

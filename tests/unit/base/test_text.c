@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/hash.h"
@@ -308,6 +309,31 @@ test_json_out(void **state)
     str_builder_release(&out);
 }
 
+static jmp_buf check_jump;
+static int     check_line;
+
+static void
+jump_out(const char *file, int line, const char *function, const char *condition)
+{
+    (void)file;
+    (void)function;
+    assert_string_equal(condition, "1 + 1 == 3");
+    check_line = line;
+    longjmp(check_jump, 1);
+}
+
+static void
+test_check(void **state)
+{
+    (void)state;
+    check_handler_set(jump_out);
+    if (setjmp(check_jump) == 0)
+        CHECK(1 + 1 == 3);
+    check_handler_set(NULL);
+    assert_true(check_line > 0);
+    CHECK(1 + 1 == 2);
+}
+
 int
 main(void)
 {
@@ -315,7 +341,7 @@ main(void)
         cmocka_unit_test(test_str),   cmocka_unit_test(test_utf8), cmocka_unit_test(test_builder),
         cmocka_unit_test(test_suggest), cmocka_unit_test(test_hash), cmocka_unit_test(test_map),
         cmocka_unit_test(test_arena), cmocka_unit_test(test_error), cmocka_unit_test(test_ring),
-        cmocka_unit_test(test_json_out),
+        cmocka_unit_test(test_json_out), cmocka_unit_test(test_check),
     };
     return cmocka_run_group_tests_name("base: text and memory", tests, NULL, NULL);
 }

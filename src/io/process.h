@@ -1,0 +1,29 @@
+/* The process and its machine: clocks, what was used, and the signals that ask it to stop. */
+#ifndef HEDDLE_IO_PROCESS_H
+#define HEDDLE_IO_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+/* The machine's clocks behind base/clock.h. Static. */
+const struct clock *process_clock(void);
+
+struct process_usage {
+    int64_t cpu_us;             /* User and system, all threads. */
+    int64_t resident_bytes_max; /* The most that was ever resident. */
+};
+struct process_usage process_usage(void);
+
+/* Processors this process may run on, at least 1. */
+unsigned process_cpu_count(void);
+
+/* From now on SIGINT and SIGTERM are only noted. A second one of the same ends the process at once, as by default:
+ * who is asked twice has no time to finish. SIGPIPE is ignored. Once, at start. */
+enum status process_signals_init(struct error *err);
+/* 0, or the signal that asked to stop. One atomic load. */
+int process_stop_signal(void);
+
+#endif
