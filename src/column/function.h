@@ -67,7 +67,7 @@ struct function {
 };
 
 /* An aggregate over exact state of a fixed size: merging in any order gives the same (I4, I5). States are plain bytes
- * (alignment 16): they may be copied, stored and read back by the same program version; save and load are memcpy.
+ * (alignment 8): they may be copied, stored and read back by the same program version; save and load are memcpy.
  * Registered as functions are: hd_<name>, or with `resolve` hd_<name>_<result>. */
 struct aggregate {
     const char *name;

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/suggest.h"
 #include "expr/expr_int.h"
-#include "expr/kernel/tables_int.h"
+#include "expr/kernel/tables.h"
 #include "health/functions.h"
 
 /* The tables are few and small, and looked into while binding only: a walk needs no index and no initialisation. */

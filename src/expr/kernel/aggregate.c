@@ -6,10 +6,13 @@
 #include "column/kernel.h"
 #include "expr/expr_int.h"
 
+/* DuckDB aligns states to 8 bytes, where a 128-bit integer by itself wants 16. */
+typedef int128 int128_aligned8 __attribute__((aligned(8)));
+
 /* count, sum, avg: 2^64 rows of 18 digits stay below 2^127. */
 struct sum_state {
-    int128   sum;
-    uint64_t count;
+    int128_aligned8 sum;
+    uint64_t        count;
 };
 
 /* min, max of numbers, instants and dates. */

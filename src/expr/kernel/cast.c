@@ -7,7 +7,7 @@
 #include "base/json_out.h"
 #include "base/time.h"
 #include "column/kernel.h"
-#include "expr/kernel/tables_int.h"
+#include "expr/kernel/tables.h"
 
 #define CAST(NAME)                                                                                                      \
     static void cast_to_##NAME(const struct vector *arg, uint32_t row, struct vector_out *out);                        \

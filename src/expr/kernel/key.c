@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "column/kernel.h"
-#include "expr/kernel/tables_int.h"
+#include "expr/kernel/tables.h"
 
 /* Bytes that start on the stack and go on in the call's scratch memory. */
 struct buffer {

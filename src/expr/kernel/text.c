@@ -5,7 +5,7 @@
 
 #include "base/utf8.h"
 #include "column/kernel.h"
-#include "expr/kernel/tables_int.h"
+#include "expr/kernel/tables.h"
 
 #define KERNEL(NAME)                                                                                                    \
     static void NAME(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,         \

@@ -1,6 +1,6 @@
 /* The tables that the kernels of this folder bring to the one table. */
-#ifndef HEDDLE_EXPR_KERNEL_TABLES_INT_H
-#define HEDDLE_EXPR_KERNEL_TABLES_INT_H
+#ifndef HEDDLE_EXPR_KERNEL_TABLES_H
+#define HEDDLE_EXPR_KERNEL_TABLES_H
 
 #include "column/function.h"
 
