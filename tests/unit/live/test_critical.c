@@ -40,11 +40,11 @@ static const struct example examples[] = {
 };
 
 static size_t
-read_history(const char *text, struct critical_result *results, char ids[HISTORY_MAX][4])
+read_history(const char *text, struct critical_result *results, char ids[HISTORY_MAX][32])
 {
     size_t count = 0;
     for (; *text != '\0'; text += text[3] == ' ' ? 4 : 3, count++) {
-        snprintf(ids[count], 4, "e%zu", count);
+        snprintf(ids[count], sizeof(ids[count]), "e%zu", count);
         results[count] = (struct critical_result){
             .effective_us = text[0] - '0',
             .event_us = (int64_t)count,
@@ -66,7 +66,7 @@ alerts_follow_from_history(void **state)
     for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
         struct critical_result results[HISTORY_MAX];
         struct critical_alert  alerts[HISTORY_MAX];
-        char                   ids[HISTORY_MAX][4], text[200] = "";
+        char                   ids[HISTORY_MAX][32], text[200] = "";
         size_t                 count = read_history(examples[i].history, results, ids), used = 0;
         size_t                 alert_count = critical_judge(results, count, 4, alerts);
         for (size_t j = 0; j < alert_count; j++)
@@ -82,7 +82,7 @@ the_latest_version_and_the_highest_severity_are_told(void **state)
     (void)state;
     struct critical_result results[HISTORY_MAX];
     struct critical_alert  alerts[HISTORY_MAX];
-    char                   ids[HISTORY_MAX][4];
+    char                   ids[HISTORY_MAX][32];
     size_t                 count = read_history("1Am 1Ac 1An", results, ids);
     assert_int_equal(critical_judge(results, count, 4, alerts), 1);
     assert_int_equal(alerts[0].firing_index, 0);
