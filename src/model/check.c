@@ -4,7 +4,7 @@
 
 /* One expression; true where it is good. Its tree goes with `scratch`. */
 static bool
-bind(struct loader *loader, struct arena *scratch, struct scope *scope, const struct model_text *text,
+bind_one(struct loader *loader, struct arena *scratch, struct scope *scope, const struct model_text *text,
      struct expr **ret_bound)
 {
     struct error err = ERROR_EMPTY;
@@ -24,7 +24,7 @@ check_type(struct loader *loader, struct arena *scratch, struct scope *scope, co
     struct expr *bound;
     char         given[32];
     char         wanted[32];
-    if (text->text.data == NULL || !bind(loader, scratch, scope, text, &bound))
+    if (text->text.data == NULL || !bind_one(loader, scratch, scope, text, &bound))
         return;
     if (scope_fits(bound, type) || (is_text_good && expr_type(bound).kind == TYPE_TEXT))
         return;

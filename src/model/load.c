@@ -350,6 +350,8 @@ read_files(struct loader *loader, const struct model_file *files, size_t file_co
         return;
     for (size_t i = 0; i < embedded_file_count; i++) {
         struct str text = str_of((const char *)embedded_files[i].bytes, embedded_files[i].size);
+        if (!str_starts_with(str_from(embedded_files[i].path), STR("model/")))
+            continue; /* Other files are embedded too, such as the store's schema. */
         add_document(loader, embedded_files[i].path, text, true);
         add_to_digest(&loader->model->digest, embedded_files[i].path, text);
     }

@@ -1,0 +1,207 @@
+/* Loading the model: the embedded files are good, and what is wrong with a file is told with its place. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/time.h"
+#include "model/model.h"
+
+struct reports {
+    char     text[16384];
+    size_t   size;
+    uint32_t count;
+};
+
+static void
+report(void *context, const struct error *err)
+{
+    struct reports *reports = context;
+    reports->count++;
+    reports->size += error_print(err, reports->text + reports->size, sizeof(reports->text) - reports->size);
+    if (reports->size + 1 < sizeof(reports->text))
+        reports->text[reports->size++] = '\n';
+    reports->text[reports->size] = '\0';
+}
+
+static void
+test_embedded(void **state)
+{
+    (void)state;
+    static struct reports reports;
+    struct error          err   = ERROR_EMPTY;
+    struct model         *model = NULL;
+    uint64_t              live  = memory_live_count();
+    if (model_load(NULL, 0, report, &reports, &model, &err) != ST_OK)
+        fail_msg("%s", reports.text);
+    assert_int_equal(model->entity_count, 8);
+    assert_int_equal(model->rule_count, 2);
+    const struct entity *lab = model_entity(model, STR("lab_result"));
+    assert_non_null(lab);
+    assert_int_equal(lab->kind, ENTITY_FACT);
+    assert_int_equal(lab->key_count, 3);
+    assert_string_equal(lab->columns[lab->key[2]].name, "lab_result_id");
+    assert_string_equal(lab->columns[lab->event_time_column].name, "event_time");
+    assert_string_equal(lab->columns[lab->column_count - 1].name, "facility");
+    assert_int_equal(lab->columns[entity_column_find(lab, "source_value")].carries, CARRIES_VALUE);
+    assert_int_equal(lab->columns[entity_column_find(lab, "source_value")].type.scale, 6);
+    const struct mapping *mapping = model_mapping(model, STR("hl7v2_lab_result"));
+    assert_non_null(mapping);
+    assert_int_equal(mapping->format, MODEL_HL7V2);
+    assert_ptr_equal(mapping->entity, lab);
+    assert_int_equal(mapping->each_count, 1);
+    assert_int_equal(mapping->fields[mapping_field_find(mapping, "placer")].path_count, 2);
+    const struct rule_pack *rule = model_rule(model, STR("abnormal_lab_trends"));
+    assert_false(rule->is_approved);
+    assert_int_equal(rule->cooldown_us, US_PER_DAY);
+    assert_int_equal(rule->limit_count, 16);
+    assert_int_equal(rule->limits[0].low, 2800000);
+    assert_int_equal(rule->limits[0].high, 6200000);
+    assert_false(rule->limits[15].has_low);
+    const struct rule_pack *access = model_rule(model, STR("unusual_access"));
+    assert_int_equal(access->before_us, 30 * US_PER_DAY);
+    assert_int_equal(access->explained_by_count, 2);
+    assert_non_null(model_reason(model, STR("missing_required")));
+    model_free(model);
+    assert_int_equal(memory_live_count(), live);
+}
+
+/* A site approves the limits that it has read. */
+static void
+test_approval(void **state)
+{
+    (void)state;
+    struct error            err   = ERROR_EMPTY;
+    struct model           *model = NULL;
+    struct model           *plain = NULL;
+    const struct model_file files[] = { { "site.json", STR("{ \"rule\": \"abnormal_lab_trends\", \"approved\": { \"version\": \"kost-1990.1\", "
+                                                           "\"by\": \"Dr. A\", \"on\": \"2026-01-15\" } }") } };
+    assert_int_equal(model_load(files, 1, NULL, NULL, &model, &err), ST_OK);
+    assert_int_equal(model_load(NULL, 0, NULL, NULL, &plain, &err), ST_OK);
+    const struct rule_pack *rule = model_rule(model, STR("abnormal_lab_trends"));
+    assert_true(rule->is_approved);
+    assert_string_equal(rule->approved_by, "Dr. A");
+    assert_int_equal(rule->limit_count, 16);
+    assert_true(memcmp(&model->digest, &plain->digest, sizeof(model->digest)) != 0);
+    model_free(model);
+    model_free(plain);
+}
+
+/* A file of the site's with the name of an embedded one takes its place. */
+static void
+test_override(void **state)
+{
+    (void)state;
+    struct error            err   = ERROR_EMPTY;
+    struct model           *model = NULL;
+    const struct model_file files[] = {
+        { "site.json", STR("{ \"mapping\": \"synthea_providers\", \"format\": \"csv\", \"entity\": \"practitioner\", \"help\": \"x\",\n"
+                           "  \"detect\": { \"header\": [\"ID\"] }, \"fields\": { \"id\": { \"path\": \"ID\", \"required\": true } },\n"
+                           "  \"columns\": { \"practitioner_id\": \"id\", \"event_time\": \"run.logical_date\" } }") }
+    };
+    if (model_load(files, 1, NULL, NULL, &model, &err) != ST_OK)
+        fail_msg("%u:%u %s", err.line, err.column, err.message);
+    const struct mapping *mapping = model_mapping(model, STR("synthea_providers"));
+    assert_int_equal(mapping->field_count, 1);
+    assert_true(mapping->fields[0].is_required);
+    assert_string_equal(mapping->file, "site.json");
+    model_free(model);
+}
+
+#define ENTITY_HEAD "{ \"entity\": \"thing\", \"help\": \"x\", \"kind\": \"fact\", \"key\": [\"id\"], \"version\": [\"at\"], \"time\": { \"event\": \"at\" },\n\"columns\": [\n" \
+                    "{ \"name\": \"id\", \"type\": \"text\", \"help\": \"x\", \"required\": true, \"carries\": \"event\" },\n" \
+                    "{ \"name\": \"at\", \"type\": \"timestamp\", \"help\": \"x\", \"required\": true, \"carries\": \"time\" },\n"
+#define MAPPING_HEAD "{ \"mapping\": \"m\", \"format\": \"json\", \"entity\": \"access_event\", \"help\": \"x\",\n"
+#define MAPPING_FIELDS "\"fields\": { \"event_time\": \"t\", \"effective_time\": \"t\", \"patient_id\": \"p\", \"user_id\": \"u\", \"access_event_id\": \"a\" },\n"
+
+/* What stands in the file, where the error is, and what it says. */
+static const struct {
+    const char *text;
+    const char *place;
+    const char *message;
+} BAD[] = {
+    { "{ \"entity\": \"thing\",", "f:1:", "" },
+    { "[]", "f:1:1", "names what it describes" },
+    { "{ \"entity\": 7 }", "f:1:13", "names what it describes" },
+    { "{ \"terms\": \"reasons\", \"reasons\": [] }", "f:1:12", "cannot replace" },
+    { "{ \"entity\": \"Thing\" }", "f:1:13", "is no name" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"typ\": \"text\", \"help\": \"x\" } ] }", "f:5:16", "unknown key \"typ\"" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"txt\", \"help\": \"x\" } ] }", "f:5:24", "did you mean \"text\"" },
+    { ENTITY_HEAD "{ \"name\": \"id\", \"type\": \"text\", \"help\": \"x\" } ] }", "f:5:11", "already" },
+    { ENTITY_HEAD "{ \"name\": \"run_id\", \"type\": \"text\", \"help\": \"x\" } ] }", "f:5:11", "from the program" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"required\": true } ] }", "f:5:57", "may not reject" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"on_bad\": \"nul\" } ] }", "f:5:55", "did you mean \"null\"" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"checks\": [ { \"that\": \"x = 'a'\", \"reason\": \"bad_cod\" } ] } ] }", "f:5:88", "did you mean \"bad_code\"" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"checks\": [ { \"that\": \"x = 'a'\", \"reason\": \"same_event\" } ] } ] }", "f:5:88", "no reason for" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"checks\": [ { \"that\": \"y = 'a'\", \"reason\": \"bad_code\" } ] } ] }", "f:5:68", "y" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"checks\": [ { \"that\": \"upper(x)\", \"reason\": \"bad_code\" } ] } ] }", "f:5:67", "gives text, not bool" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"cleanse\": \"uper(this)\" } ] }", "f:5:57", "uper" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"cleanse\": \"upper(this\" } ] }", "f:5:", "" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"standard\": \"y\" },\n{ \"name\": \"y\", \"type\": \"text\", \"help\": \"x\", \"standard\": \"x\" } ] }", "f:5:58", "stands further down" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"standard\": \"x\" } ] }", "f:5:58", "stands further down" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"standard\": \"id\", \"phi\": 1 } ] }", "f:5:70", "a number" },
+    { ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"standard\": \"id\", \"checks\": [] } ] }", "f:5:63", "standard column" },
+    { "{ \"entity\": \"thing\", \"help\": \"x\", \"kind\": \"fact\", \"key\": [\"ide\"], \"version\": [\"id\"], \"time\": { },\n\"columns\": [ { \"name\": \"id\", \"type\": \"text\", \"help\": \"x\" } ] }", "f:1:59", "did you mean \"id\"" },
+    { MAPPING_HEAD MAPPING_FIELDS "\"columns\": { \"user_idd\": \"user_id\" } }", "f:3:14", "did you mean \"user_id\"" },
+    { MAPPING_HEAD MAPPING_FIELDS "\"columns\": { \"user_id\": \"user_i\" } }", "f:3:26", "user_i" },
+    { MAPPING_HEAD MAPPING_FIELDS "\"columns\": { \"user_id\": \"length(user_id)\" } }", "f:3:25", "gives int64, not text" },
+    { MAPPING_HEAD MAPPING_FIELDS "\"when\": \"patient_id\" }", "f:3:9", "gives text, not bool" },
+    { MAPPING_HEAD MAPPING_FIELDS "\"columns\": { \"user_id\": 7 } }", "f:3:25", "not an expression" },
+    { MAPPING_HEAD MAPPING_FIELDS "\"detect\": { \"header\": [\"a\"] } }", "f:3:1", "is for csv" },
+    { MAPPING_HEAD "\"fields\": { \"event_time\": [], \"patient_id\": \"p\", \"user_id\": \"u\", \"access_event_id\": \"a\", \"effective_time\": \"t\" } }", "f:2:27", "empty" },
+    { MAPPING_HEAD "\"fields\": { \"event_time\": \"t\" } }", "f:1:1", "gives no \"patient_id\"" },
+    { "{ \"mapping\": \"m\", \"format\": \"json\", \"entity\": \"acces_event\", \"help\": \"x\", \"fields\": { \"a\": \"a\" } }", "f:1:47", "did you mean \"access_event\"" },
+    { "{ \"rule\": \"abnormal_lab_trends\", \"approved\": { \"version\": \"old\", \"by\": \"x\", \"on\": \"2026-01-01\" } }", "f:1:59", "approved anew" },
+    { "{ \"rule\": \"abnormal_lab_trends\", \"approved\": true }", "f:1:46", "by whom" },
+    { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2345-8\", \"unit\": \"mg/dL\", \"low\": 1 } ] }", "f:1:72", "check digit" },
+    { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2345-7\", \"unit\": \"mmol/L\", \"low\": 1 } ] }", "f:1:90", "kept in mg/dL" },
+    { "{ \"rule\": \"unusual_access\", \"before\": \"30\" }", "f:1:39", "no duration" },
+};
+
+static void
+test_bad_files(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(BAD) / sizeof(*BAD); i++) {
+        static struct reports reports;
+        struct error          err   = ERROR_EMPTY;
+        struct model         *model = NULL;
+        struct model_file     file  = { "f", str_from(BAD[i].text) };
+        memset(&reports, 0, sizeof(reports));
+        assert_int_equal(model_load(&file, 1, report, &reports, &model, &err), ST_ERROR);
+        assert_true(reports.count >= 1);
+        assert_int_equal(err.code, ERR_CONFIG);
+        if (strstr(reports.text, BAD[i].place) == NULL || strstr(reports.text, BAD[i].message) == NULL)
+            fail_msg("%s\nshould say %s ... %s, but says:\n%s", BAD[i].text, BAD[i].place, BAD[i].message, reports.text);
+    }
+}
+
+/* Every truncation of a good file is refused or good, without a crash or a leak. */
+static void
+test_truncations(void **state)
+{
+    (void)state;
+    static const char text[] = ENTITY_HEAD "{ \"name\": \"x\", \"type\": \"text\", \"help\": \"x\", \"cleanse\": \"upper(this)\" } ] }";
+    uint64_t          live   = memory_live_count();
+    for (size_t size = 0; size < sizeof(text) - 1; size += 7) {
+        struct model     *model = NULL;
+        struct model_file file  = { "f", str_of(text, size) };
+        assert_int_equal(model_load(&file, 1, NULL, NULL, &model, NULL), ST_ERROR);
+    }
+    assert_int_equal(memory_live_count(), live);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_embedded), cmocka_unit_test(test_approval),    cmocka_unit_test(test_override),
+        cmocka_unit_test(test_bad_files), cmocka_unit_test(test_truncations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,322 @@
+/* Entity programs over small raw chunks: what is loaded, filtered, quarantined, nulled and repaired, and why. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/decimal.h"
+#include "base/memory.h"
+#include "base/time.h"
+#include "model/program.h"
+
+static struct model *model;
+
+static int
+load(void **state)
+{
+    struct error err = ERROR_EMPTY;
+    (void)state;
+    return model_load(NULL, 0, NULL, NULL, &model, &err) == ST_OK ? 0 : -1;
+}
+
+static int
+unload(void **state)
+{
+    (void)state;
+    model_free(model);
+    return 0;
+}
+
+/* One run: fields as "name=value" texts, one row; `expected` columns as "name=value" ("name=" is null). */
+struct scenario {
+    const char *mapping;
+    const char *fields[16];
+    const char *outcome; /* "loaded", "none", "filtered REASON", "quarantined REASON COLUMN" */
+    const char *columns[16];
+    const char *issues; /* "REASON COLUMN ACTION;…" of a loaded row. */
+};
+
+#define LAB_OK "type=lab_result", "event_id=e1", "event_time=2026-01-02T03:04:05Z", "patient_id=p1", "source_component_code=2823-3", "source_units=mEq/L"
+
+static const struct scenario SCENARIOS[] = {
+    { "json_lab_result", { LAB_OK, "number=4.20" }, "loaded",
+      { "patient_system=urn:test", "event_system=urn:test", "source_value=4.200000", "normalized_value=4.200000",
+        "normalized_units=mmol/L", "status=F", "status_action=upsert", "status_rank=2", "facility=STE", "data_source=ds",
+        "effective_time=2026-01-02T03:04:05.000000Z", "normalized_component_type=LOINC" }, "" },
+    { "json_lab_result", { LAB_OK, "result=<0.5" }, "loaded", { "source_value=0.500000", "source_comparator=<" }, "" },
+    { "json_lab_result", { LAB_OK, "number=abc" }, "quarantined bad_number source_value", { NULL }, "" },
+    { "json_lab_result", { LAB_OK, "result=HEMOLYZED" }, "loaded", { "source_value=", "result=HEMOLYZED", "normalized_value=" }, "" },
+    { "json_lab_result", { LAB_OK, "number=4", "result_status=f" }, "loaded", { "status=F" }, "repaired status repair;" },
+    { "json_lab_result", { LAB_OK, "number=4", "result_status=Q" }, "quarantined bad_code status", { NULL }, "" },
+    { "json_lab_result", { LAB_OK, "number=4", "result_status=W" }, "loaded", { "status_action=retract", "status_rank=4" }, "" },
+    { "json_lab_result", { LAB_OK, "result_status=X" }, "filtered status_ignored", { NULL }, "" },
+    { "json_lab_result", { LAB_OK }, "filtered no_result", { NULL }, "" },
+    { "json_lab_result", { LAB_OK, "number=4", "collection_datetime=yesterday" }, "quarantined bad_timestamp effective_time", { NULL }, "" },
+    { "json_lab_result", { LAB_OK, "number=4", "effective_time=2026-01-01", "collection_datetime=yesterday" }, "loaded",
+      { "collection_datetime=", "effective_time=2026-01-01T05:00:00.000000Z" }, "bad_timestamp collection_datetime null;" },
+    { "json_lab_result", { "type=lab_result", "event_id=e1", "event_time=2026-01-02T03:04:05Z", "patient_id=p1", "source_component_code=2345-7", "source_units=mmol/L", "number=5" },
+      "loaded", { "normalized_value=", "normalized_units=", "source_value=5.000000" }, "unknown_unit source_units warn;" },
+    { "json_lab_result", { "type=lab_result", "event_id=e1", "event_time=2026-01-02T03:04:05Z", "patient_id=  ", "source_component_code=2345-7", "number=5" },
+      "quarantined missing_required patient_id", { NULL }, "" },
+    { "json_lab_result", { "type=lab_result", "event_time=2026-01-02T03:04:05Z", "patient_id=p", "source_component_code=2345-7", "number=5", "lab_result_id=l" },
+      "quarantined missing_required event_id", { NULL }, "" },
+    { "json_lab_result", { "type=encounter" }, "none", { NULL }, "" },
+    { "json_encounter", { "type=encounter", "event_id=e", "event_time=2026-01-02T03:04:05Z", "patient_id=p", "encounter_id=v", "source_encounter_type=inpatient",
+        "encounter_start_time=2026-01-02T00:00:00Z", "encounter_end_time=2026-01-01T00:00:00Z", "facility=NORTH" },
+      "loaded", { "encounter_type=IMP", "encounter_end_time=", "facility=NORTH" }, "inconsistent encounter_end_time null;" },
+    { "json_clinical_order", { "type=clinical_order", "event_id=e", "event_time=2026-01-02T03:04:05Z", "patient_id=p", "status=CA" }, "loaded",
+      { "clinical_order_id=e", "status_action=retract" }, "" },
+    { "json_access_event", { "type=access_event", "event_id=e", "event_time=2026-01-02T03:04:05Z", "patient_id=p", "user_id=u", "action=Peek" }, "loaded",
+      { "action=", "user_system=urn:test" }, "repaired action repair;bad_code action null;" },
+    { "synthea_patients", { "id=x", "birth=1990-02-30", "ssn=999-12-3456", "gender=M", "first=Abe", "last=O'Brien", "postcode=1730" }, "loaded",
+      { "birth_date=", "social_security_number=999123456", "sex=male", "name_key=OBRIEN ABE", "zip_code=01730", "death_flag=false", "event_time=2026-01-05T00:00:00.000000Z" },
+      "bad_date birth_date null;repaired social_security_number repair;repaired zip_code repair;" },
+    { "synthea_patients", { "id=x", "birth=1990-02-20", "death=1980-01-01" }, "loaded", { "death_date=", "birth_date=1990-02-20" }, "inconsistent death_date null;" },
+    { "synthea_patient_identifiers", { "id=x" }, "loaded", { "identifier_system=urn:test", "identifier_type=MR" }, "" },
+    { "synthea_providers", { "id=x", "name=Ann Lee" }, "loaded", { "first_name=Ann", "last_name=Lee" }, "" },
+    { "synthea_encounters", { "id=v", "patient=p", "start=2020-01-01T00:00:00Z", "class=wellness", "cost=12.345" }, "loaded", { "total_cost=12.35", "encounter_type=AMB" }, "" },
+    { "synthea_lab_results", { "date=2020-01-01T00:00:00Z", "patient=p", "category=laboratory", "code=718-7", "value=14.1", "unit=g/dL", "kind=numeric" }, "loaded",
+      { "normalized_value=14.100000", "status=F" }, "" },
+    { "synthea_observations", { "date=2020-01-01T00:00:00Z", "patient=p", "category=laboratory", "code=718-7", "value=14.1" }, "none", { NULL }, "" },
+    { "synthea_observations", { "date=2020-01-01T00:00:00Z", "patient=p", "category=vital-signs", "code=8302-2", "value=180", "unit=cm", "kind=numeric" }, "loaded",
+      { "normalized_value=180.000000", "normalized_code=8302-2" }, "" },
+    { "hl7v2_lab_result", { "message_type=ORU", "message_time=20260102030405", "patient=p", "value_type=NM", "value_whole=>1000", "value_first=>1000", "loinc=777-3", "unit=K/uL", "range=150-400", "flag=HH", "filler=f" },
+      "loaded", { "source_value=1000.000000", "source_comparator=>", "normalized_units=10*3/uL", "normalized_reference_range_low=150.000000", "normalized_abnormal_flag=HH", "event_time=2026-01-02T08:04:05.000000Z" }, "" },
+    { "hl7v2_lab_result", { "message_type=ORU", "message_time=20260102", "patient=p", "value_type=SN", "value_whole=^1^:^128", "value_second=1", "value_separator=:", "loinc=777-3", "filler=f" },
+      "loaded", { "source_value=", "result=^1^:^128" }, "" },
+    { "hl7v2_lab_result", { "message_type=ORU", "message_time=20260102", "patient=p", "value_type=NM", "value_whole=n/a", "value_first=n/a", "loinc=777-3", "filler=f" },
+      "quarantined bad_number source_value", { NULL }, "" },
+    { "hl7v2_lab_result", { "message_type=ORU", "spm=1", "message_time=20260102", "patient=p" }, "none", { NULL }, "" },
+    { "hl7v2_patient", { "message_type=ORU", "message_time=20260102", "patient=p", "patient_assigner=1.2.3", "family=M\xc3\xbcller", "given=J", "birth=19450612", "sex=F" }, "loaded",
+      { "patient_system=1.2.3", "birth_date=1945-06-12", "name_key=MULLER J", "sex=female" }, "" },
+    { "hl7v2_patient_identifier", { "message_type=ORU", "message_time=20260102", "patient=p", "identifier=9", "assigner=1.2", "kind=SS" }, "loaded",
+      { "identifier_system=1.2", "identifier_value=9", "patient_system=urn:test" }, "" },
+    { "hl7v2_practitioner", { "message_type=ORU", "message_time=20260102", "orderer=1234567892", "kind=NPI" }, "loaded", { "npi=" }, "bad_code npi null;" },
+};
+#define SCENARIO_COUNT (sizeof(SCENARIOS) / sizeof(*SCENARIOS))
+
+static const struct program_context CONTEXT = { .system = STR_INIT("urn:test"), .zone = STR_INIT("America/New_York"),
+                                                .facility = STR_INIT("STE"), .data_source = STR_INIT("ds"), .name = STR_INIT("B"),
+                                                .has_logical_time = true, .logical_time_us = 20458 * US_PER_DAY };
+
+static void
+print_cell(const struct chunk *chunk, uint32_t column, uint32_t row, char *out, size_t size)
+{
+    struct vector vector = chunk_vector(chunk, column);
+    out[0]               = '\0';
+    if (!vector_is_valid(&vector, row))
+        return;
+    switch (vector.type.kind) {
+    case TYPE_BOOL:
+        snprintf(out, size, "%s", ((const uint8_t *)vector.data)[row] != 0 ? "true" : "false");
+        break;
+    case TYPE_INT64:
+        snprintf(out, size, "%lld", (long long)((const int64_t *)vector.data)[row]);
+        break;
+    case TYPE_DECIMAL:
+        decimal_print(((const int64_t *)vector.data)[row], vector.type.scale, out);
+        break;
+    case TYPE_TIMESTAMP:
+        time_print(((const int64_t *)vector.data)[row], out);
+        break;
+    case TYPE_DATE:
+        date_print(((const int32_t *)vector.data)[row], out);
+        break;
+    default: {
+        const struct text *text = &((const struct text *)vector.data)[row];
+        snprintf(out, size, "%.*s", (int)text->size, text_data(text));
+    }
+    }
+}
+
+static const char *
+outcome_of(const struct program *program, const struct program_result *result, uint32_t row)
+{
+    static char                  text[200];
+    uint32_t                     count;
+    const struct program_issue  *issues  = program_issues(program, &count);
+    const struct program_filter *filters = program_filters(program, &count);
+    switch (result->outcomes[row]) {
+    case PROGRAM_NO_ROW:
+        return "none";
+    case PROGRAM_LOADED:
+        return "loaded";
+    case PROGRAM_FILTERED:
+        snprintf(text, sizeof(text), "filtered %s", filters[result->causes[row]].reason->code);
+        return text;
+    default:
+        snprintf(text, sizeof(text), "quarantined %s %s", issues[result->causes[row]].reason->code,
+                 program_schema(program)->columns[issues[result->causes[row]].column].name);
+        return text;
+    }
+}
+
+static void
+check_row(const struct scenario *scenario, const struct program *program, const struct program_result *result,
+          const struct chunk *out, uint32_t row)
+{
+    uint32_t                    count;
+    const struct program_issue *issues = program_issues(program, &count);
+    char                        found[400] = "";
+    assert_string_equal(outcome_of(program, result, row), scenario->outcome);
+    for (uint32_t i = 0; i < result->found_count; i++) {
+        const struct program_issue *issue = &issues[result->found[i].issue];
+        if (result->found[i].row == row)
+            snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s %s %s;", issue->reason->code,
+                     program_schema(program)->columns[issue->column].name, model_action_name(issue->action));
+    }
+    assert_string_equal(found, scenario->issues);
+    for (size_t i = 0; i < 16 && scenario->columns[i] != NULL; i++) {
+        char        cell[300];
+        char        name[64];
+        const char *equals = strchr(scenario->columns[i], '=');
+        snprintf(name, sizeof(name), "%.*s", (int)(equals - scenario->columns[i]), scenario->columns[i]);
+        int32_t column = schema_find(program_schema(program), name);
+        assert_true(column >= 0);
+        print_cell(out, (uint32_t)column, row, cell, sizeof(cell));
+        if (strcmp(cell, equals + 1) != 0)
+            fail_msg("%s: %s is '%s', not '%s'", scenario->mapping, name, cell, equals + 1);
+    }
+}
+
+static void
+fill_row(struct chunk *raw, const struct mapping *mapping, const struct scenario *scenario, uint32_t row)
+{
+    struct error err = ERROR_EMPTY;
+    for (uint32_t i = 0; i < 3; i++)
+        chunk_set_int64(raw, i, row, (int64_t)row);
+    for (uint32_t i = 0; i < mapping->field_count; i++)
+        chunk_set_null(raw, PROGRAM_RAW_FIELD_FIRST + i, row);
+    for (size_t i = 0; i < 16 && scenario->fields[i] != NULL; i++) {
+        char        name[64];
+        const char *equals = strchr(scenario->fields[i], '=');
+        snprintf(name, sizeof(name), "%.*s", (int)(equals - scenario->fields[i]), scenario->fields[i]);
+        int32_t field = mapping_field_find(mapping, name);
+        if (field < 0)
+            fail_msg("%s has no field %s", mapping->name, name);
+        assert_int_equal(chunk_set_text(raw, PROGRAM_RAW_FIELD_FIRST + (uint32_t)field, row, equals + 1, strlen(equals + 1), &err), ST_OK);
+    }
+}
+
+/* All scenarios of the mapping, over and over until `row_count` rows are full. */
+static void
+run(const struct mapping *mapping, uint32_t row_count)
+{
+    static struct schema_column  columns[128];
+    const struct program_options options = { .with_event = mapping->format == MODEL_JSON, .with_key = true, .with_hash = true };
+    const struct scenario       *of_row[CHUNK_ROW_COUNT_MAX];
+    struct error                 err     = ERROR_EMPTY;
+    struct program              *program = NULL;
+    struct program_state        *state   = NULL;
+    struct program_result        result;
+    struct chunk                 raw;
+    struct chunk                 out;
+    for (uint32_t i = 0; i < 3; i++)
+        columns[i] = (struct schema_column){ "n", TYPE(TYPE_INT64) };
+    for (uint32_t i = 0; i < mapping->field_count; i++)
+        columns[3 + i] = (struct schema_column){ mapping->fields[i].name, TYPE(TYPE_TEXT) };
+    struct schema schema = { columns, 3 + mapping->field_count };
+    if (program_build(mapping, &CONTEXT, &options, &program, &err) != ST_OK)
+        fail_msg("%s: %s", mapping->name, err.message);
+    assert_int_equal(program_state_create(program, &state, &err), ST_OK);
+    assert_int_equal(chunk_init(&raw, &schema, row_count, &err), ST_OK);
+    assert_int_equal(chunk_init(&out, program_schema(program), row_count, &err), ST_OK);
+    size_t next = 0;
+    for (uint32_t row = 0; row < row_count; next++) {
+        const struct scenario *scenario = &SCENARIOS[next % SCENARIO_COUNT];
+        if (next > 0 && next % SCENARIO_COUNT == 0 && row == 0)
+            fail_msg("mapping %s has no scenario", mapping->name);
+        if (strcmp(scenario->mapping, mapping->name) == 0) {
+            fill_row(&raw, mapping, scenario, row);
+            of_row[row++] = scenario;
+        }
+    }
+    raw.row_count = row_count;
+    uint32_t loaded = 0;
+    for (int again = 0; again < 2; again++)
+        assert_int_equal(program_run(state, &raw, &out, &result, &err), ST_OK);
+    for (uint32_t row = 0; row < row_count; row++) {
+        check_row(of_row[row], program, &result, &out, row);
+        loaded += strcmp(of_row[row]->outcome, "loaded") == 0 ? 1 : 0;
+    }
+    assert_int_equal(result.loaded_count, loaded);
+    chunk_release(&out);
+    chunk_release(&raw);
+    program_state_free(state);
+    program_free(program);
+}
+
+static void
+test_scenarios(void **state)
+{
+    (void)state;
+    static const uint32_t ROW_COUNTS[] = { 1, 7, 40, CHUNK_ROW_COUNT_MAX };
+    uint64_t              live         = memory_live_count();
+    for (uint32_t i = 0; i < model->mapping_count; i++)
+        for (size_t j = 0; j < 4; j++)
+            run(&model->mappings[i], ROW_COUNTS[j]);
+    assert_int_equal(memory_live_count(), live);
+}
+
+/* A zone that does not exist is told when the program is built. */
+static void
+test_unknown_zone(void **state)
+{
+    (void)state;
+    struct program_context context = CONTEXT;
+    struct program_options options = { .with_key = true };
+    struct program        *program = NULL;
+    struct error           err     = ERROR_EMPTY;
+    context.zone                   = STR("Mars/Olympus_Mons");
+    assert_int_equal(program_build(model_mapping(model, STR("hl7v2_patient")), &context, &options, &program, &err), ST_ERROR);
+    assert_non_null(strstr(err.message, "Mars"));
+}
+
+/* The SELECT names what goes through, every column and the three of the outcome. */
+static void
+test_select(void **state)
+{
+    (void)state;
+    struct program_options options   = { .with_key = true, .with_hash = true };
+    const struct str       passed[]  = { STR("position"), STR("row_number") };
+    struct error           err       = ERROR_EMPTY;
+    struct str_builder     sql;
+    for (uint32_t i = 0; i < model->mapping_count; i++) {
+        struct program *program = NULL;
+        str_builder_init(&sql);
+        assert_int_equal(program_build(&model->mappings[i], &CONTEXT, &options, &program, &err), ST_OK);
+        assert_int_equal(program_print_select(program, STR("raw.t"), passed, 2, &sql, &err), ST_OK);
+        const char *text = str_builder_cstr(&sql);
+        assert_int_equal(strncmp(text, "SELECT \"position\", \"row_number\", ", 33), 0);
+        assert_non_null(strstr(text, "row_outcome, row_cause"));
+        assert_non_null(strstr(text, " FROM raw.t"));
+        int depth = 0;
+        for (const char *c = text; *c != '\0'; c++)
+            depth += *c == '(' ? 1 : *c == ')' ? -1 : 0;
+        assert_int_equal(depth, 0);
+        str_builder_release(&sql);
+        program_free(program);
+    }
+    struct str issues = STR("004017");
+    uint32_t   issue;
+    assert_true(program_issues_next(&issues, &issue));
+    assert_int_equal(issue, 4);
+    assert_true(program_issues_next(&issues, &issue));
+    assert_int_equal(issue, 17);
+    assert_false(program_issues_next(&issues, &issue));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scenarios),
+        cmocka_unit_test(test_unknown_zone),
+        cmocka_unit_test(test_select),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
