@@ -10,6 +10,8 @@ extern const struct function text_functions[];
 extern const size_t          text_function_count;
 extern const struct function cast_functions[];
 extern const size_t          cast_function_count;
+extern const struct function date_functions[];
+extern const size_t          date_function_count;
 extern const struct function key_functions[];
 extern const size_t          key_function_count;
 

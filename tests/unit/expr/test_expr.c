@@ -37,6 +37,8 @@ static const char *const expressions[] = {
     "cast(i as text)", "cast(d as text)", "cast(f as text)", "cast(t as text)", "cast(y as text)", "cast(p as text)", "cast(f as int64)",
     "cast(f as decimal(18,4))", "cast(d as int64)", "cast(i as decimal(18,6))", "cast(t as date)", "cast(y as timestamp)", "to_decimal(a)",
     "row_hash(a, b, i, d, p, t, y, f)", "business_key(a, b)", "reference_id(a)", "1 + 2 * 3 = 7", "'it''s'", "null is null",
+    "date_add_days(y, i)", "date_diff_days(y, date '2000-01-01')", "year(y)", "month(y)", "day(y)", "age_years(y, date '2024-02-29')",
+    "age_years(date '2020-02-29', date '2024-02-28') = 3 and age_years(date '2020-02-29', date '2024-02-29') = 4",
     "upper(coalesce(nullif(trim(a), ''), b)) || cast(i + 1 as text)",
 };
 
