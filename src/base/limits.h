@@ -102,5 +102,25 @@
 #define STATE_ENTRY_SIZE_MAX (2 << 20)
 /* What a state table asks of the system at once: some thousand entries, and not a megabyte for a step without any. */
 #define STATE_SLAB_BLOCK_SIZE (256u << 10)
+/* ---- plan ---- */
+
+/* Names of pipelines, bindings, steps and zones: they become parts of file names, tables and columns. */
+#define PLAN_NAME_SIZE_MAX 128
+/* Free texts of a configuration (who owns it, a system's URI). */
+#define PLAN_TEXT_SIZE_MAX 1024
+/* Sources of a leg: one a system that a hospital runs, and large ones run some hundreds. */
+#define PLAN_SOURCE_COUNT_MAX 1000
+/* Inputs of a source, and patterns of model files. */
+#define PLAN_INPUT_COUNT_MAX 1000
+/* Steps of a leg. */
+#define PLAN_STEP_COUNT_MAX 32
+/* Rules of a pipeline or a route. */
+#define PLAN_RULE_COUNT_MAX 256
+/* Routes of an alerting service. */
+#define PLAN_ROUTE_COUNT_MAX 256
+/* Labels of an input: they are written into every row. */
+#define PLAN_LABEL_COUNT_MAX 32
+/* Threads of a leg: rings are made for each pair of them, so the number counts twice. */
+#define PLAN_WORKER_COUNT_MAX 64
 
 #endif

@@ -1,0 +1,200 @@
+/* What bindings.json may say. */
+#include "base/limits.h"
+#include "base/time.h"
+#include "plan/tables_int.h"
+
+#define USE_HELP                                                                                                       \
+    "Borrows path, key and encryption of another binding of the same kind, where they are not given here."
+
+static const struct option SITE_OPTIONS[] = {
+    { .name = "name", .type = OPTION_TEXT, .min = 1, .max = PLAN_NAME_SIZE_MAX,
+      .help = "The pipeline's identity (alert ids, locks). By default the name of the folder that pipeline.json is in; "
+              "store and warehouse keep it, and refuse another one.",
+      OPTION_FIELD(struct site_config, name), OPTION_GIVEN(struct site_config, has_name) },
+    { .name = "environment", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX, .help = "\"production\", \"test\": for people.",
+      OPTION_FIELD(struct site_config, environment) },
+    { .name = "zone", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX,
+      .help = "The time zone of local times without an offset, like \"America/New_York\", where an input names none.",
+      OPTION_FIELD(struct site_config, zone) },
+    { .name = "facility", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX,
+      .help = "The facility of records that name none.", OPTION_FIELD(struct site_config, facility) },
+    { .name = "owner", .type = OPTION_TEXT, .max = PLAN_TEXT_SIZE_MAX, .help = "Who answers for the pipeline: for people.",
+      OPTION_FIELD(struct site_config, owner) },
+    { .name = "person_key", .type = OPTION_SECRET, .default_text = "file:person.key",
+      .help = "The key of person ids. Made at the first start where the file is missing; it must never change.",
+      OPTION_FIELD(struct site_config, person_key) },
+    { .name = "audit", .type = OPTION_PATH, .default_text = "audit.ndjson",
+      .help = "The audit file: who was shown patient data, when. Each entry holds the digest of the one before.",
+      OPTION_FIELD(struct site_config, audit) },
+};
+const struct option_table SITE_TABLE = OPTION_TABLE("pipeline", SITE_OPTIONS, struct site_config,
+    .help = "Who and where the pipeline is.");
+
+static const struct option EPOCH_OPTIONS[] = {
+    { .name = "interval", .type = OPTION_DURATION, .default_text = "1s", .min = US_PER_SECOND / 100, .max = US_PER_HOUR,
+      .help = "The longest time between two commits while there is anything to commit.",
+      OPTION_FIELD(struct epoch_config, interval) },
+    { .name = "rows", .type = OPTION_INT, .default_text = "200000", .min = 1, .max = 100000000, .unit = "rows",
+      .help = "The most rows between two commits.", OPTION_FIELD(struct epoch_config, rows) },
+};
+static const struct option_table EPOCH_TABLE = OPTION_TABLE("epoch", EPOCH_OPTIONS, struct epoch_config,
+    .help = "How often the streaming leg commits.");
+
+static const struct option RUNTIME_OPTIONS[] = {
+    { .name = "workers", .type = OPTION_INT, .default_text = "0", .max = PLAN_WORKER_COUNT_MAX, .unit = "threads",
+      .help = "Threads of a leg; 0 is one for each processor.", OPTION_FIELD(struct runtime_config, workers) },
+    { .name = "chunk_rows", .type = OPTION_INT, .default_text = "2048", .min = 1, .max = CHUNK_ROW_COUNT_MAX,
+      .unit = "rows", .help = "Rows that are processed at once. Results do not depend on it; small values are for tests.",
+      OPTION_FIELD(struct runtime_config, chunk_rows) },
+    { .name = "memory", .type = OPTION_SIZE, .default_text = "2GiB", .min = 64 << 20, .max = INT64_C(1) << 46,
+      .help = "What the warehouse may hold in memory before it spills to disk.",
+      OPTION_FIELD(struct runtime_config, memory) },
+    { .name = "epoch", .type = OPTION_OBJECT, .table = &EPOCH_TABLE, .help = "How often the streaming leg commits.",
+      OPTION_FIELD(struct runtime_config, epoch) },
+};
+static const struct option_table RUNTIME_TABLE = OPTION_TABLE("runtime", RUNTIME_OPTIONS, struct runtime_config,
+    .help = "How much of the machine is used. Results do not depend on it.");
+
+static const struct option BINDINGS_FILE_OPTIONS[] = {
+    { .name = "version", .type = OPTION_INT, .default_text = "1", .min = 1, .max = 1, .help = "Of this file's form.",
+      OPTION_FIELD(struct bindings_file_config, version) },
+    { .name = "model", .type = OPTION_LIST, .item_type = OPTION_PATH, .max = PLAN_INPUT_COUNT_MAX,
+      .help = "Files (with *, **, ?) that add to the built-in model or override it: entities, mappings, rules.",
+      OPTION_FIELD(struct bindings_file_config, model) },
+    { .name = "pipeline", .type = OPTION_OBJECT, .table = &SITE_TABLE, .help = "Who and where the pipeline is.",
+      OPTION_FIELD(struct bindings_file_config, pipeline) },
+    { .name = "runtime", .type = OPTION_OBJECT, .table = &RUNTIME_TABLE, .help = "How much of the machine is used.",
+      OPTION_FIELD(struct bindings_file_config, runtime) },
+    { .name = "bindings", .type = OPTION_MAP, .item_type = OPTION_ANY, .is_required = true,
+      .help = "What each name of the pipeline stands for: a path, or an object.",
+      OPTION_FIELD(struct bindings_file_config, bindings) },
+};
+const struct option_table BINDINGS_FILE_TABLE =
+    OPTION_TABLE("bindings.json", BINDINGS_FILE_OPTIONS, struct bindings_file_config,
+                 .help = "What the names of the pipeline stand for at one site.");
+
+static const char *const INPUT_TYPE_NAMES[] = { "file", NULL };
+static const char *const FORMAT_NAMES[]     = { "auto", "csv", "hl7v2", "json", NULL };
+static const char *const EMPTY_NAMES[]      = { "ok", "error", NULL };
+const char *const        PLAN_CHARSET_NAMES[] = { "auto", "utf-8", "windows-1252", "iso-8859-1", NULL };
+
+static const struct option INPUT_OPTIONS[] = {
+    { .name = "type", .type = OPTION_ENUM, .names = INPUT_TYPE_NAMES, .default_text = "file",
+      .help = "Where bytes come from.", OPTION_FIELD(struct input_config, type) },
+    { .name = "use", .type = OPTION_TEXT, .help = USE_HELP, OPTION_FIELD(struct input_config, use) },
+    { .name = "path", .type = OPTION_PATH, .min = 1,
+      .help = "The files: a path with * (within a folder), ** (any folders), ? and [...]. A relative one starts from the "
+              "folder of bindings.json. Required, unless \"use\" gives it.",
+      OPTION_FIELD(struct input_config, path), OPTION_GIVEN(struct input_config, has_path) },
+    { .name = "format", .type = OPTION_ENUM, .names = FORMAT_NAMES, .default_text = "auto",
+      .help = "The format of the files. \"auto\" finds it from the content of each.",
+      OPTION_FIELD(struct input_config, format) },
+    { .name = "mapping", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX,
+      .help = "The mapping, or what the names of several begin with (\"synthea\"). By default all that fit the content.",
+      OPTION_FIELD(struct input_config, mapping) },
+    { .name = "system", .type = OPTION_TEXT, .max = PLAN_TEXT_SIZE_MAX,
+      .help = "Who assigned identifiers that name no system, like \"urn:oid:1.2.3\". By default the pipeline's own, the "
+              "same for all its bindings.",
+      OPTION_FIELD(struct input_config, system) },
+    { .name = "data_source", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX,
+      .help = "Column data_source of every row. By default the binding's name.",
+      OPTION_FIELD(struct input_config, data_source) },
+    { .name = "zone", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX,
+      .help = "The time zone of local times without an offset. By default the pipeline's.",
+      OPTION_FIELD(struct input_config, zone) },
+    { .name = "facility", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX,
+      .help = "The facility of records that name none. By default the pipeline's.",
+      OPTION_FIELD(struct input_config, facility) },
+    { .name = "labels", .type = OPTION_LIST, .item_type = OPTION_TEXT, .max = PLAN_LABEL_COUNT_MAX,
+      .help = "Sensitivity labels that every row gets, like \"42CFRPart2\".", OPTION_FIELD(struct input_config, labels) },
+    { .name = "processing_ids", .type = OPTION_LIST, .item_type = OPTION_TEXT, .min = 1, .max = PLAN_LABEL_COUNT_MAX,
+      .help = "HL7 v2: the values of MSH-11 that are read; others are filtered. By default [\"P\"]: production, neither "
+              "training nor debugging.",
+      OPTION_FIELD(struct input_config, processing_ids), OPTION_GIVEN(struct input_config, has_processing_ids) },
+    { .name = "charset", .type = OPTION_ENUM, .names = PLAN_CHARSET_NAMES, .default_text = "auto",
+      .help = "The character set. \"auto\" takes what the content says, else UTF-8.",
+      OPTION_FIELD(struct input_config, charset) },
+    { .name = "delimiter", .type = OPTION_TEXT, .max = 1,
+      .help = "CSV: what separates fields, one ASCII character. By default found from the header line.",
+      OPTION_FIELD(struct input_config, delimiter) },
+    { .name = "empty", .type = OPTION_ENUM, .names = EMPTY_NAMES, .default_text = "ok",
+      .help = "What it means that no file matches: \"ok\" counts 0 and is named in the summary, \"error\" fails the run.",
+      OPTION_FIELD(struct input_config, empty) },
+};
+const struct option_table INPUT_TABLE = OPTION_TABLE("input", INPUT_OPTIONS, struct input_config,
+    .help = "Files of one kind.", .short_form = "path");
+
+static const struct option SOURCE_OPTIONS[] = {
+    { .name = "inputs", .type = OPTION_LIST, .item_type = OPTION_OBJECT, .table = &INPUT_TABLE, .is_required = true,
+      .min = 1, .max = PLAN_INPUT_COUNT_MAX, .help = "What is read for the source.",
+      OPTION_FIELD(struct source_config, inputs) },
+};
+const struct option_table SOURCE_TABLE = OPTION_TABLE("source", SOURCE_OPTIONS, struct source_config,
+    .help = "A source of several inputs. A source of one input is written as that input.", .short_form = "inputs");
+
+static const char *const WAREHOUSE_TYPE_NAMES[] = { "duckdb", NULL };
+static const char *const STORE_TYPE_NAMES[]     = { "sqlite", NULL };
+static const char *const ENCRYPTION_NAMES[]     = { "key", "none", NULL };
+
+#define DATABASE_OPTIONS(type_names_)                                                                                  \
+    { .name = "type", .type = OPTION_ENUM, .names = (type_names_), .is_required = true, .help = "What kind it is.",   \
+      OPTION_FIELD(struct database_config, type) },                                                                   \
+    { .name = "use", .type = OPTION_TEXT, .help = USE_HELP, OPTION_FIELD(struct database_config, use) },              \
+    { .name = "path", .type = OPTION_PATH, .min = 1,                                                                  \
+      .help = "The file. A relative path starts from the folder of bindings.json. Required, unless \"use\" gives it.", \
+      OPTION_FIELD(struct database_config, path), OPTION_GIVEN(struct database_config, has_path) },                   \
+    { .name = "key", .type = OPTION_SECRET, .help = "Where its key is: a file of mode 0600, or a variable.",          \
+      OPTION_FIELD(struct database_config, key), OPTION_GIVEN(struct database_config, has_key) },                     \
+    { .name = "encryption", .type = OPTION_ENUM, .names = ENCRYPTION_NAMES, .default_text = "key",                    \
+      .help = "\"none\" says in writing that the file is not encrypted; otherwise a key is required.",                \
+      OPTION_FIELD(struct database_config, encryption) }
+
+static const struct option WAREHOUSE_OPTIONS[] = { DATABASE_OPTIONS(WAREHOUSE_TYPE_NAMES) };
+const struct option_table  WAREHOUSE_TABLE     = OPTION_TABLE("warehouse", WAREHOUSE_OPTIONS, struct database_config,
+        .help = "Where the batch leg publishes. Its encryption is not in this version: it must say \"encryption\": \"none\".");
+
+static const struct option STORE_OPTIONS[] = { DATABASE_OPTIONS(STORE_TYPE_NAMES) };
+const struct option_table  STORE_TABLE     = OPTION_TABLE("store", STORE_OPTIONS, struct database_config,
+        .help = "Where the streaming leg commits results, alerts and positions.");
+
+static const struct option RETRY_OPTIONS[] = {
+    { .name = "first", .type = OPTION_DURATION, .default_text = "1s", .min = US_PER_SECOND / 10, .max = US_PER_HOUR,
+      .help = "The wait after the first failure; it doubles with each further one.",
+      OPTION_FIELD(struct retry_config, first) },
+    { .name = "max", .type = OPTION_DURATION, .default_text = "5m", .min = US_PER_SECOND / 10, .max = US_PER_DAY,
+      .help = "The longest wait.", OPTION_FIELD(struct retry_config, max) },
+    { .name = "give_up", .type = OPTION_DURATION, .default_text = "24h", .min = US_PER_SECOND, .max = 30 * US_PER_DAY,
+      .help = "After how long an alert counts as undeliverable.", OPTION_FIELD(struct retry_config, give_up) },
+};
+static const struct option_table RETRY_TABLE = OPTION_TABLE("retry", RETRY_OPTIONS, struct retry_config,
+    .help = "How a delivery that failed is tried again.");
+
+static const char *const ROUTE_TYPE_NAMES[] = { "file", NULL };
+static const char *const PHI_NAMES[]        = { "none", "minimum", "full", NULL };
+
+static const struct option ROUTE_OPTIONS[] = {
+    { .name = "rules", .type = OPTION_LIST, .item_type = OPTION_TEXT, .min = 1, .max = PLAN_RULE_COUNT_MAX,
+      .help = "The rules whose alerts go here, \"unevaluated_result\" among them. By default all.",
+      OPTION_FIELD(struct route_config, rules) },
+    { .name = "type", .type = OPTION_ENUM, .names = ROUTE_TYPE_NAMES, .is_required = true,
+      .help = "How alerts leave: \"file\" appends one JSON object a line.", OPTION_FIELD(struct route_config, type) },
+    { .name = "use", .type = OPTION_TEXT, .help = USE_HELP, OPTION_FIELD(struct route_config, use) },
+    { .name = "path", .type = OPTION_PATH, .min = 1,
+      .help = "The file. A relative path starts from the folder of bindings.json. Required, unless \"use\" gives it.",
+      OPTION_FIELD(struct route_config, path), OPTION_GIVEN(struct route_config, has_path) },
+    { .name = "phi", .type = OPTION_ENUM, .names = PHI_NAMES, .default_text = "minimum",
+      .help = "How much patient data leaves: \"none\", \"minimum\" (what finding the case needs) or \"full\" (the alert).",
+      OPTION_FIELD(struct route_config, phi) },
+    { .name = "retry", .type = OPTION_OBJECT, .table = &RETRY_TABLE, .help = "How a delivery that failed is tried again.",
+      OPTION_FIELD(struct route_config, retry) },
+};
+const struct option_table ROUTE_TABLE = OPTION_TABLE("route", ROUTE_OPTIONS, struct route_config,
+    .help = "Where alerts of some rules go.");
+
+static const struct option ROUTES_OPTIONS[] = {
+    { .name = "routes", .type = OPTION_LIST, .item_type = OPTION_OBJECT, .table = &ROUTE_TABLE, .is_required = true,
+      .min = 1, .max = PLAN_ROUTE_COUNT_MAX, .help = "Which alerts go where.",
+      OPTION_FIELD(struct routes_config, routes) },
+};
+const struct option_table ROUTES_TABLE = OPTION_TABLE("routes", ROUTES_OPTIONS, struct routes_config,
+    .help = "An alerting service with several routes. One with a single route is written as that route.");

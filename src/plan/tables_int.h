@@ -1,0 +1,206 @@
+/* The option tables of pipeline.json and bindings.json, and the structs that they fill.
+ *
+ * These are the files as they are written: names not yet looked up, paths not yet resolved. plan/ makes the graph of
+ * them. Fields are named as the options are. */
+#ifndef HEDDLE_PLAN_TABLES_INT_H
+#define HEDDLE_PLAN_TABLES_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/options.h"
+#include "graph/graph.h"
+
+/* ---- pipeline.json ---- */
+
+struct schedule_config {
+    struct str cron;
+    struct str zone;
+};
+
+/* One item of `transforms`: its name alone, or an object with one member. Each transform's own options follow. */
+struct step_config {
+    struct str name;
+};
+
+struct batch_transform_config {
+    struct step_config steps[GRAPH_TRANSFORM_COUNT];
+    bool               is_given[GRAPH_TRANSFORM_COUNT + 1]; /* Shifted by one: an offset of 0 would mean "no flag". */
+};
+
+struct gates_config {
+    int64_t quarantined_max;
+    int     no_input;
+};
+
+struct batch_config {
+    struct schedule_config schedule;
+    struct option_list     sources;
+    struct option_list     transforms;
+    struct gates_config    gates;
+    struct str             sink;
+    bool                   has_schedule;
+};
+
+struct enrich_config {
+    struct str name;
+    int        as_of;
+};
+
+struct streaming_transform_config {
+    struct enrich_config enrich;
+    struct step_config   validate;
+    bool                 has_enrich;
+    bool                 has_validate;
+};
+
+struct window_config {
+    struct str         name;
+    int                type;
+    int64_t            size;
+    int64_t            offset;
+    int64_t            lateness;
+    int64_t            disorder;
+    struct option_list keys;
+    struct option_list aggregates;
+    bool               has_keys;
+    bool               has_aggregates;
+};
+
+struct alerts_config {
+    bool               enabled;
+    struct option_list rules;
+};
+
+struct streaming_config {
+    struct str           source;
+    struct option_list   transforms;
+    struct window_config windows;
+    struct alerts_config alerts;
+    struct option_list   sink;
+    bool                 has_windows;
+    bool                 has_alerts;
+};
+
+struct pipeline_config {
+    struct batch_config     batch;
+    struct streaming_config streaming;
+    bool                    has_batch;
+    bool                    has_streaming;
+};
+
+struct pipeline_file_config {
+    struct pipeline_config pipeline;
+};
+
+/* ---- bindings.json ---- */
+
+struct site_config {
+    struct str name;
+    struct str environment;
+    struct str zone;
+    struct str facility;
+    struct str owner;
+    struct str person_key;
+    struct str audit;
+    bool       has_name;
+};
+
+struct epoch_config {
+    int64_t interval;
+    int64_t rows;
+};
+
+struct runtime_config {
+    int64_t             workers;
+    int64_t             chunk_rows;
+    int64_t             memory;
+    struct epoch_config epoch;
+};
+
+struct bindings_file_config {
+    int64_t               version;
+    struct option_list    model;
+    struct site_config    pipeline;
+    struct runtime_config runtime;
+    const void           *bindings;
+};
+
+struct input_config {
+    int                type;
+    struct str         use;
+    struct str         path;
+    int                format;
+    struct str         mapping;
+    struct str         system;
+    struct str         data_source;
+    struct str         zone;
+    struct str         facility;
+    struct option_list labels;
+    struct option_list processing_ids;
+    int                charset;
+    struct str         delimiter;
+    int                empty;
+    bool               has_path;
+    bool               has_processing_ids;
+};
+
+struct source_config {
+    struct option_list inputs;
+};
+
+/* Of a warehouse or a store. */
+struct database_config {
+    int        type;
+    struct str use;
+    struct str path;
+    struct str key;
+    int        encryption;
+    bool       has_key;
+    bool       has_path;
+};
+
+struct retry_config {
+    int64_t first;
+    int64_t max;
+    int64_t give_up;
+};
+
+struct route_config {
+    struct option_list  rules;
+    int                 type;
+    struct str          use;
+    struct str          path;
+    int                 phi;
+    struct retry_config retry;
+    bool                has_path;
+};
+
+struct routes_config {
+    struct option_list routes;
+};
+
+enum encryption_choice {
+    ENCRYPTION_KEY,
+    ENCRYPTION_NONE,
+};
+
+/* The charset's index in its table; 0 is "auto". */
+extern const char *const PLAN_CHARSET_NAMES[];
+
+extern const struct option_table PIPELINE_FILE_TABLE;
+extern const struct option_table BATCH_TRANSFORM_TABLE;
+extern const struct option_table STREAMING_TRANSFORM_TABLE;
+extern const struct option_table WINDOW_TABLE;
+extern const struct option_table SCHEDULE_TABLE;
+
+extern const struct option_table BINDINGS_FILE_TABLE;
+extern const struct option_table SITE_TABLE;
+extern const struct option_table SOURCE_TABLE;
+extern const struct option_table INPUT_TABLE;
+extern const struct option_table WAREHOUSE_TABLE;
+extern const struct option_table STORE_TABLE;
+extern const struct option_table ROUTES_TABLE;
+extern const struct option_table ROUTE_TABLE;
+
+#endif
