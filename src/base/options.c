@@ -204,8 +204,11 @@ check_nested(const struct option_table *table, const struct option *option, stru
         return fault(table, option, "an OBJECT needs a table", err);
     if (type == OPTION_ENUM && (option->names == NULL || option->names[0] == NULL))
         return fault(table, option, "an ENUM needs names", err);
-    if (type == OPTION_OBJECT)
-        return option_table_check(option->table, err);
+    if (option->table != NULL && option_table_check(option->table, err) != ST_OK)
+        return ST_ERROR;
+    for (size_t i = 0; option->alternatives != NULL && option->alternatives[i] != NULL; i++)
+        if (option_table_check(option->alternatives[i], err) != ST_OK)
+            return ST_ERROR;
     return ST_OK;
 }
 

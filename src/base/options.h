@@ -62,7 +62,9 @@ struct option {
     int64_t           min;          /* Range of numbers, sizes (bytes), durations (µs), decimals (millionths), text */
     int64_t           max;          /* lengths (bytes), list counts. min = 0: not negative; max = 0: no bound. */
     const char *const *names;       /* ENUM, or TEXT that has known values besides others: ends with NULL. */
-    const struct option_table *table; /* OBJECT, LIST and MAP of OBJECT. */
+    const struct option_table *table; /* OBJECT, LIST and MAP of OBJECT. With ANY: the name of one of the table's
+                                         options, or an object with exactly one of them. */
+    const struct option_table *const *alternatives; /* ANY: the tables one of which binds the value; ends with NULL. */
     bool              is_required;
     bool              is_secret;    /* The value is never shown. (A SECRET is: it is only a reference.) */
     size_t            offset;       /* Of the stored value in the table's struct. */

@@ -82,6 +82,38 @@ schema_item(const char *key, const struct option *container, struct json_out *js
     json_out_object_end(json);
 }
 
+/* ANY with a table: the name of one of its options, or an object with exactly one of them. */
+static void
+schema_one_of(const struct option_table *table, struct json_out *json)
+{
+    json_out_key_array(json, "anyOf");
+    json_out_object_begin(json);
+    json_out_key_array(json, "enum");
+    for (size_t i = 0; i < table->option_count; i++)
+        json_out_text(json, str_from(table->options[i].name));
+    json_out_array_end(json);
+    json_out_object_end(json);
+    json_out_object_begin(json);
+    schema_table_members(table, json);
+    json_out_key_int(json, "minProperties", 1);
+    json_out_key_int(json, "maxProperties", 1);
+    json_out_object_end(json);
+    json_out_array_end(json);
+}
+
+static void
+schema_any(const struct option *option, struct json_out *json)
+{
+    if (option->table != NULL)
+        schema_one_of(option->table, json);
+    if (option->alternatives == NULL)
+        return;
+    json_out_key_array(json, "anyOf");
+    for (size_t i = 0; option->alternatives[i] != NULL; i++)
+        option_schema(option->alternatives[i], json);
+    json_out_array_end(json);
+}
+
 /* The members that say what a value may be, into an object that is open. */
 static void
 schema_value(const struct option *option, struct json_out *json)
@@ -117,7 +149,7 @@ schema_value(const struct option *option, struct json_out *json)
         schema_type(json, "object");
         schema_item("additionalProperties", option, json);
         break;
-    case OPTION_ANY: break;
+    case OPTION_ANY: schema_any(option, json); break;
     }
 }
 
@@ -286,10 +318,12 @@ reference_type(const struct option *option, struct str_builder *out)
         str_builder_printf(out, "%s of ", option_type_name(option->type));
     enum option_type type =
         option->type == OPTION_LIST || option->type == OPTION_MAP ? option->item_type : option->type;
-    if (type == OPTION_OBJECT)
+    if (option->table != NULL)
         str_builder_printf(out, "`%s`", option->table->name);
-    else
+    else if (option->alternatives == NULL)
         str_builder_append_cstr(out, option_type_name(type));
+    for (size_t i = 0; option->alternatives != NULL && option->alternatives[i] != NULL; i++)
+        str_builder_printf(out, "%s`%s`", i > 0 ? ", " : "", option->alternatives[i]->name);
 }
 
 static void
@@ -347,6 +381,8 @@ is_written(const struct reference *reference, const struct option_table *table)
 static void
 reference_table(struct reference *reference, const struct option_table *table)
 {
+    if (is_written(reference, table))
+        return;
     CHECK(reference->written_count < REFERENCE_TABLES_MAX);
     reference->written[reference->written_count++] = table;
     str_builder_printf(reference->out, "### `%s`\n\n%s", table->name, table->help);
@@ -357,9 +393,13 @@ reference_table(struct reference *reference, const struct option_table *table)
     for (size_t i = 0; i < table->option_count; i++)
         reference_row(&table->options[i], reference->out);
     str_builder_append_char(reference->out, '\n');
-    for (size_t i = 0; i < table->option_count; i++)
-        if (table->options[i].table != NULL && !is_written(reference, table->options[i].table))
+    for (size_t i = 0; i < table->option_count; i++) {
+        const struct option_table *const *alternatives = table->options[i].alternatives;
+        if (table->options[i].table != NULL)
             reference_table(reference, table->options[i].table);
+        for (; alternatives != NULL && *alternatives != NULL; alternatives++)
+            reference_table(reference, *alternatives);
+    }
 }
 
 void

@@ -55,24 +55,6 @@ static const struct option RUNTIME_OPTIONS[] = {
 static const struct option_table RUNTIME_TABLE = OPTION_TABLE("runtime", RUNTIME_OPTIONS, struct runtime_config,
     .help = "How much of the machine is used. Results do not depend on it.");
 
-static const struct option BINDINGS_FILE_OPTIONS[] = {
-    { .name = "version", .type = OPTION_INT, .default_text = "1", .min = 1, .max = 1, .help = "Of this file's form.",
-      OPTION_FIELD(struct bindings_file_config, version) },
-    { .name = "model", .type = OPTION_LIST, .item_type = OPTION_PATH, .max = PLAN_INPUT_COUNT_MAX,
-      .help = "Files (with *, **, ?) that add to the built-in model or override it: entities, mappings, rules.",
-      OPTION_FIELD(struct bindings_file_config, model) },
-    { .name = "pipeline", .type = OPTION_OBJECT, .table = &SITE_TABLE, .help = "Who and where the pipeline is.",
-      OPTION_FIELD(struct bindings_file_config, pipeline) },
-    { .name = "runtime", .type = OPTION_OBJECT, .table = &RUNTIME_TABLE, .help = "How much of the machine is used.",
-      OPTION_FIELD(struct bindings_file_config, runtime) },
-    { .name = "bindings", .type = OPTION_MAP, .item_type = OPTION_ANY, .is_required = true,
-      .help = "What each name of the pipeline stands for: a path, or an object.",
-      OPTION_FIELD(struct bindings_file_config, bindings) },
-};
-const struct option_table BINDINGS_FILE_TABLE =
-    OPTION_TABLE("bindings.json", BINDINGS_FILE_OPTIONS, struct bindings_file_config,
-                 .help = "What the names of the pipeline stand for at one site.");
-
 static const char *const INPUT_TYPE_NAMES[] = { "file", NULL };
 static const char *const FORMAT_NAMES[]     = { "auto", "csv", "hl7v2", "json", NULL };
 static const char *const EMPTY_NAMES[]      = { "ok", "error", NULL };
@@ -130,7 +112,7 @@ static const struct option SOURCE_OPTIONS[] = {
       OPTION_FIELD(struct source_config, inputs) },
 };
 const struct option_table SOURCE_TABLE = OPTION_TABLE("source", SOURCE_OPTIONS, struct source_config,
-    .help = "A source of several inputs. A source of one input is written as that input.", .short_form = "inputs");
+    .help = "A source of several inputs. A source of one input is written as that input.");
 
 static const char *const WAREHOUSE_TYPE_NAMES[] = { "duckdb", NULL };
 static const char *const STORE_TYPE_NAMES[]     = { "sqlite", NULL };
@@ -198,3 +180,24 @@ static const struct option ROUTES_OPTIONS[] = {
 };
 const struct option_table ROUTES_TABLE = OPTION_TABLE("routes", ROUTES_OPTIONS, struct routes_config,
     .help = "An alerting service with several routes. One with a single route is written as that route.");
+
+static const struct option_table *const BINDING_TABLES[] = { &INPUT_TABLE, &SOURCE_TABLE, &WAREHOUSE_TABLE, &STORE_TABLE,
+                                                             &ROUTE_TABLE, &ROUTES_TABLE,    NULL };
+
+static const struct option BINDINGS_FILE_OPTIONS[] = {
+    { .name = "version", .type = OPTION_INT, .default_text = "1", .min = 1, .max = 1, .help = "The version of this file's form.",
+      OPTION_FIELD(struct bindings_file_config, version) },
+    { .name = "model", .type = OPTION_LIST, .item_type = OPTION_PATH, .max = PLAN_INPUT_COUNT_MAX,
+      .help = "Files (with *, **, ?) that add to the built-in model or override it: entities, mappings, rules.",
+      OPTION_FIELD(struct bindings_file_config, model) },
+    { .name = "pipeline", .type = OPTION_OBJECT, .table = &SITE_TABLE, .help = "Who and where the pipeline is.",
+      OPTION_FIELD(struct bindings_file_config, pipeline) },
+    { .name = "runtime", .type = OPTION_OBJECT, .table = &RUNTIME_TABLE, .help = "How much of the machine is used.",
+      OPTION_FIELD(struct bindings_file_config, runtime) },
+    { .name = "bindings", .type = OPTION_MAP, .item_type = OPTION_ANY, .is_required = true,
+      .alternatives = BINDING_TABLES, .help = "What each name of the pipeline stands for: a path, or an object.",
+      OPTION_FIELD(struct bindings_file_config, bindings) },
+};
+const struct option_table BINDINGS_FILE_TABLE =
+    OPTION_TABLE("bindings.json", BINDINGS_FILE_OPTIONS, struct bindings_file_config,
+                 .help = "What the names of the pipeline stand for at one site.");
