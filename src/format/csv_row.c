@@ -109,7 +109,8 @@ find_close(struct csv_reader *reader, size_t begin, size_t open, bool is_last, u
 
     for (;; at++) {
         at = scan_next(scan, at, high);
-        if (at >= scan->size || at - begin > reader->row_size_max)
+        /* The closing quote is of the row, so it lies within its largest size: what is behind need not be there to tell. */
+        if (at >= scan->size || at - begin >= reader->row_size_max)
             return false;
         if (scan->bytes[at] != QUOTE)
             continue;

@@ -138,11 +138,11 @@ hl7_field(const struct hl7_plan *plan, const struct hl7_message *message, size_t
 struct str
 hl7_part(struct str text, char delimiter, uint32_t number)
 {
-    const char *begin = text.data;
-    const char *end   = text.data + text.size;
-
     if (text.size == 0)
         return STR_EMPTY;
+
+    const char *begin = text.data;
+    const char *end   = text.data + text.size;
     for (;; number--) {
         const char *next = memchr(begin, delimiter, (size_t)(end - begin));
         if (number == 1)

@@ -83,9 +83,11 @@ static enum status
 append_unescaped(const struct hl7_delimiters *delimiters, struct str text, struct hl7_scratch *scratch,
                  struct error *err)
 {
+    if (text.size == 0)
+        return ST_OK;
+
     const char *at  = text.data;
     const char *end = text.data + text.size;
-
     while (at < end) {
         const char *open  = memchr(at, delimiters->escape, (size_t)(end - at));
         const char *close = open == NULL ? NULL : memchr(open + 1, delimiters->escape, (size_t)(end - open - 1));
