@@ -289,7 +289,6 @@ hl7_split(const struct decode_plan *plan, const struct decode_layout *layout, st
     struct hl7_between between = { 0 };
     size_t             at      = 0;
     uint32_t           found   = 0;
-    (void)plan;
     (void)layout;
     (void)err;
 
@@ -307,10 +306,13 @@ hl7_split(const struct decode_plan *plan, const struct decode_layout *layout, st
         while (found < count && is_closed && !between.is_in_batch && !between.is_in_file && cut >= ends[found])
             ends[found++] = cut;
 
-        enum hl7_mark mark = mark_at(bytes.data, at, bytes.size, true);
-        if (mark == HL7_BATCH) {
-            int64_t    told = 0, counted = 0;
-            struct str segment = str_of(bytes.data + at, line_size(bytes.data, at, bytes.size));
+        /* A batch segment that is too large is a record like any other, as in hl7_frame. */
+        enum hl7_mark mark    = mark_at(bytes.data, at, bytes.size, true);
+        struct str    segment = STR_EMPTY;
+        if (mark == HL7_BATCH)
+            segment = str_of(bytes.data + at, line_size(bytes.data, at, bytes.size));
+        if (segment.size > 0 && segment.size <= plan->record_size_max) {
+            int64_t told = 0, counted = 0;
             batch_segment(&between, segment, &told, &counted);
             at += segment.size;
             continue;
