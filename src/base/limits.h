@@ -118,6 +118,8 @@
 #define PLAN_RULE_COUNT_MAX 256
 /* Routes of an alerting service. */
 #define PLAN_ROUTE_COUNT_MAX 256
+/* A binding that borrows from one that borrows: more than a few steps nobody can follow. */
+#define PLAN_USE_DEPTH_MAX 8
 /* Labels of an input: they are written into every row. */
 #define PLAN_LABEL_COUNT_MAX 32
 /* Threads of a leg: rings are made for each pair of them, so the number counts twice. */

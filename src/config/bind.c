@@ -8,7 +8,7 @@ static bool bind_value(const struct config_binder *binder, const struct json *va
 static void
 keep_error(const struct config_binder *binder, const struct json *value, struct error *err)
 {
-    error_at(err, binder->file, value->line, value->column);
+    json_error_place(value, binder->file, err);
     config_errors_add(binder->errors, err);
 }
 
@@ -118,7 +118,7 @@ bind_member(const struct config_binder *binder, const struct json *member, const
     if (option == NULL) {
         struct error err = ERROR_EMPTY;
         option_unknown(table, member->key, &err);
-        error_at(&err, binder->file, member->key_line, member->key_column);
+        json_error_place_key(member, binder->file, &err);
         config_errors_add(binder->errors, &err);
         return false;
     }

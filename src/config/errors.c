@@ -74,7 +74,7 @@ config_errors_at(struct config_errors *errors, const struct json *value, const c
     va_start(arguments, format);
     error_set_va(&err, ERR_CONFIG, format, arguments);
     va_end(arguments);
-    error_at(&err, file, value->line, value->column);
+    json_error_place(value, file, &err);
     return errors_keep(errors, &err);
 }
 
@@ -87,7 +87,7 @@ config_errors_at_key(struct config_errors *errors, const struct json *member, co
     va_start(arguments, format);
     error_set_va(&err, ERR_CONFIG, format, arguments);
     va_end(arguments);
-    error_at(&err, file, member->key_line, member->key_column);
+    json_error_place_key(member, file, &err);
     return errors_keep(errors, &err);
 }
 

@@ -575,6 +575,26 @@ json_type_name(enum json_type type)
     UNREACHABLE();
 }
 
+static void
+place_error(const char *file, uint32_t line, uint32_t column, struct error *err)
+{
+    error_at(err, file, line, column);
+    if (line == 0)
+        error_context(err, "applying --set");
+}
+
+void
+json_error_place(const struct json *value, const char *file, struct error *err)
+{
+    place_error(file, value->line, value->column, err);
+}
+
+void
+json_error_place_key(const struct json *member, const char *file, struct error *err)
+{
+    place_error(file, member->key_line, member->key_column, err);
+}
+
 enum status
 json_error(const struct json *value, const char *file, struct error *err, const char *format, ...)
 {
@@ -582,7 +602,7 @@ json_error(const struct json *value, const char *file, struct error *err, const 
     va_start(arguments, format);
     error_set_va(err, ERR_CONFIG, format, arguments);
     va_end(arguments);
-    error_at(err, file, value->line, value->column);
+    json_error_place(value, file, err);
     return ST_ERROR;
 }
 

@@ -63,6 +63,11 @@ const struct json *json_first_duplicate(const struct json *root);
 /* "a text", "a number", "true or false", "a list", "an object", "null": for messages. */
 const char *json_type_name(enum json_type type);
 
+/* Adds the value's place, or its name's, to an error that is set. A value of line 0 stands in no file: somebody set it
+ * from the command line, and the error says so. */
+void json_error_place(const struct json *value, const char *file, struct error *err);
+void json_error_place_key(const struct json *member, const char *file, struct error *err);
+
 /* Fills `err` with ERR_CONFIG at the value's place in `file`. Returns ST_ERROR. */
 enum status json_error(const struct json *value, const char *file, struct error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

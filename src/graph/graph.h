@@ -79,7 +79,7 @@ struct graph_input {
     enum graph_input_type type;
     struct str            root;    /* Absolute folder, to be taken literally: "/srv/edw". */
     struct str            pattern; /* Path below root, with *, **, ? and [...]: "in/lab/?*.hl7". */
-    struct str            path;    /* Root and pattern joined, for people. */
+    struct str            path;    /* Root and pattern joined, as walk_files takes it (wildcards of the root escaped). */
     enum graph_format     format;
     struct str            mapping;     /* A mapping's name, or what several begin with ("synthea": synthea_patients, …);
                                           empty: every mapping of the format that fits the content. */
@@ -221,6 +221,7 @@ enum graph_phi {
 struct graph_route {
     struct graph_origin   origin;
     struct str            name;  /* Column sink of alert_outbox: the binding's name, or "NAME.2" for its second route. */
+    struct str            binding; /* "ALERTING_SERVICE": routes of one binding stand together. */
     struct graph_names    rules; /* Whose alerts it takes; empty: every rule's. */
     enum graph_route_type type;
     struct str            path; /* Absolute. */
@@ -257,12 +258,6 @@ struct graph_batch {
     struct graph_warehouse     warehouse;
 };
 
-/* How epochs are cut (P2): by whichever comes first. */
-struct graph_epoch {
-    int64_t interval_us;
-    int64_t row_count_max; /* Rows that the workers have taken since the last cut. */
-};
-
 struct graph_streaming {
     struct graph_origin       origin;
     struct graph_source       source;
@@ -275,14 +270,21 @@ struct graph_streaming {
     struct graph_store        store;
     const struct graph_route *routes; /* Every rule and unevaluated_result has at least one, where alerts are enabled. */
     size_t                    route_count;
-    struct graph_epoch        epoch;
+};
+
+/* How epochs are cut (P2): by whichever comes first. */
+struct graph_epoch {
+    int64_t interval_us;
+    int64_t row_count_max; /* Rows that the workers have taken since the last cut. */
 };
 
 /* Results do not depend on anything in here. */
 struct graph_runtime {
-    int64_t worker_count;           /* Threads of a leg; at least 1 (resolved from the processors where not given). */
+    int64_t worker_count;           /* Threads of a leg; at least 1. */
+    bool    is_worker_count_given;  /* False: it is the machine's number of processors. */
     int64_t chunk_row_count_max;    /* 1 to CHUNK_ROW_COUNT_MAX; smaller ones are for tests. */
     int64_t warehouse_memory_bytes; /* What DuckDB may hold before it spills. */
+    struct graph_epoch epoch;
 };
 
 struct graph {
@@ -296,6 +298,7 @@ struct graph {
     struct str             system;     /* "urn:heddle:<name>": default of every input. */
     struct graph_secret    person_key; /* Of person_id; a file that is missing is made at the first start, mode 0600. */
     struct str             audit_path; /* The hash-chained audit file, absolute. */
+    struct graph_names     model_patterns; /* Model files that the site adds, absolute, with wildcards. */
     struct str             pipeline_file; /* Absolute paths of what was read. */
     struct str             bindings_file;
     struct str             bindings_folder; /* Relative paths start here. */
@@ -306,7 +309,8 @@ struct graph {
     struct graph_runtime   runtime;
     const struct model    *model; /* Built in and overridden; borrowed, lives as long as the graph (plan/plan.h). */
     /* The long form of both files as one JSON object, {"pipeline": …, "bindings": …}; plan/ reads it back to an
-     * equal graph. The digest (32 hexadecimal digits) covers it. For meta.run and the epoch's plan_digest. */
+     * equal graph. The digest (32 hexadecimal digits) covers all of it but `runtime`. For meta.run and the epoch's
+     * plan_digest. */
     struct str configuration;
     struct str digest;
 };

@@ -3,9 +3,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/limits.h"
 #include "base/time.h"
+#include "io/file.h"
 
 static int64_t
 read_clock(clockid_t id)
@@ -55,6 +59,39 @@ process_cpu_count(void)
         return 1;
     int count = CPU_COUNT(&cpus);
     return count > 0 ? (unsigned)count : 1;
+}
+
+enum status
+process_absolute_path(struct str path, struct arena *arena, struct str *ret_path, struct error *err)
+{
+    char       folder[PATH_SIZE_MAX] = "";
+    struct str parts[2]              = { STR_EMPTY, path };
+
+    if (!str_starts_with(path, STR("/"))) {
+        if (getcwd(folder, sizeof folder) == NULL)
+            return io_error(err, "find the current folder", ".");
+        parts[0] = str_from(folder);
+    }
+    char *out = arena_alloc(arena, parts[0].size + parts[1].size + 3, 1);
+    if (out == NULL)
+        return error_no_memory(err);
+    size_t size = 0;
+    for (int i = 0; i < 2; i++) {
+        struct str_split split = str_split_init(parts[i], '/');
+        struct str       part;
+        while (str_split_next(&split, &part)) {
+            if (part.size == 0 || str_equal(part, STR(".")))
+                continue;
+            out[size++] = '/';
+            memcpy(out + size, part.data, part.size);
+            size += part.size;
+        }
+    }
+    if (size == 0)
+        out[size++] = '/';
+    out[size] = '\0';
+    *ret_path = str_of(out, size);
+    return ST_OK;
 }
 
 /* ---- Signals ---- */

@@ -5,8 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/str.h"
 
 /* The machine's clocks behind base/clock.h. Static. */
 const struct clock *process_clock(void);
@@ -19,6 +21,9 @@ struct process_usage process_usage(void);
 
 /* Processors this process may run on, at least 1. */
 unsigned process_cpu_count(void);
+
+/* `path` from the root, without empty and "." parts; ".." stays, for a link may lie before it. NUL-terminated, in the arena. */
+enum status process_absolute_path(struct str path, struct arena *arena, struct str *ret_path, struct error *err);
 
 /* From now on SIGINT and SIGTERM are only noted. A second one of the same ends the process at once, as by default:
  * who is asked twice has no time to finish. SIGPIPE is ignored. Once, at start. */

@@ -68,7 +68,7 @@ entry_alloc(struct state_table *table, uint8_t slab_class)
 {
     struct state_entry *entry = table->free_entries[slab_class];
     if (entry != NULL) {
-        memcpy(&table->free_entries[slab_class], entry, sizeof(struct state_entry *));
+        memcpy(&table->free_entries[slab_class], (const void *)entry, sizeof(table->free_entries[0]));
         return entry;
     }
     return arena_alloc(&table->arena, SLAB_SIZE_MIN << slab_class, 64);
@@ -78,7 +78,7 @@ static void
 entry_free(struct state_table *table, struct state_entry *entry)
 {
     uint8_t slab_class = entry->slab_class;
-    memcpy(entry, &table->free_entries[slab_class], sizeof(struct state_entry *));
+    memcpy((void *)entry, &table->free_entries[slab_class], sizeof(table->free_entries[0]));
     table->free_entries[slab_class] = entry;
 }
 
