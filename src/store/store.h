@@ -89,6 +89,7 @@ struct store_rows {
 };
 
 /* One row of `alert_revisions`. Empty texts are stored as null where the schema allows it. */
+/* The store numbers revisions: one more than the newest of that alert_id, in the order given. */
 struct store_alert {
     struct str alert_id; /* 48 hexadecimal digits. */
     int64_t    revision; /* From 1. */

@@ -1,0 +1,53 @@
+/* A row of the live leg behind validate_event: one schema for all entities, so that dedup, windows and rules see one kind
+ * of chunk. Columns that an entity has not are null. Column i of `event_schema` is enum event_column i.
+ *
+ * The same schema carries history: rows that the warehouse gives when the state is filled have EVENT_PARTITION
+ * EVENT_PARTITION_HISTORY. Rules remember them and fire nothing for them; windows and dedup never see them. */
+#ifndef HEDDLE_LIVE_EVENT_H
+#define HEDDLE_LIVE_EVENT_H
+
+#include "column/chunk.h"
+
+#define EVENT_PARTITION_HISTORY (-1)
+
+enum event_column {
+    EVENT_PARTITION,  /* int64: index into the runtime's partitions. */
+    EVENT_POSITION,   /* int64: of its record. */
+    EVENT_ROW_NUMBER, /* int64: of the record's rows. */
+    EVENT_ENTITY,     /* int64: index into model->entities. */
+    EVENT_SYSTEM,     /* text, never null: with EVENT_ID the event's identity. */
+    EVENT_ID,         /* text, never null. */
+    EVENT_TIME,       /* timestamp, never null. */
+    EVENT_EFFECTIVE_TIME, /* timestamp, never null. */
+    EVENT_WATERMARK,  /* timestamp: its own partition's at its position; null before the first accepted event. */
+    EVENT_IS_LATE,    /* bool: beyond the lateness; windows and dedup pass it by, rules judge it. */
+    EVENT_PATIENT_SYSTEM, /* text */
+    EVENT_PATIENT_ID,     /* text */
+    EVENT_PERSON_ID,      /* text: the master's, else the provisional one (32 hexadecimal digits). */
+    EVENT_BIRTH_DATE,     /* date: the master's; null where not known. */
+    EVENT_FACILITY,       /* text */
+    EVENT_ENCOUNTER_ID,   /* text */
+    EVENT_LOCATION,       /* text */
+    EVENT_CODE,       /* text: normalized code, else the sender's. */
+    EVENT_VALUE,      /* decimal(18,6): normalized; null where there is none. */
+    EVENT_UNIT,       /* text: normalized unit, else the sender's. */
+    EVENT_COMPARATOR, /* text: the value is a bound, not a value. */
+    EVENT_FLAG,       /* text: normalized interpretation. */
+    EVENT_RESULT,     /* text: as received. */
+    EVENT_RESULT_UNIT,      /* text: as received. */
+    EVENT_REFERENCE_RANGE,  /* text: "3.5-5.1", as received. */
+    EVENT_STATUS,     /* text: HL7 table 0085. */
+    EVENT_STATUS_ACTION, /* text: upsert, promote, retract. */
+    EVENT_RESULT_ID,     /* text: lab_result_id; versions of one result share it. */
+    EVENT_PRACTITIONER_ID, /* text: who ordered, or attends. */
+    EVENT_USER_SYSTEM, /* text: of an access, also the system of EVENT_PRACTITIONER_ID. */
+    EVENT_USER_ID,     /* text */
+    EVENT_DEPARTMENT,  /* text: the user's, or of the encounter or order. */
+    EVENT_BEGIN_TIME,  /* timestamp: from when an encounter or order explains an access. */
+    EVENT_END_TIME,    /* timestamp: until when; equals EVENT_BEGIN_TIME where there is no end. */
+    EVENT_COLUMN_COUNT
+};
+
+extern const struct schema event_schema;
+
+#endif

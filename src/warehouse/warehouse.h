@@ -1,0 +1,78 @@
+/* The batch leg: from files to a published run in the warehouse (I1, I5, I9). States and rules R1–R5 stand in run_int.h. */
+#ifndef HEDDLE_WAREHOUSE_WAREHOUSE_H
+#define HEDDLE_WAREHOUSE_WAREHOUSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "graph/graph.h"
+#include "io/io.h"
+
+struct db;
+struct warehouse;
+
+struct warehouse_options {
+    struct io                *io;
+    const struct clock       *clock;
+    const struct graph       *graph; /* Has a batch leg; lives as long as the warehouse. */
+    const struct siphash_key *person_key;
+};
+
+/* Takes the lock (ERR_BUSY names the owner), opens or makes the file, recovers what a crash left (R2), makes schemas. The
+ * pipeline's name must be the one it was made with. The caller closes it. */
+enum status warehouse_open(const struct warehouse_options *options, struct warehouse **ret_warehouse, struct error *err);
+void        warehouse_close(struct warehouse *warehouse); /* Accepts NULL. */
+struct db  *warehouse_db(struct warehouse *warehouse);    /* For queries beside. */
+
+struct batch_progress {
+    const char *step; /* "list", "decode", "transform", "check", "publish" */
+    int64_t     bytes, bytes_total; /* While decoding. */
+};
+
+struct batch_options {
+    int32_t logical_date; /* Days since 1970. */
+    bool (*is_stopping)(void *context); /* Interrupted: nothing is published, ERR_INTERRUPTED. */
+    void (*progress)(void *context, const struct batch_progress *progress); /* NULL: nobody looks. */
+    void *context;
+};
+
+struct batch_source {
+    struct str name;
+    int64_t    input_count;
+    int64_t    received, loaded, deduplicated, filtered, quarantined, bytes; /* Records (I1). */
+};
+
+struct batch_table {
+    struct str name; /* "lab_result" */
+    int64_t    version_added;
+    int64_t    version_count; /* In core.<entity>_version. */
+    int64_t    current_count;
+};
+
+struct batch_summary {
+    struct arena               arena; /* Of all below. */
+    struct str                 run_id;
+    bool                       is_published;
+    struct str                 gate; /* Why not, where it is not. */
+    const struct batch_source *sources;
+    size_t                     source_count;
+    const struct batch_table  *tables;
+    size_t                     table_count;
+    struct hash128             digest; /* Of all tables. */
+    int64_t                    duration_us;
+};
+
+/* One run. A failed gate is not an error: is_published is false and `gate` says why. On an error meta.run has the run as
+ * failed, and core is as before (I9). The caller releases the summary in both cases where it is filled. */
+enum status warehouse_run(struct warehouse *warehouse, const struct batch_options *options, struct batch_summary *ret_summary,
+                          struct error *err);
+void        batch_summary_release(struct batch_summary *summary);
+
+/* Writes the patient master of what is published now to `path` (match/master.h), if its version is not there yet. */
+enum status warehouse_write_master(struct warehouse *warehouse, const char *path, struct error *err);
+
+#endif
