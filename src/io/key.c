@@ -1,5 +1,6 @@
 #include "io/key.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
@@ -115,25 +116,47 @@ key_from_file(struct io *io, const char *path, struct key *ret_key, struct error
     return status;
 }
 
+/* The name behind "file:" or "env:", a file's below `folder`. */
+static enum status
+key_name(struct str reference, const char *folder, char name[PATH_SIZE_MAX], bool *ret_is_file, struct error *err)
+{
+    bool is_file = str_starts_with(reference, STR("file:"));
+    if (!is_file && !str_starts_with(reference, STR("env:")))
+        return error_set(err, ERR_CONFIG, "a key is written as \"file:PATH\" or \"env:NAME\"");
+    struct str rest        = str_slice(reference, is_file ? strlen("file:") : strlen("env:"), reference.size);
+    bool       is_relative = is_file && folder != NULL && !str_starts_with(rest, STR("/"));
+    int size = snprintf(name, PATH_SIZE_MAX, "%s%s%.*s", is_relative ? folder : "", is_relative ? "/" : "", STR_PRINTF(rest));
+    if (rest.size == 0 || size < 0 || size >= PATH_SIZE_MAX)
+        return error_set(err, ERR_CONFIG, "a key's reference names nothing, or is too long");
+    *ret_is_file = is_file;
+    return ST_OK;
+}
+
 enum status
 key_read(struct io *io, struct str reference, const char *folder, struct key *ret_key, struct error *err)
 {
     char       name[PATH_SIZE_MAX];
     struct key key;
-    bool       is_file = str_starts_with(reference, STR("file:"));
-    if (!is_file && !str_starts_with(reference, STR("env:")))
-        return error_set(err, ERR_CONFIG, "a key is written as \"file:PATH\" or \"env:NAME\"");
-    struct str rest        = str_slice(reference, is_file ? strlen("file:") : strlen("env:"), reference.size);
-    bool       is_relative = is_file && folder != NULL && !str_starts_with(rest, STR("/"));
-    int        size        = snprintf(name, sizeof name, "%s%s%.*s", is_relative ? folder : "", is_relative ? "/" : "",
-                                      STR_PRINTF(rest));
-    if (rest.size == 0 || size < 0 || (size_t)size >= sizeof name)
-        return error_set(err, ERR_CONFIG, "a key's reference names nothing, or is too long");
+    bool       is_file;
+    if (key_name(reference, folder, name, &is_file, err) != ST_OK)
+        return ST_ERROR;
     enum status status = is_file ? key_from_file(io, name, &key, err) : key_from_environment(name, &key, err);
     if (status == ST_OK)
         *ret_key = key;
     key_clear(&key);
     return status;
+}
+
+enum status
+key_obtain(struct io *io, struct str reference, const char *folder, struct key *ret_key, bool *ret_is_new, struct error *err)
+{
+    char        name[PATH_SIZE_MAX];
+    struct stat info;
+    bool        is_file;
+    if (key_name(reference, folder, name, &is_file, err) != ST_OK)
+        return ST_ERROR;
+    *ret_is_new = is_file && io->stat(io, name, &info) != 0 && errno == ENOENT;
+    return *ret_is_new ? key_create(io, name, ret_key, err) : key_read(io, reference, folder, ret_key, err);
 }
 
 enum status

@@ -27,6 +27,11 @@ enum status key_read(struct io *io, struct str reference, const char *folder, st
  * the file is there already. */
 enum status key_create(struct io *io, const char *path, struct key *ret_key, struct error *err);
 
+/* Reads the key; a file that is not there is made. For what is opened for the first time: whoever has sealed something must
+ * use key_read, for a new key opens nothing. */
+enum status key_obtain(struct io *io, struct str reference, const char *folder, struct key *ret_key, bool *ret_is_new,
+                       struct error *err);
+
 void key_clear(struct key *key);
 
 /* Bytes from the system's cryptographic generator. */

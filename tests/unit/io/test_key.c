@@ -106,6 +106,23 @@ test_create(void **state)
 }
 
 static void
+test_obtain(void **state)
+{
+    (void)state;
+    struct key made, read;
+    bool       is_new = false;
+    assert_int_equal(key_obtain(io_system(), STR("file:first"), folder, &made, &is_new, NULL), ST_OK);
+    assert_true(is_new);
+    assert_int_equal(key_obtain(io_system(), STR("file:first"), folder, &read, &is_new, NULL), ST_OK);
+    assert_false(is_new);
+    assert_memory_equal(made.bytes, read.bytes, KEY_SIZE);
+    struct error err = ERROR_EMPTY;
+    assert_int_equal(key_obtain(io_system(), STR("env:HEDDLE_NO_SUCH_KEY"), folder, &read, &is_new, &err), ST_ERROR);
+    assert_int_equal(err.code, ERR_KEY);
+    assert_int_equal(key_obtain(io_system(), STR("file:none/first"), folder, &read, &is_new, &err), ST_ERROR);
+}
+
+static void
 assert_hex(const uint8_t *bytes, size_t size, const char *expected)
 {
     char hex[129];
@@ -179,6 +196,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_create),
+        cmocka_unit_test(test_obtain),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_seal),
     };
