@@ -102,6 +102,13 @@
 #define STATE_ENTRY_SIZE_MAX (2 << 20)
 /* What a state table asks of the system at once: some thousand entries, and not a megabyte for a step without any. */
 #define STATE_SLAB_BLOCK_SIZE (256u << 10)
+/* ---- govern ---- */
+
+/* What an audit entry says was done: an SQL text, mostly of some hundred bytes; a generated list of patients fits. */
+#define AUDIT_DETAIL_SIZE_MAX (128u << 10)
+/* A line of the audit file: a detail of control characters only, each written as six bytes, and what stands around it. */
+#define AUDIT_LINE_SIZE_MAX (1u << 20)
+
 /* ---- plan ---- */
 
 /* Names of pipelines, bindings, steps and zones: they become parts of file names, tables and columns. */

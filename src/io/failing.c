@@ -85,6 +85,12 @@ failing_lock(struct io *io, int fd, bool is_exclusive)
 }
 
 static int
+failing_lock_wait(struct io *io, int fd)
+{
+    return fails_now(io) ? -1 : io_system()->lock_wait(io_system(), fd);
+}
+
+static int
 failing_fstat(struct io *io, int fd, struct stat *ret_stat)
 {
     return fails_now(io) ? -1 : io_system()->fstat(io_system(), fd, ret_stat);
@@ -180,6 +186,7 @@ io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
                 .folder_close = failing_folder_close,
                 .sync = failing_sync,
                 .lock = failing_lock,
+                .lock_wait = failing_lock_wait,
                 .fstat = failing_fstat,
                 .stat = failing_stat,
                 .lstat = failing_lstat,

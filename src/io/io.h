@@ -22,6 +22,8 @@ struct io {
     int (*sync)(struct io *io, int fd); /* fsync: data and size. */
     /* flock without waiting, exclusive or shared: -1 and EWOULDBLOCK where another holds it. */
     int (*lock)(struct io *io, int fd, bool is_exclusive);
+    /* flock, exclusive, waiting until nobody else holds it. */
+    int (*lock_wait)(struct io *io, int fd);
     int (*fstat)(struct io *io, int fd, struct stat *ret_stat);
     int (*stat)(struct io *io, const char *path, struct stat *ret_stat);
     int (*lstat)(struct io *io, const char *path, struct stat *ret_stat);

@@ -1,7 +1,9 @@
 #include "io/process.h"
 
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <string.h>
 #include <time.h>
@@ -59,6 +61,21 @@ process_cpu_count(void)
         return 1;
     int count = CPU_COUNT(&cpus);
     return count > 0 ? (unsigned)count : 1;
+}
+
+void
+process_identity(struct process_identity *ret_identity)
+{
+    struct passwd  entry;
+    struct passwd *found = NULL;
+    char           buffer[4096];
+
+    *ret_identity = (struct process_identity){ .user_id = getuid(), .process_id = getpid() };
+    if (getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
+        snprintf(ret_identity->user, sizeof ret_identity->user, "%s", found->pw_name);
+    if (gethostname(ret_identity->host, sizeof ret_identity->host) != 0)
+        ret_identity->host[0] = '\0';
+    ret_identity->host[sizeof ret_identity->host - 1] = '\0'; /* A cut name has no end of its own. */
 }
 
 enum status

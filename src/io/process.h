@@ -22,6 +22,15 @@ struct process_usage process_usage(void);
 /* Processors this process may run on, at least 1. */
 unsigned process_cpu_count(void);
 
+/* Whom this process acts for, and where. Texts are cut to fit, and empty where they are not known. */
+struct process_identity {
+    int64_t user_id;
+    int64_t process_id;
+    char    user[64]; /* The name of user_id, from the system's database: never from the environment. */
+    char    host[64];
+};
+void process_identity(struct process_identity *ret_identity);
+
 /* `path` from the root, without empty and "." parts; ".." stays, for a link may lie before it. NUL-terminated, in the arena. */
 enum status process_absolute_path(struct str path, struct arena *arena, struct str *ret_path, struct error *err);
 

@@ -130,6 +130,24 @@ writer_check(const struct file_writer *writer, struct error *err)
 }
 
 enum status
+file_writer_lock(struct file_writer *writer, struct error *err)
+{
+    struct stat info;
+    int         result;
+    if (writer_check(writer, err) != ST_OK)
+        return ST_ERROR;
+    do
+        result = writer->io->lock_wait(writer->io, writer->fd);
+    while (result != 0 && errno == EINTR);
+    if (result != 0)
+        return io_error(err, "lock", writer->path);
+    if (writer->io->fstat(writer->io, writer->fd, &info) != 0)
+        return io_error(err, "look at", writer->path);
+    writer->offset = (uint64_t)info.st_size;
+    return ST_OK;
+}
+
+enum status
 file_writer_write(struct file_writer *writer, struct str bytes, struct error *err)
 {
     size_t done = 0;

@@ -55,6 +55,9 @@ enum file_writer_mode {
 /* New files have mode 0600. */
 enum status file_writer_open(struct file_writer *writer, struct io *io, const char *path, enum file_writer_mode mode,
                              struct error *err);
+/* Waits until no other writer of the file holds this lock, takes it until the writer is closed, and sees what they wrote:
+ * `offset` is the file's size then. For files that several processes append to, which hold it for moments only. */
+enum status file_writer_lock(struct file_writer *writer, struct error *err);
 /* Whole, or an error: then the file may hold a part of it behind the `offset` of before. */
 enum status file_writer_write(struct file_writer *writer, struct str bytes, struct error *err);
 /* What was written is on disk. */

@@ -78,6 +78,13 @@ system_lock(struct io *io, int fd, bool is_exclusive)
 }
 
 static int
+system_lock_wait(struct io *io, int fd)
+{
+    (void)io;
+    return flock(fd, LOCK_EX);
+}
+
+static int
 system_fstat(struct io *io, int fd, struct stat *ret_stat)
 {
     (void)io;
@@ -173,6 +180,7 @@ io_system(void)
         .folder_close = system_folder_close,
         .sync = system_sync,
         .lock = system_lock,
+        .lock_wait = system_lock_wait,
         .fstat = system_fstat,
         .stat = system_stat,
         .lstat = system_lstat,
