@@ -1,0 +1,14 @@
+/* Keys that both legs need, from the references in the bindings. */
+#ifndef HEDDLE_CLI_KEYS_H
+#define HEDDLE_CLI_KEYS_H
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "graph/graph.h"
+#include "io/io.h"
+
+/* The pipeline's person key: the first 16 bytes of the key that graph->person_key names. Its file is made where it is not
+ * there, mode 0600, for it is never rotated: person_ids hang on it. */
+enum status person_key_obtain(struct io *io, const struct graph *graph, struct siphash_key *ret_key, struct error *err);
+
+#endif
