@@ -170,6 +170,66 @@ failing_unmap(struct io *io, void *address, size_t size)
     return io_system()->unmap(io_system(), address, size);
 }
 
+static int
+failing_socket_open(struct io *io)
+{
+    if (fails_now(io))
+        return -1;
+    int fd = io_system()->socket_open(io_system());
+    if (fd >= 0)
+        ((struct io_failing *)io)->open_count++;
+    return fd;
+}
+
+static int
+failing_socket_bind(struct io *io, int fd, const char *path)
+{
+    return fails_now(io) ? -1 : io_system()->socket_bind(io_system(), fd, path);
+}
+
+static int
+failing_socket_connect(struct io *io, int fd, const char *path)
+{
+    return fails_now(io) ? -1 : io_system()->socket_connect(io_system(), fd, path);
+}
+
+static int
+failing_socket_accept(struct io *io, int fd)
+{
+    if (fails_now(io))
+        return -1;
+    int client = io_system()->socket_accept(io_system(), fd);
+    if (client >= 0)
+        ((struct io_failing *)io)->open_count++;
+    return client;
+}
+
+static int
+failing_socket_peer(struct io *io, int fd, int64_t *ret_user_id, int64_t *ret_process_id)
+{
+    return fails_now(io) ? -1 : io_system()->socket_peer(io_system(), fd, ret_user_id, ret_process_id);
+}
+
+static ssize_t
+failing_socket_send(struct io *io, int fd, const void *bytes, size_t size)
+{
+    return fails_now(io) ? -1 : io_system()->socket_send(io_system(), fd, bytes, size);
+}
+
+/* Ending a conversation, like closing, cannot be refused. */
+static int
+failing_socket_shutdown(struct io *io, int fd)
+{
+    (void)io;
+    return io_system()->socket_shutdown(io_system(), fd);
+}
+
+static int
+failing_poll(struct io *io, struct pollfd *fds, size_t count, int timeout_ms)
+{
+    return fails_now(io) ? -1 : io_system()->poll(io_system(), fds, count, timeout_ms);
+}
+
 void
 io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
 {
@@ -194,7 +254,15 @@ io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
                 .unlink = failing_unlink,
                 .mkdir = failing_mkdir,
                 .map = failing_map,
-                .unmap = failing_unmap },
+                .unmap = failing_unmap,
+                .socket_open = failing_socket_open,
+                .socket_bind = failing_socket_bind,
+                .socket_connect = failing_socket_connect,
+                .socket_accept = failing_socket_accept,
+                .socket_peer = failing_socket_peer,
+                .socket_send = failing_socket_send,
+                .socket_shutdown = failing_socket_shutdown,
+                .poll = failing_poll },
         .fail_at = fail_at,
         .error_number = error_number,
     };

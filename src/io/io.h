@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+struct pollfd;
+
 struct io {
     int (*open)(struct io *io, const char *path, int flags, mode_t mode);
     int (*close)(struct io *io, int fd);
@@ -36,6 +38,18 @@ struct io {
     void (*folder_close)(struct io *io, void *folder);
     void *(*map)(struct io *io, int fd, size_t size); /* Read-only, private; NULL on failure. */
     int (*unmap)(struct io *io, void *address, size_t size);
+
+    /* Unix stream sockets; io/socket.h is their face. All are non-blocking. */
+    int (*socket_open)(struct io *io);
+    /* Binds to a path of mode 0600 and listens. */
+    int (*socket_bind)(struct io *io, int fd, const char *path);
+    int (*socket_connect)(struct io *io, int fd, const char *path);
+    int (*socket_accept)(struct io *io, int fd);
+    /* The user and the process at the other end, as the kernel knows them from the moment of connecting. */
+    int (*socket_peer)(struct io *io, int fd, int64_t *ret_user_id, int64_t *ret_process_id);
+    ssize_t (*socket_send)(struct io *io, int fd, const void *bytes, size_t size); /* Never SIGPIPE. */
+    int (*socket_shutdown)(struct io *io, int fd); /* Both ways; wakes who waits for it. */
+    int (*poll)(struct io *io, struct pollfd *fds, size_t count, int timeout_ms);
 };
 
 /* The operating system's. Static, shared by threads. */

@@ -4,9 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int
@@ -164,6 +168,101 @@ system_unmap(struct io *io, void *address, size_t size)
     return munmap(address, size);
 }
 
+static int
+system_socket_open(struct io *io)
+{
+    (void)io;
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+typedef int (*address_call)(int fd, const struct sockaddr *address, socklen_t size);
+
+/* An address has 108 bytes. A longer path goes through its folder, which has a short name while it is open. */
+static int
+call_with_path(address_call call, int fd, const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    const char        *slash   = strrchr(path, '/');
+    char               folder[4096];
+    int                folder_fd = -1;
+    int                size = snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+
+    if ((size_t)size >= sizeof address.sun_path && slash != NULL && slash != path && slash - path < (int)sizeof folder) {
+        memcpy(folder, path, (size_t)(slash - path));
+        folder[slash - path] = '\0';
+        folder_fd            = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (folder_fd < 0)
+            return -1;
+        size = snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d%s", folder_fd, slash);
+    }
+    int result = -1;
+    if ((size_t)size >= sizeof address.sun_path)
+        errno = ENAMETOOLONG;
+    else
+        result = call(fd, (const struct sockaddr *)&address, sizeof address);
+    int error_number = errno;
+    if (folder_fd >= 0)
+        close(folder_fd);
+    errno = error_number;
+    return result;
+}
+
+static int
+system_socket_bind(struct io *io, int fd, const char *path)
+{
+    (void)io;
+    /* bind() makes the file with the socket's own mode, so that it is at no moment open to others. */
+    return fchmod(fd, 0600) == 0 && call_with_path(bind, fd, path) == 0 && listen(fd, SOMAXCONN) == 0 ? 0 : -1;
+}
+
+static int
+system_socket_connect(struct io *io, int fd, const char *path)
+{
+    (void)io;
+    return call_with_path(connect, fd, path);
+}
+
+static int
+system_socket_accept(struct io *io, int fd)
+{
+    (void)io;
+    return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+static int
+system_socket_peer(struct io *io, int fd, int64_t *ret_user_id, int64_t *ret_process_id)
+{
+    struct ucred peer;
+    socklen_t    size = sizeof peer;
+    (void)io;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return -1;
+    *ret_user_id    = peer.uid;
+    *ret_process_id = peer.pid;
+    return 0;
+}
+
+static ssize_t
+system_socket_send(struct io *io, int fd, const void *bytes, size_t size)
+{
+    (void)io;
+    return send(fd, bytes, size, MSG_NOSIGNAL);
+}
+
+static int
+system_socket_shutdown(struct io *io, int fd)
+{
+    (void)io;
+    return shutdown(fd, SHUT_RDWR);
+}
+
+static int
+system_poll(struct io *io, struct pollfd *fds, size_t count, int timeout_ms)
+{
+    (void)io;
+    return poll(fds, count, timeout_ms);
+}
+
 struct io *
 io_system(void)
 {
@@ -189,6 +288,14 @@ io_system(void)
         .mkdir = system_mkdir,
         .map = system_map,
         .unmap = system_unmap,
+        .socket_open = system_socket_open,
+        .socket_bind = system_socket_bind,
+        .socket_connect = system_socket_connect,
+        .socket_accept = system_socket_accept,
+        .socket_peer = system_socket_peer,
+        .socket_send = system_socket_send,
+        .socket_shutdown = system_socket_shutdown,
+        .poll = system_poll,
     };
     return &io;
 }
