@@ -83,8 +83,8 @@
 #define DECOMPRESS_WINDOW_LOG_MAX 27
 /* The largest zone file of today has 4 KB; a larger one is something else. */
 #define ZONE_FILE_SIZE_MAX (64u << 10)
-/* Zones in use at once: a site names a handful, the whole database has fewer than 600 names. */
-#define ZONE_COUNT_MAX 1024
+/* The text of a progress line: terminals are wider, but nobody reads along further. */
+#define PROGRESS_LINE_SIZE 160
 
 /* ---- source ---- */
 
@@ -131,5 +131,10 @@
 #define PLAN_LABEL_COUNT_MAX 32
 /* Threads of a leg: rings are made for each pair of them, so the number counts twice. */
 #define PLAN_WORKER_COUNT_MAX 64
+
+/* ---- cli ---- */
+
+/* Columns of a table for people: more do not fit a screen; `heddle query` of a wide table wraps, or is asked for JSON. */
+#define TABLE_COLUMN_COUNT_MAX 256
 
 #endif

@@ -141,3 +141,20 @@ str_to_int64(struct str text, int64_t *ret_value)
     *ret_value = is_negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
     return true;
 }
+
+size_t
+count_format(uint64_t count, char out[COUNT_TEXT_SIZE])
+{
+    char   digits[COUNT_TEXT_SIZE]; /* Written from the end. */
+    size_t begin = sizeof(digits);
+    for (unsigned i = 0; i == 0 || count > 0; i++) {
+        if (i > 0 && i % 3 == 0)
+            digits[--begin] = ',';
+        digits[--begin] = (char)('0' + count % 10);
+        count /= 10;
+    }
+    size_t size = sizeof(digits) - begin;
+    memcpy(out, digits + begin, size);
+    out[size] = '\0';
+    return size;
+}

@@ -78,6 +78,10 @@ bool             str_split_next(struct str_split *split, struct str *ret_part);
 bool str_to_int64(struct str text, int64_t *ret_value);
 bool str_to_uint64(struct str text, uint64_t *ret_value);
 
+/* A count for people: 1234567 becomes "1,234,567". NUL-terminated; returns the size without the NUL. */
+#define COUNT_TEXT_SIZE 27
+size_t count_format(uint64_t count, char out[COUNT_TEXT_SIZE]);
+
 /* ASCII only, without the locale. */
 static inline bool
 ascii_is_digit(char c)

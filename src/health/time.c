@@ -137,17 +137,17 @@ bind_to_timestamp(const struct vector *constants, uint32_t argument_count, void 
     *ret_bound = NULL;
     if (argument_count < 2 || constants[1].data == NULL || !vector_is_valid(&constants[1], 0))
         return ST_OK;
-    struct zone *zone;
-    if (zone_load(io_system(), NULL, vector_str(&constants[1], 0), &zone, err) != ST_OK)
+    const struct zone *zone;
+    if (zone_hold(io_system(), vector_str(&constants[1], 0), &zone, err) != ST_OK)
         return ST_ERROR;
-    *ret_bound = zone;
+    *ret_bound = (void *)(uintptr_t)zone; /* Read only by the kernel; dropped below. */
     return ST_OK;
 }
 
 void
 unbind_to_timestamp(void *bound)
 {
-    zone_free(bound);
+    zone_drop(bound);
 }
 
 KERNEL(to_timestamp)

@@ -123,6 +123,13 @@ failing_unlink(struct io *io, const char *path)
 }
 
 static int
+failing_rmdir(struct io *io, const char *path)
+{
+    (void)io;
+    return io_system()->rmdir(io_system(), path);
+}
+
+static int
 failing_mkdir(struct io *io, const char *path, mode_t mode)
 {
     return fails_now(io) ? -1 : io_system()->mkdir(io_system(), path, mode);
@@ -252,6 +259,7 @@ io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
                 .lstat = failing_lstat,
                 .rename = failing_rename,
                 .unlink = failing_unlink,
+                .rmdir = failing_rmdir,
                 .mkdir = failing_mkdir,
                 .map = failing_map,
                 .unmap = failing_unmap,

@@ -152,6 +152,20 @@ sync_folder_of(struct io *io, const char *path, struct error *err)
 }
 
 enum status
+io_file_copy(struct io *io, const char *path_from, const char *path_to, struct error *err)
+{
+    struct file_map map = FILE_MAP_EMPTY;
+    struct stat     stat;
+    if (io->stat(io, path_from, &stat) != 0)
+        return io_error(err, "examine", path_from);
+    enum status status = io_file_map(io, path_from, &map, err);
+    if (status == ST_OK)
+        status = io_file_replace(io, path_to, map.bytes, map.size, stat.st_mode & 0777, err);
+    file_map_release(io, &map);
+    return status;
+}
+
+enum status
 io_file_replace(struct io *io, const char *path, const void *bytes, size_t size, mode_t mode, struct error *err)
 {
     char temporary[PATH_SIZE_MAX];
@@ -197,4 +211,66 @@ io_folder_make(struct io *io, const char *path, struct error *err)
     if (!S_ISDIR(stat.st_mode) && !S_ISLNK(stat.st_mode))
         return error_set(err, ERR_IO, "%s is a file, not a folder", path);
     return ST_OK;
+}
+
+/* `path` has PATH_SIZE_MAX bytes and holds a folder; names below it are appended and taken off again. */
+static enum status remove_below(struct io *io, char *path, unsigned depth, struct error *err);
+
+static enum status
+remove_one(struct io *io, char *path, unsigned depth, struct error *err)
+{
+    struct stat stat;
+    if (io->lstat(io, path, &stat) != 0)
+        return errno == ENOENT ? ST_OK : io_error(err, "examine", path);
+    if (!S_ISDIR(stat.st_mode))
+        return io->unlink(io, path) != 0 ? io_error(err, "remove", path) : ST_OK;
+    if (depth == WALK_DEPTH_MAX)
+        return error_set(err, ERR_IO, "folders lie more than %d deep: %s", WALK_DEPTH_MAX, path);
+    if (remove_below(io, path, depth + 1, err) != ST_OK)
+        return ST_ERROR;
+    return io->rmdir(io, path) != 0 ? io_error(err, "remove the folder", path) : ST_OK;
+}
+
+static enum status
+remove_below(struct io *io, char *path, unsigned depth, struct error *err)
+{
+    size_t      size = strlen(path);
+    const char *name;
+    enum status status = ST_OK;
+    void       *folder = io->folder_open(io, path);
+    if (folder == NULL)
+        return io_error(err, "read the folder", path);
+    for (errno = 0; status == ST_OK && (name = io->folder_next(io, folder)) != NULL; errno = 0) {
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            continue;
+        int length = snprintf(path + size, PATH_SIZE_MAX - size, "/%s", name);
+        if (length < 0 || (size_t)length >= PATH_SIZE_MAX - size)
+            status = error_set(err, ERR_IO, "a path is longer than %d bytes", PATH_SIZE_MAX);
+        else
+            status = remove_one(io, path, depth, err);
+        path[size] = '\0';
+    }
+    if (status == ST_OK && errno != 0)
+        status = io_error(err, "read the folder", path);
+    io->folder_close(io, folder);
+    return status;
+}
+
+enum status
+io_tree_remove(struct io *io, const char *path, struct error *err)
+{
+    char   below[PATH_SIZE_MAX];
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    struct str whole = str_of(path, size);
+    size_t     slash = str_find_last_byte(whole, '/');
+    struct str last = slash == STR_NOT_FOUND ? whole : str_slice(whole, slash + 1, size);
+    if (last.size == 0 || str_equal(last, STR(".")) || str_equal(last, STR("..")))
+        return error_set(err, ERR_IO, "\"%s\" is no folder that is to be removed", path);
+    if (size >= sizeof(below))
+        return error_set(err, ERR_IO, "the path is longer than %d bytes", PATH_SIZE_MAX);
+    memcpy(below, path, size);
+    below[size] = '\0';
+    return remove_one(io, below, 0, err);
 }

@@ -37,4 +37,13 @@ enum status io_file_replace(struct io *io, const char *path, const void *bytes, 
 /* Makes the folder and those above it, mode 0755 less the umask; one that is there already is fine. */
 enum status io_folder_make(struct io *io, const char *path, struct error *err);
 
+/* Copies a regular file whole or not at all, as io_file_replace writes it; the copy has the file's mode. `path_to` must not be
+ * the file itself. */
+enum status io_file_copy(struct io *io, const char *path_from, const char *path_to, struct error *err);
+
+/* Removes a file, a link, or a folder with everything below it. Links are removed, never followed, so that nothing outside
+ * the tree is touched. What is not there is fine. "", "/" and paths that end in "." or ".." are refused: nobody means
+ * them. On failure a part may be gone. */
+enum status io_tree_remove(struct io *io, const char *path, struct error *err);
+
 #endif

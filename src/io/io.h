@@ -31,6 +31,7 @@ struct io {
     int (*lstat)(struct io *io, const char *path, struct stat *ret_stat);
     int (*rename)(struct io *io, const char *from, const char *to);
     int (*unlink)(struct io *io, const char *path);
+    int (*rmdir)(struct io *io, const char *path);
     int (*mkdir)(struct io *io, const char *path, mode_t mode);
     void *(*folder_open)(struct io *io, const char *path);
     /* The next name, "." and ".." included; NULL at the end (errno 0) and on failure. Valid until the next call. */

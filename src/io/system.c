@@ -124,6 +124,13 @@ system_unlink(struct io *io, const char *path)
 }
 
 static int
+system_rmdir(struct io *io, const char *path)
+{
+    (void)io;
+    return rmdir(path);
+}
+
+static int
 system_mkdir(struct io *io, const char *path, mode_t mode)
 {
     (void)io;
@@ -285,6 +292,7 @@ io_system(void)
         .lstat = system_lstat,
         .rename = system_rename,
         .unlink = system_unlink,
+        .rmdir = system_rmdir,
         .mkdir = system_mkdir,
         .map = system_map,
         .unmap = system_unmap,

@@ -1,7 +1,9 @@
 #include "io/zone_file.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "io/file.h"
@@ -53,4 +55,68 @@ zone_load(struct io *io, const char *folder, struct str name, struct zone **ret_
     enum status status = zone_parse(name, bytes, size, ret_zone, err);
     memory_free(bytes);
     return status;
+}
+
+/* ---- Shared zones ---- */
+
+/* A list, for a process names a handful. The mutex is held while a zone is read, so that two threads do not both read it. */
+struct held_zone {
+    struct held_zone *next;
+    struct zone      *zone;
+    uint64_t          hold_count;
+};
+static struct held_zone *held_zones;
+static pthread_mutex_t   held_zones_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static enum status
+hold_new(struct io *io, struct str name, struct held_zone **ret_held, struct error *err)
+{
+    struct held_zone *held = memory_alloc_zero(sizeof(*held));
+    if (held == NULL)
+        return error_no_memory(err);
+    if (zone_load(io, NULL, name, &held->zone, err) != ST_OK) {
+        memory_free(held);
+        return ST_ERROR;
+    }
+    held->next = held_zones;
+    held_zones = held;
+    *ret_held = held;
+    return ST_OK;
+}
+
+enum status
+zone_hold(struct io *io, struct str name, const struct zone **ret_zone, struct error *err)
+{
+    enum status status = ST_OK;
+    pthread_mutex_lock(&held_zones_lock);
+    struct held_zone *held = held_zones;
+    while (held != NULL && !str_equal(str_from(zone_name(held->zone)), name))
+        held = held->next;
+    if (held == NULL)
+        status = hold_new(io, name, &held, err);
+    if (status == ST_OK) {
+        held->hold_count++;
+        *ret_zone = held->zone;
+    }
+    pthread_mutex_unlock(&held_zones_lock);
+    return status;
+}
+
+void
+zone_drop(const struct zone *zone)
+{
+    if (zone == NULL)
+        return;
+    pthread_mutex_lock(&held_zones_lock);
+    struct held_zone **link = &held_zones;
+    while (*link != NULL && (*link)->zone != zone)
+        link = &(*link)->next;
+    CHECK(*link != NULL);
+    struct held_zone *held = *link;
+    if (--held->hold_count == 0) {
+        *link = held->next;
+        zone_free(held->zone);
+        memory_free(held);
+    }
+    pthread_mutex_unlock(&held_zones_lock);
 }

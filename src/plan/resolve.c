@@ -77,16 +77,16 @@ bool
 plan_zone(struct builder *builder, const struct document *document, const struct json *value, struct str zone)
 {
     struct error err    = ERROR_EMPTY;
-    struct zone *loaded = NULL;
+    const struct zone *held = NULL;
 
     if (str_equal(zone, builder->zone_known))
         return true;
-    if (zone_load(builder->io, NULL, zone, &loaded, &err) != ST_OK) {
+    if (zone_hold(builder->io, zone, &held, &err) != ST_OK) {
         json_error_place(value, document->binder.file, &err);
         config_errors_add(builder->errors, &err);
         return false;
     }
-    zone_free(loaded);
+    zone_drop(held);
     builder->zone_known = zone;
     return true;
 }

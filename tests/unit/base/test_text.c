@@ -105,6 +105,21 @@ test_builder(void **state)
 }
 
 static void
+test_count_format(void **state)
+{
+    (void)state;
+    char text[COUNT_TEXT_SIZE];
+    assert_int_equal(count_format(0, text), 1);
+    assert_string_equal(text, "0");
+    count_format(999, text);
+    assert_string_equal(text, "999");
+    count_format(1000, text);
+    assert_string_equal(text, "1,000");
+    assert_int_equal(count_format(UINT64_MAX, text), 26);
+    assert_string_equal(text, "18,446,744,073,709,551,615");
+}
+
+static void
 test_suggest(void **state)
 {
     (void)state;
@@ -381,7 +396,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_str),   cmocka_unit_test(test_utf8), cmocka_unit_test(test_builder),
-        cmocka_unit_test(test_suggest), cmocka_unit_test(test_hash), cmocka_unit_test(test_map),
+        cmocka_unit_test(test_count_format), cmocka_unit_test(test_suggest), cmocka_unit_test(test_hash), cmocka_unit_test(test_map),
         cmocka_unit_test(test_arena), cmocka_unit_test(test_error), cmocka_unit_test(test_ring),
         cmocka_unit_test(test_json_out), cmocka_unit_test(test_check),
         cmocka_unit_test(test_ring_threads),

@@ -196,6 +196,93 @@ test_read_without_memory(void **state)
     fail_msg("the sweep never passed");
 }
 
+static void
+make_tree(const char *folder)
+{
+    char path[700];
+    snprintf(path, sizeof(path), "%s/tree/a/b", folder);
+    assert_int_equal(io_folder_make(io_system(), path, NULL), ST_OK);
+    snprintf(path, sizeof(path), "%s/outside", folder);
+    assert_int_equal(io_folder_make(io_system(), path, NULL), ST_OK);
+    static const char *const files[] = { "tree/f", "tree/a/.hidden", "tree/a/b/g", "outside/kept" };
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
+        assert_true(support_write_file(path, "x", 1));
+    }
+    snprintf(path, sizeof(path), "%s/tree/a/link", folder);
+    char target[600];
+    snprintf(target, sizeof(target), "%s/outside", folder);
+    int made = symlink(target, path);
+    assert_true(made == 0 || errno == EEXIST);
+}
+
+/* Everything below goes, links too; what they point to stays. */
+static void
+test_tree_remove(void **state)
+{
+    char        path[700];
+    struct stat info;
+    make_tree(*state);
+    path_in(path, sizeof(path), *state, "tree//");
+    assert_int_equal(io_tree_remove(io_system(), path, NULL), ST_OK);
+    path_in(path, sizeof(path), *state, "tree");
+    assert_int_not_equal(lstat(path, &info), 0);
+    path_in(path, sizeof(path), *state, "outside/kept");
+    assert_int_equal(lstat(path, &info), 0);
+    path_in(path, sizeof(path), *state, "tree");
+    assert_int_equal(io_tree_remove(io_system(), path, NULL), ST_OK); /* What is not there is fine. */
+}
+
+static void
+test_tree_remove_refuses(void **state)
+{
+    char path[700];
+    static const char *const refused[] = { "", "/", "//", ".", "..", "x/..", "x/." };
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_int_equal(io_tree_remove(io_system(), refused[i], NULL), ST_ERROR);
+    path_in(path, sizeof(path), *state, "a/..");
+    assert_int_equal(io_tree_remove(io_system(), path, NULL), ST_ERROR);
+}
+
+/* A call that fails in the middle: an error, nothing open, and a second try ends it. */
+static void
+test_tree_remove_sweep(void **state)
+{
+    char path[700];
+    path_in(path, sizeof(path), *state, "tree");
+    for (uint64_t n = 1; n < 200; n++) {
+        struct io_failing failing;
+        struct error      err = ERROR_EMPTY;
+        make_tree(*state);
+        io_failing_init(&failing, n, EIO);
+        enum status status = io_tree_remove(&failing.io, path, &err);
+        assert_int_equal(failing.open_count, 0);
+        assert_int_equal(status == ST_OK, !failing.has_failed);
+        assert_int_equal(io_tree_remove(io_system(), path, NULL), ST_OK);
+        if (!failing.has_failed)
+            return;
+    }
+    fail_msg("the sweep never passed");
+}
+
+static void
+test_copy(void **state)
+{
+    char        from[512], to[512], *bytes = NULL;
+    size_t      size = 0;
+    struct stat info;
+    path_in(from, sizeof(from), *state, "copied_from");
+    path_in(to, sizeof(to), *state, "copied_to");
+    assert_int_equal(io_file_replace(io_system(), from, "to be copied", 12, 0640, NULL), ST_OK);
+    assert_int_equal(io_file_copy(io_system(), from, to, NULL), ST_OK);
+    assert_int_equal(io_file_read(io_system(), to, 100, &bytes, &size, NULL), ST_OK);
+    assert_string_equal(bytes, "to be copied");
+    memory_free(bytes);
+    assert_int_equal(stat(to, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+    assert_int_equal(io_file_copy(io_system(), *state, to, NULL), ST_ERROR); /* A folder. */
+}
+
 static int
 set_up(void **state)
 {
@@ -219,6 +306,8 @@ main(void)
         cmocka_unit_test(test_replace_and_read), cmocka_unit_test(test_read_is_bounded),
         cmocka_unit_test(test_map),              cmocka_unit_test(test_folder_make),
         cmocka_unit_test(test_replace_sweep),    cmocka_unit_test(test_short_write),
+        cmocka_unit_test(test_tree_remove),      cmocka_unit_test(test_tree_remove_refuses),
+        cmocka_unit_test(test_tree_remove_sweep), cmocka_unit_test(test_copy),
         cmocka_unit_test(test_read_sweep),       cmocka_unit_test(test_read_without_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
