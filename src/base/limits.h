@@ -14,6 +14,11 @@
 /* Longer names are not typing errors of shorter ones, and the comparison's table stays on the stack. */
 #define SUGGEST_NAME_SIZE_MAX 64
 
+/* Rows of a table for eyes that are held until its columns are measured: some screens full. */
+#define ROWS_OUT_HELD_COUNT_MAX 200
+/* Text of rows that is gathered before it is written, to a terminal or into one message. */
+#define ROWS_OUT_BLOCK_SIZE (64u << 10)
+
 /* ---- config ---- */
 
 /* Values of one configuration or model file: the largest of ours has 2,000; bounds the memory a hostile one takes. */

@@ -5,7 +5,6 @@
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "base/json_out.h"
 #include "base/time.h"
 #include "warehouse/history_int.h"
 #include "warehouse/schema.h"
@@ -79,14 +78,11 @@ make_past(struct db_connection *connection, const struct query *query, int64_t t
 /* ---- Output ---- */
 
 struct output {
-    const struct query *query;
-    struct str_builder  text;
-    struct arena        arena;
-    uint32_t            column_count;
-    struct str         *column_names;
-    bool               *is_number; /* JSON writes the value bare. */
-    uint32_t           *widths;    /* Characters, of the table's columns. */
-    uint64_t            row_count;
+    struct arena     arena;
+    uint32_t         column_count;
+    struct str      *column_names;
+    bool            *is_number; /* JSON writes the value bare. */
+    struct rows_out *rows;
 };
 
 static bool
@@ -120,83 +116,17 @@ describe(struct db_connection *connection, struct str sql, struct output *output
         output->column_count = row_count;
         output->column_names = ARENA_ARRAY(&output->arena, struct str, row_count);
         output->is_number    = ARENA_ARRAY(&output->arena, bool, row_count);
-        output->widths       = ARENA_ARRAY(&output->arena, uint32_t, row_count);
-        if (output->column_names == NULL || output->is_number == NULL || output->widths == NULL)
+        if (output->column_names == NULL || output->is_number == NULL)
             status = error_no_memory(err);
     }
     for (uint32_t i = 0; status == ST_OK && i < row_count; i++) {
         if (!arena_text(&output->arena, db_text(&result, 0, i), &output->column_names[i]))
             status = error_no_memory(err);
         output->is_number[i] = type_is_bare(db_text(&result, 1, i));
-        output->widths[i]    = 0;
     }
     db_result_release(&result);
     str_builder_release(&text);
     return status;
-}
-
-static uint32_t
-character_count(struct str text)
-{
-    uint32_t count = 0;
-
-    for (size_t i = 0; i < text.size; i++)
-        count += ((unsigned char)text.data[i] & 0xc0) != 0x80;
-    return count;
-}
-
-static void
-append_csv(struct str_builder *out, struct str text)
-{
-    if (str_find_byte(text, ',') == STR_NOT_FOUND && str_find_byte(text, '"') == STR_NOT_FOUND &&
-        str_find_byte(text, '\n') == STR_NOT_FOUND && str_find_byte(text, '\r') == STR_NOT_FOUND) {
-        str_builder_append(out, text);
-        return;
-    }
-    sql_append_name(out, text); /* Doubled quotes inside quotes: the same rule. */
-}
-
-/* One cell and what goes before it. `text.data` NULL: null. */
-static void
-append_cell(struct output *output, uint32_t column, struct str text)
-{
-    struct str_builder *out = &output->text;
-
-    switch (output->query->format) {
-    case QUERY_CSV:
-        str_builder_append_cstr(out, column == 0 ? "" : ",");
-        append_csv(out, text);
-        break;
-    case QUERY_JSON:
-        str_builder_append_char(out, column == 0 ? '{' : ',');
-        json_out_quote(out, output->column_names[column]);
-        str_builder_append_char(out, ':');
-        if (text.data == NULL || (output->is_number[column] && (str_equal(text, STR("nan")) ||
-                                                                str_equal(text, STR("inf")) || str_equal(text, STR("-inf")))))
-            str_builder_append_cstr(out, "null");
-        else if (output->is_number[column])
-            str_builder_append(out, text);
-        else
-            json_out_quote(out, text);
-        break;
-    case QUERY_TABLE: {
-        size_t before = out->size + (column == 0 ? 0 : 2);
-        str_builder_append_cstr(out, column == 0 ? "" : "  ");
-        str_builder_append_escaped(out, text.data == NULL ? STR("NULL") : text);
-        if (column + 1 == output->column_count || !str_builder_is_ok(out))
-            break;
-        uint32_t width = character_count(str_slice(str_builder_text(out), before, out->size));
-        for (; width < output->widths[column]; width++)
-            str_builder_append_char(out, ' ');
-        break;
-    }
-    }
-}
-
-static void
-append_line_end(struct output *output)
-{
-    str_builder_append_cstr(&output->text, output->query->format == QUERY_JSON ? "}\n" : "\n");
 }
 
 static struct str
@@ -210,55 +140,16 @@ cell(const struct db_result *result, uint32_t column, uint32_t row)
     return text.data == NULL ? STR("") : text;
 }
 
-/* Characters that the text takes in a table, escapes included. Borrows the end of the output. */
-static uint32_t
-shown_width(struct output *output, struct str text)
-{
-    size_t   before = output->text.size;
-    uint32_t width;
-
-    str_builder_append_escaped(&output->text, text);
-    width = character_count(str_slice(str_builder_text(&output->text), before, output->text.size));
-    str_builder_truncate(&output->text, before);
-    return width;
-}
-
-/* Columns are as wide as the first chunk needs; longer cells behind it push their line. */
-static void
-append_header(struct output *output, const struct db_result *result, uint32_t row_count)
-{
-    if (output->query->format == QUERY_JSON)
-        return;
-    for (uint32_t column = 0; column < output->column_count; column++) {
-        uint32_t width = shown_width(output, output->column_names[column]);
-        for (uint32_t row = 0; row < row_count; row++) {
-            uint32_t needed = db_is_null(result, column, row) ? 4 : shown_width(output, db_text(result, column, row));
-            width           = needed > width ? needed : width;
-        }
-        output->widths[column] = width;
-    }
-    for (uint32_t column = 0; column < output->column_count; column++)
-        append_cell(output, column, output->column_names[column]);
-    append_line_end(output);
-}
-
 static enum status
-write_chunk(struct output *output, const struct db_result *result, uint32_t row_count, bool is_first, struct error *err)
+write_chunk(struct output *output, const struct db_result *result, uint32_t row_count, struct error *err)
 {
-    enum status status;
+    enum status status = ST_OK;
 
-    str_builder_clear(&output->text);
-    if (is_first)
-        append_header(output, result, row_count);
-    for (uint32_t row = 0; row < row_count; row++) {
+    for (uint32_t row = 0; status == ST_OK && row < row_count; row++) {
         for (uint32_t column = 0; column < output->column_count; column++)
-            append_cell(output, column, cell(result, column, row));
-        append_line_end(output);
+            rows_out_cell(output->rows, cell(result, column, row), output->is_number[column]);
+        status = rows_out_row_end(output->rows, err);
     }
-    output->row_count += row_count;
-    status = str_builder_status(&output->text, err);
-    if (status == ST_OK && output->text.size != 0)
-        status = output->query->write(output->query->write_context, str_builder_text(&output->text), err);
     return status;
 }
 
@@ -292,12 +183,13 @@ static enum status
 show(struct db_connection *connection, const struct query *query, struct str sql, uint64_t *ret_row_count,
      struct error *err)
 {
-    struct output      output   = {.query = query, .text = STR_BUILDER_EMPTY};
-    struct str_builder text     = STR_BUILDER_EMPTY;
-    struct db_result   result   = DB_RESULT_EMPTY;
-    uint32_t           count    = 1;
-    bool               is_first = true;
-    enum status        status;
+    const struct rows_out_options options = {.format = query->format, .width_max = query->width_max, .write = query->write,
+                                             .context = query->write_context};
+    struct output                 output  = {.rows = NULL};
+    struct str_builder            text    = STR_BUILDER_EMPTY;
+    struct db_result              result  = DB_RESULT_EMPTY;
+    uint32_t                      count   = 1;
+    enum status                   status;
 
     arena_init(&output.arena, 0);
     status = describe(connection, sql, &output, err);
@@ -305,18 +197,22 @@ show(struct db_connection *connection, const struct query *query, struct str sql
     if (status == ST_OK)
         status = str_builder_status(&text, err);
     if (status == ST_OK)
+        status = rows_out_new(&options, output.column_names, output.column_count, &output.rows, err);
+    if (status == ST_OK)
         status = db_query(connection, str_builder_text(&text), &result, err);
-    for (; status == ST_OK && count != 0; is_first = false) {
+    while (status == ST_OK && count != 0) {
         status = db_next(&result, &count, err);
-        if (status == ST_OK && (count != 0 || is_first))
-            status = write_chunk(&output, &result, count, is_first, err);
+        if (status == ST_OK)
+            status = write_chunk(&output, &result, count, err);
     }
     if (status == ST_OK)
-        *ret_row_count = output.row_count;
+        status = rows_out_end(output.rows, err);
+    if (status == ST_OK)
+        *ret_row_count = rows_out_count(output.rows);
 
+    rows_out_free(output.rows);
     db_result_release(&result);
     str_builder_release(&text);
-    str_builder_release(&output.text);
     arena_release(&output.arena);
     return status;
 }

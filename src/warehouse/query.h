@@ -9,16 +9,16 @@
 #define HEDDLE_WAREHOUSE_QUERY_H
 
 #include "base/error.h"
+#include "base/rows_out.h"
 #include "base/str.h"
 #include "model/model.h"
 #include "warehouse/db.h"
 
-enum query_format { QUERY_TABLE, QUERY_JSON, QUERY_CSV };
-
 struct query {
     struct str          sql;
     struct str          as_of; /* A published run's id, or an instant (2026-01-02T03:04:05Z); empty: now. */
-    enum query_format   format;
+    enum rows_format    format;
+    uint32_t            width_max; /* Of a table's line, in characters; 0: as wide as it is. */
     const struct model *model; /* Whose entities have a past. */
 
     /* Told the statement before it runs; its failure ends the query. */

@@ -64,7 +64,7 @@ write_output(void *context, struct str bytes, struct error *err)
 }
 
 static enum status
-ask(struct fixture *fixture, const char *sql, const char *as_of, enum query_format format, struct error *err)
+ask(struct fixture *fixture, const char *sql, const char *as_of, enum rows_format format, struct error *err)
 {
     const struct query query = {.sql = str_from(sql), .as_of = str_from(as_of), .format = format, .model = &MODEL,
                                 .audit = audit, .audit_context = fixture, .write = write_output,
@@ -76,7 +76,7 @@ ask(struct fixture *fixture, const char *sql, const char *as_of, enum query_form
 }
 
 static void
-expect(struct fixture *fixture, const char *sql, const char *as_of, enum query_format format, const char *expected)
+expect(struct fixture *fixture, const char *sql, const char *as_of, enum rows_format format, const char *expected)
 {
     struct error err = ERROR_EMPTY;
 
@@ -128,12 +128,12 @@ three_formats(void **state)
 {
     struct fixture *fixture = *state;
 
-    expect(fixture, VALUES, "", QUERY_JSON,
+    expect(fixture, VALUES, "", ROWS_JSON,
            "{\"a\":1,\"b\":\"x,\\\"y\\\"\",\"c\":null,\"d\":1.50,\"e\":true,\"f\":null,\"g\":\"\"}\n");
-    expect(fixture, VALUES, "", QUERY_CSV, "a,b,c,d,e,f,g\n1,\"x,\"\"y\"\"\",,1.50,true,nan,\n");
+    expect(fixture, VALUES, "", ROWS_CSV, "a,b,c,d,e,f,g\n1,\"x,\"\"y\"\"\",,1.50,true,nan,\n");
     expect(fixture, "SELECT 'ä' AS name, 12345 AS n UNION ALL SELECT e'long\\tname', NULL ORDER BY n -- end ;", "",
-           QUERY_TABLE, "name        n\nä           12345\nlong\\tname  NULL\n");
-    expect(fixture, "SELECT 1 AS a WHERE false", "", QUERY_CSV, "a\n");
+           ROWS_TABLE, "name        n\nä           12345\nlong\\tname  NULL\n");
+    expect(fixture, "SELECT 1 AS a WHERE false", "", ROWS_CSV, "a\n");
 }
 
 static void
@@ -145,7 +145,7 @@ order_is_kept(void **state)
     str_builder_append_cstr(&expected, "i\n");
     for (int i = 0; i < 50000; i++)
         str_builder_printf(&expected, "%d\n", i);
-    expect(fixture, "SELECT i FROM range(50000) t(i) ORDER BY hash(i) * 0, i", "", QUERY_CSV, str_builder_cstr(&expected));
+    expect(fixture, "SELECT i FROM range(50000) t(i) ORDER BY hash(i) * 0, i", "", ROWS_CSV, str_builder_cstr(&expected));
     str_builder_release(&expected);
 }
 
@@ -160,11 +160,11 @@ only_reading(void **state)
     };
 
     for (size_t i = 0; i < sizeof REFUSED / sizeof *REFUSED; i++) {
-        assert_int_equal(ask(fixture, REFUSED[i], "", QUERY_CSV, &err), ST_ERROR);
+        assert_int_equal(ask(fixture, REFUSED[i], "", ROWS_CSV, &err), ST_ERROR);
         assert_int_equal(err.code, ERR_USAGE);
     }
     assert_int_equal(fixture->audit_count, 0);
-    expect(fixture, "SELECT count(*) AS n FROM core.thing_version", "", QUERY_CSV, "n\n2\n");
+    expect(fixture, "SELECT count(*) AS n FROM core.thing_version", "", ROWS_CSV, "n\n2\n");
     assert_int_equal(fixture->audit_count, 1);
 }
 
@@ -175,7 +175,7 @@ no_audit_no_output(void **state)
     struct error    err     = ERROR_EMPTY;
 
     fixture->is_audit_broken = true;
-    assert_int_equal(ask(fixture, "SELECT 1", "", QUERY_CSV, &err), ST_ERROR);
+    assert_int_equal(ask(fixture, "SELECT 1", "", ROWS_CSV, &err), ST_ERROR);
     assert_int_equal(err.code, ERR_IO);
     assert_int_equal(fixture->output.size, 0);
 }
@@ -188,14 +188,14 @@ past_is_as_it_was(void **state)
     struct fixture *fixture = *state;
     struct error    err     = ERROR_EMPTY;
 
-    expect(fixture, PAST, "", QUERY_CSV, "f,t,c\n2,3,false\n3,,true\n");
-    expect(fixture, PAST, "r1", QUERY_CSV, "f,t,c\n2,,true\n");
-    expect(fixture, PAST, "1970-01-01T00:00:20Z", QUERY_CSV, "f,t,c\n2,3,false\n3,,true\n");
-    expect(fixture, "SELECT day(valid_from) AS f FROM core.thing", "1970-01-01T00:00:19Z", QUERY_CSV, "f\n2\n");
-    expect(fixture, "SELECT count(*) AS n FROM core.thing", "1970-01-01T00:00:09Z", QUERY_CSV, "n\n0\n");
-    assert_int_equal(ask(fixture, "SELECT 1", "yesterday", QUERY_CSV, &err), ST_ERROR);
+    expect(fixture, PAST, "", ROWS_CSV, "f,t,c\n2,3,false\n3,,true\n");
+    expect(fixture, PAST, "r1", ROWS_CSV, "f,t,c\n2,,true\n");
+    expect(fixture, PAST, "1970-01-01T00:00:20Z", ROWS_CSV, "f,t,c\n2,3,false\n3,,true\n");
+    expect(fixture, "SELECT day(valid_from) AS f FROM core.thing", "1970-01-01T00:00:19Z", ROWS_CSV, "f\n2\n");
+    expect(fixture, "SELECT count(*) AS n FROM core.thing", "1970-01-01T00:00:09Z", ROWS_CSV, "n\n0\n");
+    assert_int_equal(ask(fixture, "SELECT 1", "yesterday", ROWS_CSV, &err), ST_ERROR);
     assert_int_equal(err.code, ERR_USAGE);
-    expect(fixture, "SELECT count(*) AS n FROM core.thing", "", QUERY_CSV, "n\n1\n");
+    expect(fixture, "SELECT count(*) AS n FROM core.thing", "", ROWS_CSV, "n\n1\n");
 }
 
 int
