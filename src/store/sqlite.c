@@ -237,8 +237,8 @@ close_store(struct store *store)
 static const struct store_kind kind = { .name = "sqlite", .own = own, .load = load, .submit = sqlite_submit, .maintain = maintain, .close = close_store };
 
 /* "x'…64 digits…'" is SQLCipher's form of a raw key: no key derivation, 4 ms instead of 160. */
-static enum status
-give_key(struct sqlite_store *sqlite, const uint8_t *key, struct error *err)
+enum status
+sqlite_give_key(struct sqlite_store *sqlite, const uint8_t *key, struct error *err)
 {
     char text[2 + 64 + 2];
     int  code = SQLITE_OK;
@@ -310,7 +310,7 @@ open_file(struct sqlite_store *sqlite, const struct sqlite_store_options *option
     if (sqlite3_open_v2(options->path, &sqlite->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
         return sqlite_error(sqlite, err, "open its file");
     sqlite3_busy_timeout(sqlite->db, BUSY_TIMEOUT_MS);
-    enum status status = give_key(sqlite, options->key, err);
+    enum status status = sqlite_give_key(sqlite, options->key, err);
     if (status == ST_OK)
         status = sqlite_run(sqlite, "pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 0", err, "set its mode");
     if (status != ST_OK)

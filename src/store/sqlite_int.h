@@ -35,6 +35,8 @@ struct sqlite_store {
     uint64_t      commit_count;
 };
 
+/* Gives the connection its key (NULL: none) and reads a first page, which shows whether it fits. */
+enum status sqlite_give_key(struct sqlite_store *sqlite, const uint8_t *key, struct error *err);
 /* Names what SQLite said. Full disks are ERR_FULL, locks ERR_BUSY, the rest ERR_IO. Never the values of a statement. */
 enum status sqlite_error(struct sqlite_store *sqlite, struct error *err, const char *what);
 enum status sqlite_run(struct sqlite_store *sqlite, const char *sql, struct error *err, const char *what);
