@@ -23,6 +23,8 @@ struct verb {
 };
 
 extern const struct verb verb_generate;
+extern const struct verb verb_query;
+extern const struct verb verb_runs;
 extern const struct verb verb_version;
 
 #endif

@@ -75,7 +75,7 @@ line_write(const struct audit *audit, const struct audit_entry *entry, const str
     json_out_key_int(&json, "user_id", who.user_id);
     json_out_key_cstr(&json, "user", who.user);
     json_out_key_cstr(&json, "host", who.host);
-    json_out_key_int(&json, "process_id", who.process_id);
+    json_out_key_int(&json, "process_id", entry->process_id != 0 ? entry->process_id : who.process_id);
     json_out_key_text(&json, "action", entry->action);
     json_out_key_text(&json, "binding", entry->binding);
     json_out_key_text(&json, "detail", entry->detail);
@@ -387,6 +387,25 @@ audit_append(const struct audit *audit, const struct audit_entry *entry, struct 
     status = append(audit, entry, err);
     if (status != ST_OK)
         error_context(err, "writing to the audit file, without which nothing is shown");
+    return status;
+}
+
+enum status
+audit_query(const struct audit *audit, struct str binding, struct str as_of, struct str sql, int64_t process_id,
+            struct error *err)
+{
+    struct str_builder detail = STR_BUILDER_EMPTY;
+    enum status        status;
+
+    if (as_of.size != 0)
+        str_builder_printf(&detail, "-- as of %.*s\n", STR_PRINTF(as_of));
+    str_builder_append(&detail, sql);
+    status = str_builder_status(&detail, err);
+    if (status == ST_OK) {
+        const struct audit_entry entry = { STR("query"), binding, str_builder_text(&detail), process_id };
+        status = audit_append(audit, &entry, err);
+    }
+    str_builder_release(&detail);
     return status;
 }
 

@@ -37,10 +37,15 @@ struct audit_entry {
     struct str action;  /* The verb: "query", "letters". */
     struct str binding; /* Whose data. */
     struct str detail;  /* The statement, or which letter; at most AUDIT_DETAIL_SIZE_MAX bytes. */
+    int64_t    process_id; /* Who asked, where that is another process of the user; 0: this one. */
 };
 
 /* A1. The user is the process's. ERR_CORRUPT where the chain is damaged (A4), ERR_USAGE where the detail is too long. */
 enum status audit_append(const struct audit *audit, const struct audit_entry *entry, struct error *err);
+
+/* Of a query: the statement, and before it, as a comment, the time or run as of which it was asked (empty: now). */
+enum status audit_query(const struct audit *audit, struct str binding, struct str as_of, struct str sql, int64_t process_id,
+                        struct error *err);
 
 struct audit_report {
     uint64_t entry_count;

@@ -33,7 +33,7 @@ static enum status
 append(struct io *io, const char *detail, struct error *err)
 {
     const struct audit       audit = { io, &test_clock.clock, path };
-    const struct audit_entry entry = { STR("query"), STR("WAREHOUSE"), str_from(detail) };
+    const struct audit_entry entry = { STR("query"), STR("WAREHOUSE"), str_from(detail), 0 };
     return audit_append(&audit, &entry, err);
 }
 
@@ -196,6 +196,22 @@ test_unfinished(void **state)
 }
 
 static void
+test_query(void **state)
+{
+    (void)state;
+    const struct audit audit = { io_system(), &test_clock.clock, path };
+    size_t             size;
+    start_anew();
+    assert_int_equal(audit_query(&audit, STR("W"), STR("run 7"), STR("SELECT 1"), 4711, NULL), ST_OK);
+    assert_int_equal(audit_query(&audit, STR("W"), STR_EMPTY, STR("SELECT 2"), 0, NULL), ST_OK);
+    char *text = (char *)support_read_file(path, &size);
+    assert_non_null(strstr(text, "\"process_id\":4711,\"action\":\"query\",\"binding\":\"W\",\"detail\":\"-- as of run 7\\nSELECT 1\""));
+    assert_non_null(strstr(text, "\"detail\":\"SELECT 2\""));
+    support_free(text);
+    assert_int_equal(verify_ok(), 2);
+}
+
+static void
 test_too_long(void **state)
 {
     (void)state;
@@ -305,7 +321,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),      cmocka_unit_test(test_damage),     cmocka_unit_test(test_append_to_damage),
         cmocka_unit_test(test_unfinished), cmocka_unit_test(test_too_long),   cmocka_unit_test(test_concurrent),
-        cmocka_unit_test(test_sweep),      cmocka_unit_test(test_half_write),
+        cmocka_unit_test(test_sweep),      cmocka_unit_test(test_half_write), cmocka_unit_test(test_query),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,157 @@
+#include "cli/ask.h"
+
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "base/suggest.h"
+#include "govern/audit.h"
+#include "io/key.h"
+#include "io/process.h"
+#include "io/terminal.h"
+#include "store/query.h"
+
+enum status
+ask_open(struct ask *ask, const struct ask_options *options, const struct verb_call *call, struct error *err)
+{
+    struct config_errors errors = CONFIG_ERRORS_EMPTY;
+    struct arena         arena;
+    struct plan_request  request = { 0 };
+    enum status          status;
+
+    arena_init(&arena, 0);
+    request.pipeline_path = arena_cstr(&arena, options->pipeline);
+    if (options->bindings.size != 0)
+        request.bindings_path = arena_cstr(&arena, options->bindings);
+    if (request.pipeline_path == NULL || (options->bindings.size != 0 && request.bindings_path == NULL))
+        status = error_no_memory(err);
+    else
+        status = plan_load(io_system(), &request, &errors, &ask->plan, err);
+    if (status != ST_OK && err->code == ERR_NOT_FOUND)
+        error_hint(err, "go to the pipeline's folder, or name it: --pipeline FILE");
+    ask->is_json = call->is_json;
+    config_errors_release(&errors);
+    arena_release(&arena);
+    return status;
+}
+
+void
+ask_release(struct ask *ask)
+{
+    plan_release(&ask->plan);
+}
+
+/* ---- Printing ---- */
+
+static enum status
+print(void *context, struct str bytes, struct error *err)
+{
+    (void)context;
+    if (fwrite(bytes.data, 1, bytes.size, stdout) != bytes.size)
+        return error_set(err, ERR_IO, "cannot write the output");
+    return ST_OK;
+}
+
+static struct rows_out_options
+rows_options(const struct ask *ask)
+{
+    struct terminal terminal = terminal_of(1);
+
+    return (struct rows_out_options){ .format    = ask->is_json ? ROWS_JSON : ROWS_TABLE,
+                                      .width_max = terminal.is_terminal ? terminal.width : 0,
+                                      .write     = print };
+}
+
+/* ---- The audit ---- */
+
+struct witness {
+    struct audit audit;
+    struct str   binding;
+    struct str   as_of;
+};
+
+static struct witness
+witness_of(const struct ask *ask, struct str binding, struct str as_of)
+{
+    return (struct witness){ { io_system(), process_clock(), ask->plan.graph->audit_path.data }, binding, as_of };
+}
+
+static enum status
+witness_write(void *context, struct str sql, struct error *err)
+{
+    const struct witness *witness = context;
+
+    return audit_query(&witness->audit, witness->binding, witness->as_of, sql, 0, err);
+}
+
+/* ---- Asking ---- */
+
+enum status
+ask_warehouse(const struct ask *ask, enum warehouse_question question, struct str text, struct str as_of, struct error *err)
+{
+    const struct graph_warehouse *bound      = &ask->plan.graph->batch.warehouse;
+    struct witness                witness    = witness_of(ask, bound->name, as_of);
+    struct db                    *db         = NULL;
+    struct db_connection         *connection = NULL;
+    const struct warehouse_ask    asked      = { question, text, as_of, rows_options(ask), witness_write, &witness };
+    enum status                   status;
+
+    if (!ask->plan.graph->has_batch)
+        return error_set(err, ERR_USAGE, "the pipeline has no batch leg, and so no warehouse");
+    status = warehouse_open_read_only(io_system(), bound->path.data, &db, err);
+    if (status == ST_OK)
+        status = db_connect(db, &connection, err);
+    if (status == ST_OK)
+        status = warehouse_answer(connection, ask->plan.model, &asked, err);
+    db_disconnect(connection);
+    db_free(db);
+    return status;
+}
+
+static enum status
+ask_store(const struct ask *ask, struct str sql, struct error *err)
+{
+    const struct graph_store *bound   = &ask->plan.graph->streaming.store;
+    struct witness            witness = witness_of(ask, bound->name, STR_EMPTY);
+    struct key                key = { { 0 } };
+    uint64_t                  row_count = 0;
+    struct store_query        query = { bound->path.data, NULL, sql, rows_options(ask), witness_write, &witness };
+    enum status               status = ST_OK;
+
+    if (bound->encryption.is_encrypted) {
+        status    = key_read(io_system(), bound->encryption.key.text, NULL, &key, err);
+        query.key = key.bytes;
+    }
+    if (status == ST_OK)
+        status = store_query_run(&query, &row_count, err);
+    key_clear(&key);
+    return status;
+}
+
+enum status
+ask_query(const struct ask *ask, struct str binding, struct str sql, struct str as_of, struct error *err)
+{
+    const struct graph *graph = ask->plan.graph;
+    struct str          names[2];
+    size_t              count = 0;
+
+    if (graph->has_batch)
+        names[count++] = graph->batch.warehouse.name;
+    if (graph->has_streaming)
+        names[count++] = graph->streaming.store.name;
+    if (graph->has_batch && str_equal(binding, graph->batch.warehouse.name))
+        return ask_warehouse(ask, WAREHOUSE_QUERY, sql, as_of, err);
+    if (graph->has_streaming && str_equal(binding, graph->streaming.store.name)) {
+        if (as_of.size == 0)
+            return ask_store(ask, sql, err);
+        error_set(err, ERR_USAGE, "%.*s is a store, and --as-of is for a warehouse", STR_PRINTF(binding));
+        error_hint(err, "its tables of revisions hold what was known before, by epoch");
+        return ST_ERROR;
+    }
+    error_set(err, ERR_USAGE, "%.*s is neither the warehouse nor the store of this pipeline", STR_PRINTF(binding));
+    size_t nearest = str_suggest(binding, names, count);
+    if (nearest != STR_NOT_FOUND)
+        error_hint(err, "did you mean %.*s?", STR_PRINTF(names[nearest]));
+    else
+        error_hint(err, "it has %.*s%s%.*s", STR_PRINTF(names[0]), count > 1 ? " and " : "", STR_PRINTF(names[count - 1]));
+    return ST_ERROR;
+}

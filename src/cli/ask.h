@@ -1,0 +1,37 @@
+/* What the commands share that look into a pipeline's warehouse and store without running it: query, runs. */
+#ifndef HEDDLE_CLI_ASK_H
+#define HEDDLE_CLI_ASK_H
+
+#include "cli/verb.h"
+#include "plan/plan.h"
+#include "warehouse/ask.h"
+
+/* Which pipeline is meant. First member of the options of such a command, its rows in their table by ASK_OPTIONS. */
+struct ask_options {
+    struct str pipeline;
+    struct str bindings;
+};
+
+#define ASK_OPTIONS(type_, field_)                                                                                      \
+    { .name = "pipeline", .type = OPTION_PATH, .default_text = "pipeline.json", .help = "The pipeline whose bindings are meant.", \
+      OPTION_FIELD(type_, field_.pipeline) },                                                                           \
+    { .name = "bindings", .type = OPTION_PATH, .help = "The bindings; default: bindings.json beside the pipeline, or here.", \
+      OPTION_FIELD(type_, field_.bindings) }
+
+struct ask {
+    struct plan plan;
+    bool        is_json;
+};
+#define ASK_EMPTY ((struct ask){ .plan = PLAN_EMPTY })
+
+/* Reads the plan; opens nothing that it names. */
+enum status ask_open(struct ask *ask, const struct ask_options *options, const struct verb_call *call, struct error *err);
+void        ask_release(struct ask *ask);
+
+/* Asks the binding of that name and prints the answer. ERR_USAGE where it is neither the warehouse nor the store. */
+enum status ask_query(const struct ask *ask, struct str binding, struct str sql, struct str as_of, struct error *err);
+/* Asks the warehouse, whoever owns it, and prints the answer. ERR_BUSY where its owner does not answer. */
+enum status ask_warehouse(const struct ask *ask, enum warehouse_question question, struct str text, struct str as_of,
+                          struct error *err);
+
+#endif

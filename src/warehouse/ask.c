@@ -1,0 +1,191 @@
+#include "warehouse/ask.h"
+
+#include "io/lock.h"
+#include "io/stream.h"
+#include "warehouse/duckdb_functions.h"
+#include "warehouse/query.h"
+#include "warehouse/schema.h"
+#include "warehouse/sql.h"
+
+static const char RUNS[] =
+    "SELECT run_id, logical_date, status, published, started_at,\n"
+    "  round(epoch(finished_at - started_at), 1) AS seconds, coalesce(inputs, 0) AS inputs, received, loaded, deduplicated,\n"
+    "  filtered, quarantined, status_reason\n"
+    "FROM meta.run\n"
+    "LEFT JOIN (SELECT run_id, count(*) AS inputs FROM meta.input GROUP BY run_id) USING (run_id)\n"
+    "LEFT JOIN (SELECT run_id, sum(received) AS received, sum(loaded) AS loaded, sum(deduplicated) AS deduplicated,\n"
+    "    sum(filtered) AS filtered, sum(quarantined) AS quarantined\n"
+    "  FROM meta.accounting WHERE coalesce(entity, '') = '' GROUP BY run_id) USING (run_id)\n"
+    "ORDER BY number";
+
+/* What is told of one run, part by part. */
+static const struct {
+    const char *title;
+    const char *sql;
+} PARTS[] = {
+    { "run", "SELECT {part}run_id, number, logical_date, status, published, status_reason, parent_run_id, started_at, finished_at,\n"
+             "  program_version, model_digest, configuration_digest, input_digest\n"
+             "FROM meta.run WHERE run_id = {run}" }, /* For eyes turned by 90 degrees: see OVERVIEW. */
+    { "inputs", "SELECT {part}source, file, size_bytes, digest, format, status, reason_code, record_count, row_count\n"
+                "FROM meta.input WHERE run_id = {run} ORDER BY source, file" },
+    { "accounting", "SELECT {part}source, entity, received, loaded, deduplicated, filtered, quarantined, bytes\n"
+                    "FROM meta.accounting WHERE run_id = {run} ORDER BY source, entity" },
+    { "reasons", "SELECT {part}source, entity, outcome, reason_code, row_count\n"
+                 "FROM meta.accounting_reason WHERE run_id = {run} ORDER BY source, entity, outcome, reason_code" },
+    { "tables", "SELECT {part}table_name, row_count, digest\n"
+                "FROM meta.run_digest WHERE run_id = {run} ORDER BY table_name" },
+    { "steps", "SELECT {part}step, round(sum(duration_us) / 1e6, 3) AS seconds\n"
+               "FROM meta.run_step WHERE run_id = {run} GROUP BY step ORDER BY step" },
+};
+
+/* One row of many columns, as lines of name and value. */
+static const char OVERVIEW[] = "SELECT name, value FROM (UNPIVOT (SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({overview}))\n"
+                               "ON COLUMNS(*) INTO NAME name VALUE value)";
+
+/* What meta says of a run holds no patient data. */
+static enum status
+no_audit(void *context, struct str sql, struct error *err)
+{
+    (void)context, (void)sql, (void)err;
+    return ST_OK;
+}
+
+static enum status
+show(struct db_connection *connection, const struct model *model, const struct warehouse_ask *ask, struct str sql,
+     struct error *err)
+{
+    const bool         is_query  = ask->question == WAREHOUSE_QUERY;
+    uint64_t           row_count = 0;
+    const struct query query     = { .sql           = sql,
+                                     .as_of         = is_query ? ask->as_of : STR_EMPTY,
+                                     .format        = ask->rows.format,
+                                     .width_max     = ask->rows.width_max,
+                                     .model         = model,
+                                     .audit         = is_query ? ask->audit : no_audit,
+                                     .audit_context = ask->audit_context,
+                                     .write         = ask->rows.write,
+                                     .write_context = ask->rows.context };
+
+    return query_run(connection, &query, &row_count, err);
+}
+
+static enum status
+write_title(const struct warehouse_ask *ask, size_t part, struct error *err)
+{
+    struct str_builder title = STR_BUILDER_EMPTY;
+    enum status        status;
+
+    str_builder_printf(&title, "%s%s:\n", part == 0 ? "" : "\n", PARTS[part].title);
+    status = str_builder_status(&title, err);
+    if (status == ST_OK)
+        status = ask->rows.write(ask->rows.context, str_builder_text(&title), err);
+    str_builder_release(&title);
+    return status;
+}
+
+static enum status
+show_run(struct db_connection *connection, const struct model *model, const struct warehouse_ask *ask, struct error *err)
+{
+    struct sql_names   names;
+    struct str_builder sql = STR_BUILDER_EMPTY;
+    int64_t            count = 0;
+    enum status        status;
+
+    sql_names_init(&names);
+    sql_set_text(&names, "run", ask->text);
+    status = sql_int64(connection, &names, &count, err, "SELECT count(*) FROM meta.run WHERE run_id = {run}");
+    if (status == ST_OK && count == 0) {
+        status = error_set(err, ERR_USAGE, "there is no run %.*s", STR_PRINTF(ask->text));
+        error_hint(err, "`heddle runs` lists them");
+    }
+    for (size_t i = 0; status == ST_OK && i < sizeof PARTS / sizeof *PARTS; i++) {
+        /* A line of JSON says which part it belongs to; for eyes a title does. */
+        if (ask->rows.format == ROWS_JSON)
+            sql_setf(&names, "part", "'%s' AS part, ", PARTS[i].title);
+        else
+            sql_set(&names, "part", STR(""));
+        str_builder_clear(&sql);
+        status = sql_fill(&names, PARTS[i].sql, &sql, err);
+        if (status == ST_OK && i == 0 && ask->rows.format == ROWS_TABLE) {
+            sql_set(&names, "overview", str_builder_text(&sql));
+            str_builder_clear(&sql);
+            status = sql_fill(&names, OVERVIEW, &sql, err);
+        }
+        if (status == ST_OK && ask->rows.format == ROWS_TABLE)
+            status = write_title(ask, i, err);
+        if (status == ST_OK)
+            status = show(connection, model, ask, str_builder_text(&sql), err);
+    }
+    str_builder_release(&sql);
+    sql_names_release(&names);
+    return status;
+}
+
+enum status
+warehouse_answer(struct db_connection *connection, const struct model *model, const struct warehouse_ask *ask, struct error *err)
+{
+    switch (ask->question) {
+    case WAREHOUSE_QUERY: return show(connection, model, ask, ask->text, err);
+    case WAREHOUSE_RUNS: return show(connection, model, ask, str_from(RUNS), err);
+    case WAREHOUSE_RUN: return show_run(connection, model, ask, err);
+    }
+    return error_set(err, ERR_INTERNAL, "a question of no kind");
+}
+
+/* ---- The file ---- */
+
+static enum status
+check_free(struct io *io, const char *path, struct error *err)
+{
+    struct str_builder lock_path = STR_BUILDER_EMPTY;
+    struct lock_owner  owner;
+    enum status        status;
+
+    str_builder_printf(&lock_path, "%s.lock", path);
+    status = str_builder_status(&lock_path, err);
+    if (status == ST_OK)
+        status = lock_look(io, str_builder_cstr(&lock_path), &owner, err);
+    if (status == ST_OK && owner.state == LOCK_HELD) {
+        status = error_set(err, ERR_BUSY, "process %lld owns the warehouse %s and does not answer", (long long)owner.process_id, path);
+        error_hint(err, "try again; it answers one question after the other, and none while it starts or ends");
+    }
+    str_builder_release(&lock_path);
+    return status;
+}
+
+enum status
+warehouse_open_read_only(struct io *io, const char *path, struct db **ret_db, struct error *err)
+{
+    const struct db_options options = { .path = path, .is_read_only = true, .register_functions = duckdb_functions_register };
+    struct file_reader      reader  = FILE_READER_EMPTY;
+    struct db_connection   *connection = NULL;
+    struct db              *db         = NULL;
+    struct error            found      = ERROR_EMPTY;
+    enum status             status     = check_free(io, path, err);
+
+    if (status != ST_OK)
+        return status;
+    /* Only to tell a missing file from a damaged one. */
+    status = file_reader_open(&reader, io, path, 0, &found);
+    if (status != ST_OK && found.code == ERR_NOT_FOUND) {
+        error_set(err, ERR_NOT_FOUND, "there is no warehouse at %s", path);
+        error_hint(err, "heddle batch or heddle run makes it at its first run");
+        return ST_ERROR;
+    }
+    if (status == ST_OK) {
+        file_reader_release(&reader);
+        status = db_open(&db, &options, err);
+    } else if (err != NULL) {
+        *err = found;
+    }
+    if (status == ST_OK)
+        status = db_connect(db, &connection, err);
+    if (status == ST_OK)
+        status = schema_check_version(connection, err);
+    db_disconnect(connection);
+    if (status == ST_OK)
+        *ret_db = db;
+    else
+        db_free(db);
+    return status;
+}
