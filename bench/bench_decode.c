@@ -7,7 +7,10 @@
 #include "format/decoder.h"
 
 #define FIELD_COUNT 12
-#define INPUT_SIZE  (64u << 20)
+#define MAPPING_COUNT_MAX 32
+#define INPUT_SIZE  (32u << 20)
+/* The machine does other things too: the best of several rounds is what the code can do. */
+#define ROUND_COUNT 10
 
 struct load {
     const char       *name;
@@ -26,6 +29,25 @@ static const struct load LOADS[] = {
       "MSH|^~\\&|LAB|HOSP|EDW|HOSP|20240101||ORU^R01|17|P|2.5.1\rPID|1||7^^^H^MR||Doe^Jane||19700101|F\r"
       "OBR|1|P1|F1|24323-8^CMP^LN|||20240101\rOBX|1|NM|2823-3^Potassium^LN||4.1|mmol/L|3.5-5.1|N|||F|||20240101\r"
       "OBX|2|NM|2951-2^Sodium^LN||140|mmol/L|136-145|N|||F|||20240101\r",
+      "OBX", { "MSH-9.1", "PID-3[5=MR|PI|].1", "OBR-3.1", "OBR-4@LN.1", "OBX-2", "OBX-3@LN.1", "OBX-3.2", "OBX-5.*", "OBX-6.1",
+        "OBX-7", "OBX-8", "OBX-14.1" } },
+    /* What a laboratory sends: 2 KB, of which a third is of interest. */
+    { "oru2k", MODEL_HL7V2, "",
+      "MSH|^~\\&|LABSYS^2.16.840.1.113883.19.3.1^ISO|GENERAL HOSPITAL^2.16.840.1.113883.19.3^ISO|EDW|HOSP|20240101083012-0500||"
+      "ORU^R01^ORU_R01|MSG20240101083012000017|P|2.5.1|||AL|NE|USA\r"
+      "PID|1||700017^^^GENERAL HOSPITAL&2.16.840.1.113883.19.3&ISO^MR~999-00-1234^^^SSA^SS||Doe^Jane^Marie^^Mrs^^L||19700101|F|||"
+      "4711 Main Street^Apt 3^Springfield^MA^01101^USA^H||^PRN^PH^^1^413^5550101|||M||700017001^^^GENERAL HOSPITAL^AN\r"
+      "PV1|1|I|4W^412^A^GENERAL HOSPITAL||||1234567893^Smith^John^^^Dr^^^NPI|||MED||||7|||1234567893^Smith^John^^^Dr^^^NPI|IN|"
+      "V0017^^^GENERAL HOSPITAL^VN\r"
+      "ORC|RE|ORD4711^EHR|FIL4711^LABSYS||CM||||20240101070000-0500|||1234567893^Smith^John^^^Dr^^^NPI\r"
+      "OBR|1|ORD4711^EHR|FIL4711^LABSYS|24323-8^Comprehensive metabolic 2000 panel^LN^CMP^Comp Metabolic^L|||20240101071500-0500|||"
+      "NURSE7^Flow^Nadine||||20240101074500-0500|SER^Serum^HL70487|1234567893^Smith^John^^^Dr^^^NPI||||||20240101083000-0500||CH|F\r"
+      "OBX|1|NM|2951-2^Sodium [Moles/volume] in Serum^LN^NA^Sodium^L||140|mmol/L^mmol/L^UCUM|136-145|N|||F|||20240101071500-0500||TECH3\r"
+      "OBX|2|NM|2823-3^Potassium [Moles/volume] in Serum^LN^K^Potassium^L||4.1|mmol/L^mmol/L^UCUM|3.5-5.1|N|||F|||20240101071500-0500||TECH3\r"
+      "OBX|3|NM|2075-0^Chloride [Moles/volume] in Serum^LN^CL^Chloride^L||101|mmol/L^mmol/L^UCUM|98-107|N|||F|||20240101071500-0500||TECH3\r"
+      "OBX|4|NM|2160-0^Creatinine [Mass/volume] in Serum^LN^CREA^Creatinine^L||0.9|mg/dL^mg/dL^UCUM|0.6-1.1|N|||F|||20240101071500-0500||TECH3\r"
+      "OBX|5|NM|2345-7^Glucose [Mass/volume] in Serum^LN^GLU^Glucose^L||134|mg/dL^mg/dL^UCUM|70-99|H|||F|||20240101071500-0500||TECH3\r"
+      "NTE|1|L|Fasting state of the patient was not stated with the order.\r",
       "OBX", { "MSH-9.1", "PID-3[5=MR|PI|].1", "OBR-3.1", "OBR-4@LN.1", "OBX-2", "OBX-3@LN.1", "OBX-3.2", "OBX-5.*", "OBX-6.1",
         "OBX-7", "OBX-8", "OBX-14.1" } },
     { "event", MODEL_JSON, "",
@@ -52,15 +74,27 @@ now_s(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-static int
-run(const struct load *load)
+/* The load's records, as many as fit. The caller frees; NULL: no memory. */
+static char *
+make_input(const struct load *load, size_t *ret_size)
 {
-    struct model_text            texts[FIELD_COUNT];
-    struct mapping_field         fields[FIELD_COUNT];
-    struct model_text            each    = { str_from(load->each), 1, 1 };
-    struct mapping               mapping = { .name = load->name, .file = "bench", .format = load->format, .fields = fields,
-                                             .field_count = FIELD_COUNT, .each = &each, .each_count = load->each != NULL };
-    const struct mapping        *pointer = &mapping;
+    size_t head_size   = strlen(load->head);
+    size_t record_size = strlen(load->record);
+    size_t size        = head_size;
+    char  *bytes       = malloc(INPUT_SIZE);
+
+    if (bytes == NULL)
+        return NULL;
+    memcpy(bytes, load->head, head_size);
+    for (; size + record_size <= INPUT_SIZE; size += record_size)
+        memcpy(bytes + size, load->record, record_size);
+    *ret_size = size;
+    return bytes;
+}
+
+static int
+decode(const struct load *load, const struct mapping *const *mappings, uint32_t mapping_count)
+{
     struct decode_plan_options   plan_options = { .format = load->format };
     const struct decoder_options options      = { .is_borrowing = true };
     int64_t                      row_count    = 0;
@@ -69,33 +103,29 @@ run(const struct load *load)
     struct decode_layout        *layout       = NULL;
     struct decoder              *decoder      = NULL;
     struct error                 err          = ERROR_EMPTY;
-    size_t                       size         = strlen(load->head);
-    size_t                       record_size  = strlen(load->record);
+    size_t                       size         = 0;
     size_t                       used         = 0;
-    char                        *bytes        = malloc(INPUT_SIZE);
+    double                       best_s = 0, best_records = 1;
+    char                        *bytes        = make_input(load, &size);
 
-    if (bytes == NULL)
-        return 1;
-    memcpy(bytes, load->head, size);
-    for (; size + record_size <= INPUT_SIZE; size += record_size)
-        memcpy(bytes + size, load->record, record_size);
-    for (uint32_t i = 0; i < FIELD_COUNT; i++) {
-        texts[i]  = (struct model_text){ str_from(load->paths[i]), 1, 1 };
-        fields[i] = (struct mapping_field){ .name = load->paths[i], .paths = &texts[i], .path_count = 1 };
-    }
-    int failed = decode_plan_compile(&plan_options, &pointer, 1, NULL, NULL, &plan, &err) != ST_OK
+    int failed = bytes == NULL
+                 || decode_plan_compile(&plan_options, mappings, mapping_count, NULL, NULL, &plan, &err) != ST_OK
                  || decode_layout_open(plan, bytes, size, true, NULL, &layout, &err) != ST_OK
                  || decoder_open(plan, layout, &options, &sink, &decoder, &err) != ST_OK;
-    for (unsigned round = 0; round < 4 && !failed; round++) {
+    for (unsigned round = 0; round < ROUND_COUNT && !failed; round++) {
         int64_t before = decoder_counts(decoder)->record_count;
         double  begin  = now_s();
         failed         = decoder_decode(decoder, bytes, size, 0, true, 0, &used, &err) != ST_OK;
         double taken   = now_s() - begin;
         double records = (double)(decoder_counts(decoder)->record_count - before);
-        if (round > 0)
-            printf("%-6s %.2f GB/s, %.0f ns a record of %zu bytes, %lld rows so far\n", load->name, (double)size / taken / 1e9,
-                   taken / records * 1e9, record_size, (long long)row_count);
+        if (round == 0 || taken < best_s) {
+            best_s       = taken;
+            best_records = records;
+        }
     }
+    printf("%-12s %.2f GB/s, %.0f ns a record of %zu bytes, %.1f rows a record; best of %d\n", load->name,
+           (double)size / best_s / 1e9, best_s / best_records * 1e9, strlen(load->record),
+           (double)row_count / best_records / ROUND_COUNT, ROUND_COUNT);
     decoder_free(decoder);
     decode_layout_free(layout);
     decode_plan_free(plan);
@@ -103,11 +133,58 @@ run(const struct load *load)
     return failed;
 }
 
+/* One mapping of the load's twelve paths. */
+static int
+run_paths(const struct load *load)
+{
+    struct model_text     texts[FIELD_COUNT];
+    struct mapping_field  fields[FIELD_COUNT];
+    struct model_text     each    = { str_from(load->each), 1, 1 };
+    struct mapping        mapping = { .name = load->name, .file = "bench", .format = load->format, .fields = fields,
+                                      .field_count = FIELD_COUNT, .each = &each, .each_count = load->each != NULL };
+    const struct mapping *pointer = &mapping;
+
+    for (uint32_t i = 0; i < FIELD_COUNT; i++) {
+        texts[i]  = (struct model_text){ str_from(load->paths[i]), 1, 1 };
+        fields[i] = (struct mapping_field){ .name = load->paths[i], .paths = &texts[i], .path_count = 1 };
+    }
+    return decode(load, &pointer, 1);
+}
+
+/* All mappings of the model that read the format, as a run has them. */
+static int
+run_model(const struct load *load)
+{
+    const struct mapping *mappings[MAPPING_COUNT_MAX];
+    uint32_t              count  = 0;
+    struct model         *model  = NULL;
+    struct load           of_all = *load;
+    char                  name[32];
+
+    if (model_load(NULL, 0, NULL, NULL, &model, NULL) != ST_OK)
+        return 1;
+    for (uint32_t i = 0; i < model->mapping_count && count < MAPPING_COUNT_MAX; i++) {
+        if (model->mappings[i].format == load->format)
+            mappings[count++] = &model->mappings[i];
+    }
+    snprintf(name, sizeof name, "%s model", load->name);
+    of_all.name = name;
+    int failed  = decode(&of_all, mappings, count);
+    model_free(model);
+    return failed;
+}
+
+/* bench_decode [NAME]: all loads, or one. CSV has no model's mapping: its header is none of the world. */
 int
-main(void)
+main(int argument_count, char **arguments)
 {
     int failed = 0;
-    for (size_t i = 0; i < sizeof LOADS / sizeof LOADS[0]; i++)
-        failed |= run(&LOADS[i]);
+    for (size_t i = 0; i < sizeof LOADS / sizeof LOADS[0]; i++) {
+        if (argument_count > 1 && strcmp(arguments[1], LOADS[i].name) != 0)
+            continue;
+        failed |= run_paths(&LOADS[i]);
+        if (LOADS[i].format != MODEL_CSV)
+            failed |= run_model(&LOADS[i]);
+    }
     return failed;
 }

@@ -242,7 +242,7 @@ void
 chunk_set_text_leased(struct chunk *chunk, uint32_t column, uint32_t row, const char *bytes, size_t size)
 {
     CHECK(chunk->columns[column].type.kind == TYPE_TEXT);
-    *(struct text *)value_slot(chunk, column, row, sizeof(struct text)) = text_view(bytes, size);
+    text_set(value_slot(chunk, column, row, sizeof(struct text)), bytes, size);
 }
 
 void

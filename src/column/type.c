@@ -6,24 +6,6 @@
 #include "base/check.h"
 #include "base/str.h"
 
-struct text
-text_view(const char *data, size_t size)
-{
-    CHECK(size <= TEXT_SIZE_MAX);
-    struct text text;
-    memset(&text, 0, sizeof text);
-    text.size = (uint32_t)size;
-    if (size == 0)
-        return text;
-    if (size <= TEXT_INLINE_SIZE) {
-        memcpy(text.inlined, data, size);
-    } else {
-        memcpy(text.pointer.prefix, data, sizeof text.pointer.prefix);
-        text.pointer.data = data;
-    }
-    return text;
-}
-
 bool
 text_equal(const struct text *a, const struct text *b)
 {

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "base/check.h"
 
 /* Layout of one value:
  *
@@ -71,8 +74,45 @@ text_data(const struct text *text)
 /* No text of a column is longer (DuckDB's own limit is 4 GiB); who makes one checks. */
 #define TEXT_SIZE_MAX 0x7fffffff
 
-/* Makes a text over `data`; a text longer than 12 bytes borrows it. size <= TEXT_SIZE_MAX. */
-struct text text_view(const char *data, size_t size);
+/* Stores a text over `data` in place; a text longer than 12 bytes borrows it. size <= TEXT_SIZE_MAX.
+ *
+ * Once a cell, so it is written for speed: no call of memcpy with a size that varies, and only stores, because a load of
+ * all 16 bytes right behind smaller stores would wait for them to leave the store buffer. */
+static inline void
+text_set(struct text *to, const char *data, size_t size)
+{
+    CHECK(size <= TEXT_SIZE_MAX);
+    if (size > TEXT_INLINE_SIZE) {
+        to->pointer.size = (uint32_t)size;
+        memcpy(to->pointer.prefix, data, sizeof to->pointer.prefix);
+        to->pointer.data = data;
+        return;
+    }
+    memset(to, 0, sizeof *to);
+    to->size = (uint32_t)size;
+    /* Two pieces of a fixed size that overlap in the middle. */
+    if (size >= 8) {
+        memcpy(to->inlined, data, 8);
+        memcpy(to->inlined + size - 4, data + size - 4, 4);
+    } else if (size >= 4) {
+        memcpy(to->inlined, data, 4);
+        memcpy(to->inlined + size - 4, data + size - 4, 4);
+    } else if (size > 0) {
+        to->inlined[0]        = data[0];
+        to->inlined[size / 2] = data[size / 2];
+        to->inlined[size - 1] = data[size - 1];
+    }
+}
+
+/* The same as a value. */
+static inline struct text
+text_view(const char *data, size_t size)
+{
+    struct text text;
+    text_set(&text, data, size);
+    return text;
+}
+
 bool        text_equal(const struct text *a, const struct text *b);
 /* Byte order, as DuckDB compares VARCHAR. <0, 0, >0. */
 int text_compare(const struct text *a, const struct text *b);

@@ -113,41 +113,32 @@ csv_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size,
     return ST_OK;
 }
 
-/* The text of a cell; *ret_life tells where it lies. */
+/* The text of a cell that is not written as it is meant: with doubled quotes, or in another character set. It lies in the
+ * scratch until the next one. */
 static enum status
-cell_text(struct decoder *decoder, struct str record, const struct csv_cell *cell, struct str *ret_text,
-          enum value_life *ret_life, struct error *err)
+changed_cell(struct csv_state *csv, enum charset charset, struct str text, bool has_doubled_quote, bool is_converted,
+             struct str *ret_text, struct error *err)
 {
-    struct csv_state *csv     = decoder->csv;
-    enum charset      charset = decoder->layout->csv->charset;
-    struct str        text    = str_of(record.data + cell->begin, cell->size);
-    bool              is_converted = charset != CHARSET_UTF8 && csv->row.has_high;
-
-    *ret_life = LIFE_INPUT;
-    *ret_text = text;
-    if (!cell->has_doubled_quote && !is_converted)
-        return ST_OK;
-
     void *scratch = csv->scratch;
     if (scratch_grow(&scratch, &csv->scratch_capacity, 4 * text.size, 1, err) != ST_OK)
         return ST_ERROR;
     csv->scratch = scratch;
 
     char *out = csv->scratch;
-    if (cell->has_doubled_quote) {
+    if (has_doubled_quote) {
         text = str_of(out, csv_unquote(text, out));
         out += text.size;
     }
     if (is_converted)
         text = str_of(out, charset_to_utf8(charset, text, out));
     *ret_text = text;
-    *ret_life = LIFE_CALL;
     return ST_OK;
 }
 
+/* The first cell with text among the field's. */
 static enum status
 set_field(struct decoder *decoder, struct chunk *chunk, const struct plan_field *field, uint32_t field_index,
-          struct str record, struct error *err)
+          struct str record, bool is_converted, struct error *err)
 {
     const struct csv_layout *layout = decoder->layout->csv;
     struct str               text   = STR_EMPTY;
@@ -155,11 +146,41 @@ set_field(struct decoder *decoder, struct chunk *chunk, const struct plan_field 
 
     for (uint32_t i = 0; i < field->path_count && text.size == 0; i++) {
         int32_t column = layout->columns[field->first_path + i];
-        if (column >= 0
-            && cell_text(decoder, record, &decoder->csv->reader.cells[column], &text, &life, err) != ST_OK)
+        if (column < 0)
+            continue;
+        const struct csv_cell *cell = &decoder->csv->reader.cells[column];
+        text                        = str_of(record.data + cell->begin, cell->size);
+        if (!cell->has_doubled_quote && !is_converted)
+            continue;
+        life = LIFE_CALL;
+        if (changed_cell(decoder->csv, layout->charset, text, cell->has_doubled_quote, is_converted, &text, err) != ST_OK)
             return ST_ERROR;
     }
     return row_set(decoder, chunk, field_index, text, life, err);
+}
+
+static enum status
+make_row(struct decoder *decoder, uint32_t mapping_index, struct str record, bool is_converted, struct error *err)
+{
+    const struct plan_mapping *entry        = &decoder->plan->mappings[mapping_index];
+    const struct plan_field   *field        = entry->fields;
+    const int32_t             *columns      = decoder->layout->csv->columns;
+    const struct csv_cell     *cells        = decoder->csv->reader.cells;
+    struct chunk              *chunk        = &decoder->chunks[mapping_index];
+    struct column             *to           = &chunk->columns[RAW_FIELD_OFFSET];
+    uint32_t                   row          = chunk->row_count;
+    bool                       is_borrowing = decoder->options.is_borrowing;
+
+    for (uint32_t f = 0, count = entry->mapping->field_count; f < count; f++, field++, to++) {
+        int32_t column = columns[field->first_path];
+        /* Nearly every field: one column that is there, and its cell is written as it is meant. */
+        if (field->path_count == 1 && column >= 0 && !is_converted && !cells[column].has_doubled_quote
+            && row_put(to, row, str_of(record.data + cells[column].begin, cells[column].size), is_borrowing))
+            continue;
+        if (set_field(decoder, chunk, field, f, record, is_converted, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return row_end(decoder, mapping_index, 0, err);
 }
 
 static bool
@@ -193,16 +214,9 @@ csv_decode(struct decoder *decoder, struct str record, int64_t position, struct 
             return decoder_outcome(decoder, DECODE_BAD_ENCODING, record,
                                    decoder_detail(decoder, "byte %zu of the row is not UTF-8", valid), err);
     }
+    bool is_converted = csv->row.has_high && layout->charset != CHARSET_UTF8;
     for (uint32_t i = 0; i < plan->mapping_count; i++) {
-        const struct plan_mapping *entry = &plan->mappings[i];
-        struct chunk              *chunk = &decoder->chunks[i];
-        if (!layout->fits[i])
-            continue;
-        for (uint32_t f = 0; f < entry->mapping->field_count; f++) {
-            if (set_field(decoder, chunk, &entry->fields[f], f, record, err) != ST_OK)
-                return ST_ERROR;
-        }
-        if (row_end(decoder, i, 0, err) != ST_OK)
+        if (layout->fits[i] && make_row(decoder, i, record, is_converted, err) != ST_OK)
             return ST_ERROR;
     }
     return ST_OK;

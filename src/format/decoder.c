@@ -219,31 +219,14 @@ hand_over_all(struct decoder *decoder, struct error *err)
 }
 
 enum status
-row_set(struct decoder *decoder, struct chunk *chunk, uint32_t field_index, struct str value, enum value_life life,
-        struct error *err)
-{
-    uint32_t column = RAW_FIELD_OFFSET + field_index;
-    uint32_t row    = chunk->row_count;
-
-    if (value.size == 0) {
-        chunk_set_null(chunk, column, row);
-        return ST_OK;
-    }
-    if (life == LIFE_CALL || (life == LIFE_INPUT && !decoder->options.is_borrowing))
-        return chunk_set_text(chunk, column, row, value.data, value.size, err);
-    chunk_set_text_leased(chunk, column, row, value.data, value.size);
-    return ST_OK;
-}
-
-enum status
 row_end(struct decoder *decoder, uint32_t mapping_index, uint32_t row_number, struct error *err)
 {
     struct chunk *chunk = &decoder->chunks[mapping_index];
     uint32_t      row   = chunk->row_count;
 
-    chunk_set_int64(chunk, RAW_POSITION, row, decoder->record_position);
-    chunk_set_int64(chunk, RAW_LENGTH, row, decoder->record_length);
-    chunk_set_int64(chunk, RAW_ROW_NUMBER, row, row_number);
+    ((int64_t *)chunk->columns[RAW_POSITION].data)[row]   = decoder->record_position;
+    ((int64_t *)chunk->columns[RAW_LENGTH].data)[row]     = decoder->record_length;
+    ((int64_t *)chunk->columns[RAW_ROW_NUMBER].data)[row] = row_number;
     chunk->row_count++;
     decoder->waiting_rows++;
     decoder->record_rows++;

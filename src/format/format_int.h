@@ -211,9 +211,38 @@ enum value_life {
     LIFE_TEXT,  /* In decoder->text_arena. */
 };
 
-/* Sets a field of the row being built; an empty value is null. */
-enum status row_set(struct decoder *decoder, struct chunk *chunk, uint32_t field_index, struct str value,
-                    enum value_life life, struct error *err);
+/* Sets a value of the row being built; an empty one is null. False: it is long and does not live long enough, so that it
+ * has to be copied. Each field of a row is set once: the row's bits of validity are still ones.
+ *
+ * It takes what it needs as arguments, because bytes are stored into the column: the compiler must then read again whatever
+ * it reaches through a pointer. */
+static inline bool
+row_put(struct column *column, uint32_t row, struct str value, bool lives_long)
+{
+    if (value.size == 0) {
+        column->all_valid = false;
+        column->validity[row >> 6] &= ~((uint64_t)1 << (row & 63));
+        return true;
+    }
+    if (!lives_long && value.size > TEXT_INLINE_SIZE)
+        return false;
+    text_set(&((struct text *)column->data)[row], value.data, value.size);
+    return true;
+}
+
+/* Sets a field of the row being built. */
+static inline enum status
+row_set(struct decoder *decoder, struct chunk *chunk, uint32_t field_index, struct str value, enum value_life life,
+        struct error *err)
+{
+    bool     lives_long = life == LIFE_TEXT || (life == LIFE_INPUT && decoder->options.is_borrowing);
+    uint32_t column     = RAW_FIELD_OFFSET + field_index;
+
+    if (row_put(&chunk->columns[column], chunk->row_count, value, lives_long))
+        return ST_OK;
+    return chunk_set_text(chunk, column, chunk->row_count, value.data, value.size, err);
+}
+
 /* The row is complete: hands the chunk over when it is full. */
 enum status row_end(struct decoder *decoder, uint32_t mapping_index, uint32_t row_number, struct error *err);
 

@@ -58,46 +58,43 @@ hl7_close(struct decoder *decoder)
 
 /* Whether all paths of a field stand on the segments that they stood on in the mapping's last row. Remembers where they
  * stand now. */
-static bool
-stands_still(struct hl7_state *state, const struct hl7_plan *plan, const struct plan_field *field)
+static inline bool
+stands_still(const int32_t *scopes, const struct hl7_path *path, int32_t *before, uint32_t path_count)
 {
     bool is_still = true;
 
-    for (uint32_t i = 0; i < field->path_count; i++) {
-        uint32_t               index = field->first_path + i;
-        const struct hl7_path *path  = &plan->paths[index];
-        int32_t                scope = state->scope[path->name];
-        is_still                 = is_still && scope == state->path_scope[index] && path->repetition != HL7_EACH;
-        state->path_scope[index] = scope;
+    for (; path_count > 0; path_count--, path++, before++) {
+        int32_t scope = scopes[path->name];
+        is_still      = is_still && scope == *before && path->repetition != HL7_EACH;
+        *before       = scope;
     }
     return is_still;
 }
 
 /* The value of the row before; its bytes live as long as the chunk's rows. */
-static void
-repeat_value(struct chunk *chunk, uint32_t field_index)
+static inline void
+repeat_value(struct column *column, uint32_t row)
 {
-    const struct column *column = &chunk->columns[RAW_FIELD_OFFSET + field_index];
-    uint32_t             row    = chunk->row_count;
-    struct text         *texts  = column->data;
+    struct text *texts = column->data;
 
     if (!column->all_valid && !validity_get(column->validity, row - 1))
-        chunk_set_null(chunk, RAW_FIELD_OFFSET + field_index, row);
+        column->validity[row >> 6] &= ~((uint64_t)1 << (row & 63));
     else
         texts[row] = texts[row - 1];
 }
 
+/* The first value with text among the field's paths. */
 static enum status
 set_field(struct decoder *decoder, struct chunk *chunk, const struct plan_field *field, uint32_t field_index,
           struct str repetition, struct error *err)
 {
     struct hl7_state      *state      = decoder->hl7;
     const struct hl7_plan *plan       = decoder->plan->hl7;
+    const struct hl7_path *path       = &plan->paths[field->first_path];
     struct str             text       = STR_EMPTY;
     bool                   is_scratch = false;
 
-    for (uint32_t i = 0; i < field->path_count && text.size == 0; i++) {
-        const struct hl7_path *path = &plan->paths[field->first_path + i];
+    for (uint32_t count = field->path_count; count > 0 && text.size == 0; count--, path++) {
         if (hl7_value(plan, &state->message, path, state->scope[path->name], repetition, &state->scratch, &text,
                       &is_scratch, err)
             != ST_OK)
@@ -111,16 +108,34 @@ set_field(struct decoder *decoder, struct chunk *chunk, const struct plan_field 
 static enum status
 make_row(struct decoder *decoder, uint32_t mapping_index, struct str repetition, struct error *err)
 {
-    struct hl7_state          *state = decoder->hl7;
-    const struct plan_mapping *entry = &decoder->plan->mappings[mapping_index];
-    struct chunk              *chunk = &decoder->chunks[mapping_index];
-    bool has_before = chunk->row_count > 0 && state->row_message[mapping_index] == state->message_number;
+    struct hl7_state          *state      = decoder->hl7;
+    const struct hl7_plan     *plan       = decoder->plan->hl7;
+    const struct plan_mapping *entry      = &decoder->plan->mappings[mapping_index];
+    const struct plan_field   *field      = entry->fields;
+    const int32_t             *scopes     = state->scope;
+    int32_t                   *before     = state->path_scope;
+    struct chunk              *chunk      = &decoder->chunks[mapping_index];
+    struct column             *to         = &chunk->columns[RAW_FIELD_OFFSET];
+    uint32_t                   row        = chunk->row_count;
+    bool                       lives_long = decoder->options.is_borrowing && !state->is_converted;
+    bool has_before = row > 0 && state->row_message[mapping_index] == state->message_number;
 
-    for (uint32_t f = 0; f < entry->mapping->field_count; f++) {
-        bool is_still = stands_still(state, decoder->plan->hl7, &entry->fields[f]);
-        if (has_before && is_still)
-            repeat_value(chunk, f);
-        else if (set_field(decoder, chunk, &entry->fields[f], f, repetition, err) != ST_OK)
+    for (uint32_t f = 0, count = entry->mapping->field_count; f < count; f++, field++, to++) {
+        const struct hl7_path *path = &plan->paths[field->first_path];
+        struct str             text = STR_EMPTY;
+
+        if (stands_still(scopes, path, &before[field->first_path], field->path_count) && has_before) {
+            repeat_value(to, row);
+            continue;
+        }
+        uint32_t left = field->path_count;
+        while (left > 0 && text.size == 0 && hl7_quick_value(plan, &state->message, path, scopes[path->name], &text)) {
+            path++;
+            left--;
+        }
+        if ((left == 0 || text.size > 0) && row_put(to, row, text, lives_long))
+            continue;
+        if (set_field(decoder, chunk, field, f, repetition, err) != ST_OK)
             return ST_ERROR;
     }
     state->row_message[mapping_index] = state->message_number;
@@ -249,7 +264,7 @@ convert(struct decoder *decoder, struct str *message, const struct hl7_delimiter
 
     *ret_detail         = NULL;
     state->is_converted = false;
-    if (utf8_is_ascii(*message))
+    if (!state->has_high || utf8_is_ascii(*message))
         return ST_OK;
 
     enum charset charset = message_charset(decoder->plan, *message, delimiters);

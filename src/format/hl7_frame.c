@@ -80,13 +80,15 @@ pass_between(struct hl7_between *between, const char *bytes, size_t at, size_t s
 
 enum end_kind { END_FOUND, END_OF_BYTES, END_MORE, END_TOO_FAR };
 
-/* The end of what begins at `begin`: the next header at a segment's start, framing, or the end of the bytes. */
+/* The end of what begins at `begin`: the next header at a segment's start, framing, or the end of the bytes. *ret_has_high:
+ * some byte of it, or near behind it, is not ASCII. */
 static enum end_kind
-find_end(const char *bytes, size_t begin, size_t size, size_t size_max, bool is_last, size_t *ret_end)
+find_end(const char *bytes, size_t begin, size_t size, size_t size_max, bool is_last, size_t *ret_end, bool *ret_has_high)
 {
     static const char WANTED[SCAN_WANTED_MAX] = { '\r', '\n', FRAME_START, FRAME_END };
     struct scan       scan;
     uint64_t          high = 0;
+    enum end_kind     kind = END_FOUND;
 
     /* Blocks are aligned to the scan's start, so one a call costs little more than one a buffer. */
     scan_init(&scan, bytes + begin, size - begin, WANTED);
@@ -95,19 +97,25 @@ find_end(const char *bytes, size_t begin, size_t size, size_t size_max, bool is_
         size_t place = begin + at;
         if (place >= size || at > size_max) {
             *ret_end = size;
-            return at > size_max ? END_TOO_FAR : is_last ? END_OF_BYTES : END_MORE;
+            kind     = at > size_max ? END_TOO_FAR : is_last ? END_OF_BYTES : END_MORE;
+            break;
         }
         *ret_end = place;
         if (bytes[place] == FRAME_START || bytes[place] == FRAME_END)
-            return END_FOUND;
+            break;
         enum hl7_mark mark = mark_at(bytes, place + 1, size, is_last);
-        if (mark == HL7_MAYBE)
-            return END_MORE;
+        if (mark == HL7_MAYBE) {
+            kind = END_MORE;
+            break;
+        }
         if (mark != HL7_NO_HEADER) {
             *ret_end = place + 1;
-            return at + 1 > size_max ? END_TOO_FAR : END_FOUND;
+            kind     = at + 1 > size_max ? END_TOO_FAR : END_FOUND;
+            break;
         }
     }
+    *ret_has_high = high != 0;
+    return kind;
 }
 
 static size_t
@@ -234,7 +242,7 @@ hl7_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size,
                 return ST_ERROR;
         }
     } else if (mark != HL7_MAYBE) {
-        enum end_kind kind = find_end(bytes, at, size, size_max, is_last, &end);
+        enum end_kind kind = find_end(bytes, at, size, size_max, is_last, &end, &decoder->hl7->has_high);
         if (kind == END_TOO_FAR) {
             between->message_count += mark == HL7_MESSAGE;
             between->is_framed = false;
@@ -317,8 +325,9 @@ hl7_split(const struct decode_plan *plan, const struct decode_layout *layout, st
             at += segment.size;
             continue;
         }
-        size_t end = bytes.size;
-        (void)find_end(bytes.data, at, bytes.size, SIZE_MAX - 1, true, &end);
+        size_t end      = bytes.size;
+        bool   has_high = false;
+        (void)find_end(bytes.data, at, bytes.size, SIZE_MAX - 1, true, &end, &has_high);
         at = end;
     }
     while (found < count)

@@ -20,8 +20,20 @@ enum hl7_repetition {
     HL7_ALL,   /* [*] */
 };
 
+/* What a path makes of a field that holds none of the inner delimiters: most fields, and then nothing needs a look. */
+enum hl7_plain {
+    HL7_PLAIN_UNKNOWN, /* Look. */
+    HL7_PLAIN_FIELD,   /* The field itself. */
+    HL7_PLAIN_EMPTY,   /* Nothing: it wants a part that such a field does not have. */
+};
+
+/* Components of a field that are found by one walk: of a coded element all, of an address most. */
+#define HL7_PIECE_COUNT_MAX 12
+
 struct hl7_path {
     enum hl7_path_kind  kind;
+    enum hl7_plain      plain;
+    bool                is_of_first; /* It leads into the first repetition, to a component that one walk finds, or to the whole. */
     enum hl7_repetition repetition;
     uint16_t            name;      /* Segment in scope: index into hl7_plan.names. */
     uint16_t            following; /* FOLLOWING: the segments that follow it. */
@@ -96,8 +108,19 @@ struct hl7_segment {
     int32_t  name; /* Into hl7_plan.names; -1: one that no path knows. */
 };
 
+/* The first repetition of a field, walked once: a row asks for several components of OBX-3, one behind the other. */
+struct hl7_pieces {
+    const char *field; /* Which field: its first byte; NULL: none. */
+    const char *ends[HL7_PIECE_COUNT_MAX]; /* Of the components. */
+    uint32_t    count;
+    bool        is_cut; /* There are more components. */
+    bool        has_escape;
+    bool        has_subcomponents;
+};
+
 struct hl7_message {
     const char           *bytes;
+    struct hl7_pieces     pieces;
     struct hl7_delimiters delimiters;
     struct hl7_segment   *segments;
     size_t                segment_count;
@@ -105,6 +128,8 @@ struct hl7_message {
     uint32_t             *separators; /* Places of all field separators. */
     size_t                separator_count;
     size_t                separator_capacity;
+    uint64_t             *inner; /* A bit a byte of the message: it is the component, repetition, escape or subcomponent delimiter. */
+    size_t                inner_capacity;
     uint32_t              stray_line_count;
 };
 
@@ -117,11 +142,84 @@ enum status hl7_message_split(const struct hl7_plan *plan, struct str bytes, str
                               struct hl7_message *message, struct error *err);
 void        hl7_message_release(struct hl7_message *message);
 
-/* The field as sent, all its repetitions; empty where the segment ends before it. */
-struct str hl7_field(const struct hl7_plan *plan, const struct hl7_message *message, size_t segment_index,
-                     uint32_t field);
+/* The field as sent, all its repetitions; empty where the segment ends before it. MSH-1 is the separator itself, so that
+ * the text behind the first one is MSH-2. */
+static inline struct str
+hl7_field(const struct hl7_plan *plan, const struct hl7_message *message, size_t segment_index, uint32_t field)
+{
+    const struct hl7_segment *segment = &message->segments[segment_index];
 
-/* Part `number` (from 1) between delimiters; empty beyond the last. */
+    if (segment->name == plan->msh) {
+        if (field == 1)
+            return str_of(message->bytes + segment->begin + 3, segment->end - segment->begin > 3 ? 1 : 0);
+        field--;
+    }
+    if (field > segment->separator_count)
+        return STR_EMPTY;
+
+    const uint32_t *separators = message->separators + segment->separator;
+    uint32_t        begin      = separators[field - 1] + 1;
+    uint32_t        end        = field < segment->separator_count ? separators[field] : segment->end;
+    return str_of(message->bytes + begin, end - begin);
+}
+
+/* The place of the first inner delimiter in [at, end) of the message, or `end`. */
+static inline size_t
+hl7_inner_next(const struct hl7_message *message, size_t at, size_t end)
+{
+    if (at >= end)
+        return end;
+    size_t   word = at >> 6;
+    uint64_t bits = message->inner[word] & (~(uint64_t)0 << (at & 63));
+    while (bits == 0) {
+        if (++word << 6 >= end)
+            return end;
+        bits = message->inner[word];
+    }
+    size_t found = (word << 6) + (size_t)__builtin_ctzll(bits);
+    return found < end ? found : end;
+}
+
+/* Where the delimiter `wanted` first stands in a text that is a piece of the message, or the text's size. */
+static inline size_t
+hl7_inner_find(const struct hl7_message *message, struct str piece, char wanted)
+{
+    if (piece.size == 0)
+        return 0;
+    size_t begin = (size_t)(piece.data - message->bytes);
+    size_t end   = begin + piece.size;
+    size_t at    = hl7_inner_next(message, begin, end);
+    while (at < end && message->bytes[at] != wanted)
+        at = hl7_inner_next(message, at + 1, end);
+    return at - begin;
+}
+
+/* Part `number` (from 1) of a piece of the message between inner delimiters; empty beyond the last. */
+static inline struct str
+hl7_piece(const struct hl7_message *message, struct str piece, char delimiter, uint32_t number)
+{
+    if (piece.size == 0)
+        return STR_EMPTY;
+    const char *bytes = message->bytes;
+    size_t      begin = (size_t)(piece.data - bytes);
+    size_t      end   = begin + piece.size;
+    size_t      word  = begin >> 6;
+    uint64_t    bits  = message->inner[word] & (~(uint64_t)0 << (begin & 63));
+    for (;; bits &= bits - 1) {
+        while (bits == 0 && ++word << 6 < end)
+            bits = message->inner[word];
+        size_t at = bits != 0 ? (word << 6) + (size_t)__builtin_ctzll(bits) : end;
+        if (at >= end)
+            return number == 1 ? str_of(bytes + begin, end - begin) : STR_EMPTY;
+        if (bytes[at] != delimiter)
+            continue;
+        if (--number == 0)
+            return str_of(bytes + begin, at - begin);
+        begin = at + 1;
+    }
+}
+
+/* Part `number` (from 1) of any text between delimiters; empty beyond the last. */
 struct str hl7_part(struct str text, char delimiter, uint32_t number);
 
 /* ---- Values ---- */
@@ -139,6 +237,13 @@ struct hl7_scratch {
 enum status hl7_value(const struct hl7_plan *plan, const struct hl7_message *message, const struct hl7_path *path,
                       int32_t segment_index, struct str repetition, struct hl7_scratch *scratch,
                       struct str *ret_text, bool *ret_is_scratch, struct error *err);
+
+/* Walks the first repetition of a field of the message that is not empty. */
+void hl7_pieces_walk(struct hl7_message *message, struct str field);
+
+/* The value where it needs neither a search among repetitions nor a change: nearly always. False: it does; ask hl7_value. */
+bool hl7_quick_value(const struct hl7_plan *plan, struct hl7_message *message, const struct hl7_path *path,
+                     int32_t segment_index, struct str *ret_text);
 
 /* ---- Frames ---- */
 
@@ -165,6 +270,7 @@ struct hl7_state {
     char              *converted; /* The message in UTF-8, where it came in another set. */
     size_t             converted_capacity;
     bool               is_converted;
+    bool               has_high;    /* The message just framed may hold bytes that are not ASCII. */
     int32_t           *scope;       /* For each name the segment in scope, or -1. */
     int32_t            order_begin; /* First segment of the order in work; -1: none. */
     int32_t           *path_scope;  /* For each path the segment from which the mapping's last row took it. */

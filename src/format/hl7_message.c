@@ -68,43 +68,85 @@ add_segment(const struct hl7_plan *plan, struct hl7_message *message, uint32_t b
     return ST_OK;
 }
 
+/* Room for the separators of one more block. */
+static enum status
+reserve_block(struct hl7_message *message, struct error *err)
+{
+    void       *separators = message->separators;
+    enum status status     = scratch_grow(&separators, &message->separator_capacity,
+                                          message->separator_count + SCAN_BLOCK_SIZE, sizeof(uint32_t), err);
+    message->separators    = separators;
+    return status;
+}
+
+/* Where the segment in work begins. */
+struct segment_begin {
+    uint32_t at;
+    uint32_t separator;
+};
+
+/* Notes the field separators of a block and adds the segments that end in it. */
+static inline enum status
+split_block(const struct hl7_plan *plan, struct hl7_message *message, uint32_t block, uint64_t outer,
+            struct segment_begin *begin, struct error *err)
+{
+    /* In locals, since the compiler has to take a store to `separators` for one to the message. */
+    const char *bytes      = message->bytes;
+    const char  field      = message->delimiters.field;
+    uint32_t   *separators = message->separators;
+    size_t      count      = message->separator_count;
+
+    for (; outer != 0; outer &= outer - 1) {
+        uint32_t at = block + (uint32_t)__builtin_ctzll(outer);
+        if (bytes[at] == field) {
+            separators[count++] = at;
+            continue;
+        }
+        message->separator_count = count;
+        if (add_segment(plan, message, begin->at, at, begin->separator, err) != ST_OK)
+            return ST_ERROR;
+        *begin = (struct segment_begin){ at + 1, (uint32_t)count };
+    }
+    message->separator_count = count;
+    return ST_OK;
+}
+
 enum status
 hl7_message_split(const struct hl7_plan *plan, struct str bytes, struct hl7_delimiters delimiters,
                   struct hl7_message *message, struct error *err)
 {
-    const char  wanted[SCAN_WANTED_MAX] = { delimiters.field, '\r', '\n', '\n' };
-    struct scan scan;
-    uint64_t    high      = 0;
-    size_t      begin     = 0;
-    size_t      separator = 0;
+    const char outer_bytes[SCAN_WANTED_MAX] = { delimiters.field, '\r', '\n', '\n' };
+    const char inner_bytes[SCAN_WANTED_MAX] = { delimiters.component, delimiters.repetition, delimiters.escape,
+                                                delimiters.subcomponent };
+    const struct scan_set outer = scan_set_of(outer_bytes);
+    const struct scan_set inner = scan_set_of(inner_bytes);
+    struct segment_begin  begin = { 0, 0 };
+    void                 *words = message->inner;
 
     message->bytes            = bytes.data;
     message->delimiters       = delimiters;
     message->segment_count    = 0;
     message->separator_count  = 0;
     message->stray_line_count = 0;
-    scan_init(&scan, bytes.data, bytes.size, wanted);
-    for (size_t at = 0;; at++) {
-        at = scan_next(&scan, at, &high);
-        if (at < bytes.size && bytes.data[at] == delimiters.field) {
-            if (message->separator_count == message->separator_capacity) {
-                void *separators = message->separators;
-                if (scratch_grow(&separators, &message->separator_capacity, message->separator_count + 1,
-                                 sizeof(uint32_t), err)
-                    != ST_OK)
-                    return ST_ERROR;
-                message->separators = separators;
-            }
-            message->separators[message->separator_count++] = (uint32_t)at;
-            continue;
+    message->pieces.field     = NULL;
+    if (scratch_grow(&words, &message->inner_capacity, bytes.size / SCAN_BLOCK_SIZE + 1, sizeof(uint64_t), err) != ST_OK)
+        return ST_ERROR;
+    message->inner = words;
+    for (size_t block = 0; block < bytes.size; block += SCAN_BLOCK_SIZE) {
+        char        last[SCAN_BLOCK_SIZE];
+        const char *source = bytes.data + block;
+        if (bytes.size - block < SCAN_BLOCK_SIZE) {
+            memset(last, 0, sizeof last); /* No delimiter is a NUL. */
+            memcpy(last, source, bytes.size - block);
+            source = last;
         }
-        if (add_segment(plan, message, (uint32_t)begin, (uint32_t)at, (uint32_t)separator, err) != ST_OK)
+        if (message->separator_count + SCAN_BLOCK_SIZE > message->separator_capacity && reserve_block(message, err) != ST_OK)
             return ST_ERROR;
-        if (at >= bytes.size)
-            return ST_OK;
-        begin     = at + 1;
-        separator = message->separator_count;
+        message->inner[block / SCAN_BLOCK_SIZE] = scan_bits(source, &inner);
+        if (split_block(plan, message, (uint32_t)block, scan_bits(source, &outer), &begin, err) != ST_OK)
+            return ST_ERROR;
     }
+    return add_segment(plan, message, begin.at, (uint32_t)bytes.size, begin.separator, err);
 }
 
 void
@@ -112,27 +154,8 @@ hl7_message_release(struct hl7_message *message)
 {
     memory_free(message->segments);
     memory_free(message->separators);
+    memory_free(message->inner);
     memset(message, 0, sizeof *message);
-}
-
-struct str
-hl7_field(const struct hl7_plan *plan, const struct hl7_message *message, size_t segment_index, uint32_t field)
-{
-    const struct hl7_segment *segment = &message->segments[segment_index];
-
-    /* MSH-1 is the separator itself, so that the text behind the first one is MSH-2. */
-    if (segment->name == plan->msh) {
-        if (field == 1)
-            return str_of(message->bytes + segment->begin + 3, segment->end - segment->begin > 3 ? 1 : 0);
-        field--;
-    }
-    if (field > segment->separator_count)
-        return STR_EMPTY;
-
-    const uint32_t *separators = message->separators + segment->separator;
-    uint32_t        begin      = separators[field - 1] + 1;
-    uint32_t        end        = field < segment->separator_count ? separators[field] : segment->end;
-    return str_of(message->bytes + begin, end - begin);
 }
 
 struct str

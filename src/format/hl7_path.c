@@ -270,6 +270,29 @@ read_paths(struct decode_plan *plan, struct plan_errors *errors, struct error *e
     return ST_OK;
 }
 
+static bool
+is_first_repetition(const struct hl7_path *path)
+{
+    return path->repetition == HL7_FIRST || (path->repetition == HL7_INDEX && path->repetition_number == 1);
+}
+
+static enum hl7_plain
+plain_of(const struct hl7_plan *plan, const struct hl7_path *path)
+{
+    bool is_first = is_first_repetition(path);
+
+    if (path->kind != HL7_VALUE || (path->name == plan->msh && path->field <= 2) || path->repetition == HL7_MATCH
+        || path->repetition == HL7_EACH)
+        return HL7_PLAIN_UNKNOWN;
+    if (path->is_whole && (is_first || path->repetition == HL7_ALL))
+        return HL7_PLAIN_FIELD;
+    if (!is_first)
+        return path->repetition == HL7_INDEX ? HL7_PLAIN_EMPTY : HL7_PLAIN_UNKNOWN;
+    if (path->coding.size > 0 || path->component > 1 || path->subcomponent > 1)
+        return HL7_PLAIN_EMPTY;
+    return HL7_PLAIN_FIELD;
+}
+
 /* The message's type is MSH-9.1. */
 static bool
 is_type_field(const struct type_field_query *query, uint32_t field_index)
@@ -306,5 +329,11 @@ hl7_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *
     plan->hl7->obr = (uint16_t)name_add(plan->hl7, hl7_name_code("OBR"));
     if (read_paths(plan, errors, err) != ST_OK)
         return ST_ERROR;
+    for (uint32_t i = 0; i < plan->hl7->path_count; i++) {
+        struct hl7_path *path  = &plan->hl7->paths[i];
+        uint32_t         last  = path->coding.size > 0 ? path->component + 3u : path->component;
+        path->plain            = plain_of(plan->hl7, path);
+        path->is_of_first      = path->plain != HL7_PLAIN_UNKNOWN && is_first_repetition(path) && last <= HL7_PIECE_COUNT_MAX;
+    }
     return plan_dispatch(plan, is_type_field, err);
 }

@@ -119,15 +119,17 @@ append_unescaped(const struct hl7_delimiters *delimiters, struct str text, struc
 /* ---- Choosing ---- */
 
 static struct str
-match_repetition(const struct hl7_delimiters *delimiters, const struct hl7_path *path, struct str field)
+match_repetition(const struct hl7_message *message, const struct hl7_path *path, struct str field)
 {
+    const struct hl7_delimiters *delimiters = &message->delimiters;
+
     for (uint16_t a = 0; a < path->alternative_count; a++) {
         struct str_split split      = str_split_init(field, delimiters->repetition);
         struct str       repetition = STR_EMPTY;
         while (str_split_next(&split, &repetition)) {
-            struct str part = hl7_part(repetition, delimiters->component, path->match_component);
+            struct str part = hl7_piece(message, repetition, delimiters->component, path->match_component);
             if (path->match_subcomponent > 0)
-                part = hl7_part(part, delimiters->subcomponent, path->match_subcomponent);
+                part = hl7_piece(message, part, delimiters->subcomponent, path->match_subcomponent);
             if (repetition.size > 0 && str_equal(part, path->alternatives[a]))
                 return repetition;
         }
@@ -136,13 +138,15 @@ match_repetition(const struct hl7_delimiters *delimiters, const struct hl7_path 
 }
 
 static struct str
-choose_repetition(const struct hl7_delimiters *delimiters, const struct hl7_path *path, struct str field,
+choose_repetition(const struct hl7_message *message, const struct hl7_path *path, struct str field,
                   struct str each_repetition)
 {
+    char delimiter = message->delimiters.repetition;
+
     switch (path->repetition) {
-    case HL7_FIRST: return hl7_part(field, delimiters->repetition, 1);
-    case HL7_INDEX: return hl7_part(field, delimiters->repetition, path->repetition_number);
-    case HL7_MATCH: return match_repetition(delimiters, path, field);
+    case HL7_FIRST: return hl7_piece(message, field, delimiter, 1);
+    case HL7_INDEX: return hl7_piece(message, field, delimiter, path->repetition_number);
+    case HL7_MATCH: return match_repetition(message, path, field);
     case HL7_EACH: return each_repetition;
     case HL7_ALL:
     default: return field;
@@ -151,11 +155,13 @@ choose_repetition(const struct hl7_delimiters *delimiters, const struct hl7_path
 
 /* Of a coded field the part of the coding whose system is wanted: components 1 to 3 or 4 to 6. */
 static struct str
-choose_coding(const struct hl7_delimiters *delimiters, const struct hl7_path *path, struct str repetition)
+choose_coding(const struct hl7_message *message, const struct hl7_path *path, struct str repetition)
 {
+    char delimiter = message->delimiters.component;
+
     for (uint32_t first = 1; first <= 4; first += 3) {
-        if (str_equal(hl7_part(repetition, delimiters->component, first + 2), path->coding))
-            return hl7_part(repetition, delimiters->component, first + path->component - 1);
+        if (str_equal(hl7_piece(message, repetition, delimiter, first + 2), path->coding))
+            return hl7_piece(message, repetition, delimiter, first + path->component - 1);
     }
     return STR_EMPTY;
 }
@@ -173,17 +179,117 @@ raw_value(const struct hl7_plan *plan, const struct hl7_message *message, const 
         *ret_is_plain = false; /* They are the delimiters. */
         return field;
     }
-    struct str text = choose_repetition(delimiters, path, field, each_repetition);
+    struct str text = choose_repetition(message, path, field, each_repetition);
     if (path->is_whole) {
-        *ret_is_plain = str_find_byte(text, delimiters->component) == STR_NOT_FOUND
-                        && str_find_byte(text, delimiters->subcomponent) == STR_NOT_FOUND
-                        && str_find_byte(text, delimiters->repetition) == STR_NOT_FOUND;
+        *ret_is_plain = hl7_inner_find(message, text, delimiters->component) == text.size
+                        && hl7_inner_find(message, text, delimiters->subcomponent) == text.size
+                        && hl7_inner_find(message, text, delimiters->repetition) == text.size;
         return text;
     }
     if (path->coding.size > 0)
-        return choose_coding(delimiters, path, text);
-    text = hl7_part(text, delimiters->component, path->component);
-    return path->subcomponent > 0 ? hl7_part(text, delimiters->subcomponent, path->subcomponent) : text;
+        return choose_coding(message, path, text);
+    text = hl7_piece(message, text, delimiters->component, path->component);
+    return path->subcomponent > 0 ? hl7_piece(message, text, delimiters->subcomponent, path->subcomponent) : text;
+}
+
+/* ---- Quick values ---- */
+
+void
+hl7_pieces_walk(struct hl7_message *message, struct str field)
+{
+    struct hl7_pieces     *pieces     = &message->pieces;
+    struct hl7_delimiters  delimiters = message->delimiters;
+    const char            *bytes      = message->bytes;
+    size_t                 begin      = (size_t)(field.data - bytes);
+    size_t                 end        = begin + field.size;
+    uint32_t               count      = 0;
+    size_t                 at         = begin;
+
+    *pieces = (struct hl7_pieces){ .field = field.data };
+    while ((at = hl7_inner_next(message, at, end)) < end) {
+        char c = bytes[at];
+        if (c == delimiters.repetition)
+            break;
+        if (c == delimiters.component) {
+            pieces->ends[count++] = bytes + at;
+            if (count == HL7_PIECE_COUNT_MAX) {
+                pieces->is_cut = true;
+                break;
+            }
+        } else if (c == delimiters.escape) {
+            pieces->has_escape = true;
+        } else {
+            pieces->has_subcomponents = true;
+        }
+        at++;
+    }
+    if (!pieces->is_cut)
+        pieces->ends[count++] = bytes + at;
+    pieces->count = count;
+}
+
+static inline struct str
+pieces_component(const struct hl7_pieces *pieces, uint32_t component)
+{
+    if (component > pieces->count)
+        return STR_EMPTY;
+    const char *begin = component == 1 ? pieces->field : pieces->ends[component - 2] + 1;
+    return str_of(begin, (size_t)(pieces->ends[component - 1] - begin));
+}
+
+/* Most results have no notes. */
+static bool
+is_followed(const struct hl7_message *message, const struct hl7_path *path, size_t segment_index)
+{
+    return segment_index + 1 < message->segment_count && message->segments[segment_index + 1].name == path->following;
+}
+
+bool
+hl7_quick_value(const struct hl7_plan *plan, struct hl7_message *message, const struct hl7_path *path,
+                int32_t segment_index, struct str *ret_text)
+{
+    struct hl7_pieces *pieces = &message->pieces;
+
+    *ret_text = STR_EMPTY;
+    if (segment_index < 0)
+        return true;
+    if (path->plain == HL7_PLAIN_UNKNOWN)
+        return path->kind == HL7_FOLLOWING && !is_followed(message, path, (size_t)segment_index);
+    struct str field = hl7_field(plan, message, (size_t)segment_index, path->field);
+    if (field.size == 0)
+        return true;
+    if (pieces->field != field.data) {
+        size_t begin = (size_t)(field.data - message->bytes);
+        size_t end   = begin + field.size;
+        if (hl7_inner_next(message, begin, end) == end) {
+            if (path->plain == HL7_PLAIN_FIELD)
+                *ret_text = field;
+            return true;
+        }
+        if (!path->is_of_first)
+            return false;
+        hl7_pieces_walk(message, field);
+    }
+    if (!path->is_of_first || pieces->has_escape)
+        return false;
+    if (path->is_whole) {
+        *ret_text = str_of(field.data, (size_t)(pieces->ends[pieces->count - 1] - field.data));
+        return !pieces->is_cut;
+    }
+    if (path->coding.size > 0) {
+        for (uint32_t first = 1; first <= 4; first += 3) {
+            if (str_equal(pieces_component(pieces, first + 2), path->coding)) {
+                *ret_text = pieces_component(pieces, first + path->component - 1u);
+                break;
+            }
+        }
+        return true;
+    }
+    if (path->subcomponent > 0 && pieces->has_subcomponents)
+        return false;
+    if (path->subcomponent <= 1)
+        *ret_text = pieces_component(pieces, path->component);
+    return true;
 }
 
 /* ---- The value ---- */
@@ -246,7 +352,7 @@ hl7_value(const struct hl7_plan *plan, const struct hl7_message *message, const 
         status = append_following(plan, message, path, (size_t)segment_index, scratch, err);
     } else {
         struct str text = raw_value(plan, message, path, path->name, (size_t)segment_index, repetition, &is_plain);
-        bool       is_changed = is_plain && str_find_byte(text, message->delimiters.escape) != STR_NOT_FOUND;
+        bool       is_changed = is_plain && hl7_inner_find(message, text, message->delimiters.escape) < text.size;
         bool       is_joined  = path->repetition == HL7_ALL && message->delimiters.repetition != '~';
 
         if (!is_changed && !is_joined) {

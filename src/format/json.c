@@ -13,7 +13,12 @@
 
 static const yyjson_read_flag READ_FLAGS = YYJSON_READ_INSITU | YYJSON_READ_NUMBER_AS_RAW;
 
+/* Events of one sender have their members in one order: where the n-th member of the last record was found is where this
+ * one's n-th is looked for first. Members beyond are found by their hash. */
+#define ORDER_COUNT_MAX 64
+
 struct json_state {
+    uint16_t     order[ORDER_COUNT_MAX]; /* Index into the plan's keys. */
     char        *pool; /* For yyjson's values; grows to what the longest line needs. */
     size_t       pool_size;
     yyjson_val **slots; /* One a key of the plan; NULL where the record has no such member. */
@@ -274,30 +279,54 @@ path_text(struct json_state *json, const struct json_path *path, yyjson_val *ele
 
 /* ---- Rows ---- */
 
+/* The first text among the field's paths. */
+static enum status
+set_field(struct decoder *decoder, uint32_t mapping_index, uint32_t field_index, yyjson_val *element, struct error *err)
+{
+    const struct json_plan  *plan     = decoder->plan->json;
+    const struct plan_field *field    = &decoder->plan->mappings[mapping_index].fields[field_index];
+    struct str               text     = STR_EMPTY;
+    enum value_life          life     = LIFE_TEXT;
+    bool                     is_shape = false;
+
+    for (uint32_t k = 0; k < field->path_count && text.size == 0; k++) {
+        if (path_text(decoder->json, &plan->paths[field->first_path + k], element, &text, &life, &is_shape, err)
+            != ST_OK)
+            return ST_ERROR;
+    }
+    if (row_set(decoder, &decoder->chunks[mapping_index], field_index, text, life, err) != ST_OK)
+        return ST_ERROR;
+    if (!is_shape || text.size > 0)
+        return ST_OK;
+    return decoder_note(decoder, NOTE_WRONG_SHAPE, (int32_t)mapping_index, (int32_t)field_index,
+                        "an object or array where one value was expected", err);
+}
+
 static enum status
 make_row(struct decoder *decoder, uint32_t mapping_index, yyjson_val *element, uint32_t row_number, struct error *err)
 {
-    const struct json_plan    *plan  = decoder->plan->json;
+    const struct json_path    *paths = decoder->plan->json->paths;
     const struct plan_mapping *entry = &decoder->plan->mappings[mapping_index];
+    const struct plan_field   *field = entry->fields;
+    yyjson_val *const         *slots = decoder->json->slots;
     struct chunk              *chunk = &decoder->chunks[mapping_index];
+    struct column             *to    = &chunk->columns[RAW_FIELD_OFFSET];
+    uint32_t                   row   = chunk->row_count;
 
-    for (uint32_t f = 0; f < entry->mapping->field_count; f++) {
-        const struct plan_field *field    = &entry->fields[f];
-        struct str               text     = STR_EMPTY;
-        enum value_life          life     = LIFE_TEXT;
-        bool                     is_shape = false;
-
-        for (uint32_t k = 0; k < field->path_count && text.size == 0; k++) {
-            if (path_text(decoder->json, &plan->paths[field->first_path + k], element, &text, &life, &is_shape, err)
-                != ST_OK)
-                return ST_ERROR;
+    for (uint32_t f = 0, count = entry->mapping->field_count; f < count; f++, field++, to++) {
+        const struct json_path *path = &paths[field->first_path];
+        /* Nearly every field: one member that is there and has text, or is not there. */
+        if (field->path_count == 1 && path->is_member) {
+            yyjson_val *value = slots[path->slot];
+            struct str  text  = STR_EMPTY;
+            if (yyjson_is_str(value))
+                text = str_of(yyjson_get_str(value), yyjson_get_len(value));
+            else if (yyjson_is_raw(value))
+                text = str_of(yyjson_get_raw(value), yyjson_get_len(value));
+            if ((text.size > 0 || value == NULL) && row_put(to, row, text, true))
+                continue;
         }
-        if (row_set(decoder, chunk, f, text, life, err) != ST_OK)
-            return ST_ERROR;
-        if (is_shape && text.size == 0
-            && decoder_note(decoder, NOTE_WRONG_SHAPE, (int32_t)mapping_index, (int32_t)f,
-                            "an object or array where one value was expected", err)
-                   != ST_OK)
+        if (set_field(decoder, mapping_index, f, element, err) != ST_OK)
             return ST_ERROR;
     }
     return row_end(decoder, mapping_index, row_number, err);
@@ -439,6 +468,29 @@ refuse_line(struct decoder *decoder, struct str line, const yyjson_read_err *rea
                            err);
 }
 
+/* Fills the slots from the members of the root. */
+static void
+find_members(struct json_state *json, const struct json_keys *keys)
+{
+    yyjson_obj_iter iter = yyjson_obj_iter_with(json->root);
+    yyjson_val     *key  = NULL;
+
+    memset(json->slots, 0, keys->count * sizeof json->slots[0]);
+    for (uint32_t n = 0; (key = yyjson_obj_iter_next(&iter)) != NULL; n++) {
+        const char *name = yyjson_get_str(key);
+        size_t      size = yyjson_get_len(key);
+        int32_t     slot = n < ORDER_COUNT_MAX ? json->order[n] : -1;
+        if (slot < 0 || (uint32_t)slot >= keys->count || !json_key_equal(&keys->names[slot], name, size)) {
+            slot = json_key_find(keys, name, size);
+            if (slot < 0)
+                continue;
+            if (n < ORDER_COUNT_MAX)
+                json->order[n] = (uint16_t)slot;
+        }
+        json->slots[slot] = yyjson_obj_iter_get_val(key);
+    }
+}
+
 static enum status
 json_decode(struct decoder *decoder, struct str record, int64_t position, struct error *err)
 {
@@ -458,14 +510,7 @@ json_decode(struct decoder *decoder, struct str record, int64_t position, struct
     if (yyjson_doc_get_val_count(doc) > JSON_DEPTH_MAX && !depth_is_bounded(record))
         return decoder_outcome(decoder, DECODE_MALFORMED, record, "the line is nested too deeply", err);
 
-    memset(json->slots, 0, keys->count * sizeof json->slots[0]);
-    yyjson_obj_iter iter = yyjson_obj_iter_with(json->root);
-    yyjson_val     *key  = NULL;
-    while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
-        int32_t slot = json_key_find(keys, yyjson_get_str(key), yyjson_get_len(key));
-        if (slot >= 0)
-            json->slots[slot] = yyjson_obj_iter_get_val(key);
-    }
+    find_members(json, keys);
     return make_rows_of_type(decoder, record, err);
 }
 

@@ -26,6 +26,7 @@ struct json_path {
     int32_t                 slot;           /* Of the first step, where it is a member that starts at the record; else -1. */
     bool                    is_from_record; /* ^. inside an `each`. */
     bool                    has_all;        /* Some step is [*]. */
+    bool                    is_member;      /* A member of the record and no more: nearly all of an event's. */
 };
 
 /* Members of the record that some path begins with, found by one probe. */
@@ -65,6 +66,34 @@ json_key_hash(const char *name, size_t size)
     return hash ^ (hash >> 15);
 }
 
+/* Whether two names are the same: pieces of a fixed size that overlap, since names are short and a call of memcmp is not. */
+static inline bool
+json_key_equal(const struct str *known, const char *name, size_t size)
+{
+    const char *other = known->data;
+    if (known->size != size)
+        return false;
+    if (size > 16)
+        return memcmp(other, name, size) == 0;
+    if (size >= 8) {
+        uint64_t a[2], b[2];
+        memcpy(&a[0], other, 8);
+        memcpy(&a[1], other + size - 8, 8);
+        memcpy(&b[0], name, 8);
+        memcpy(&b[1], name + size - 8, 8);
+        return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+    }
+    if (size >= 4) {
+        uint32_t a[2], b[2];
+        memcpy(&a[0], other, 4);
+        memcpy(&a[1], other + size - 4, 4);
+        memcpy(&b[0], name, 4);
+        memcpy(&b[1], name + size - 4, 4);
+        return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+    }
+    return size == 0 || (other[0] == name[0] && other[size / 2] == name[size / 2] && other[size - 1] == name[size - 1]);
+}
+
 /* The slot of a member's name, or -1. */
 static inline int32_t
 json_key_find(const struct json_keys *keys, const char *name, size_t size)
@@ -74,7 +103,7 @@ json_key_find(const struct json_keys *keys, const char *name, size_t size)
         if (slot == 0)
             return -1;
         const struct str *known = &keys->names[slot - 1];
-        if (known->size == size && memcmp(known->data, name, size) == 0)
+        if (json_key_equal(known, name, size))
             return (int32_t)slot - 1;
     }
 }
