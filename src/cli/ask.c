@@ -8,6 +8,7 @@
 #include "io/key.h"
 #include "io/process.h"
 #include "io/terminal.h"
+#include "server/control.h"
 #include "store/query.h"
 
 enum status
@@ -95,8 +96,13 @@ ask_warehouse(const struct ask *ask, enum warehouse_question question, struct st
     const struct warehouse_ask    asked      = { question, text, as_of, rows_options(ask), witness_write, &witness };
     enum status                   status;
 
+    bool                          is_answered = false;
+
     if (!ask->plan.graph->has_batch)
         return error_set(err, ERR_USAGE, "the pipeline has no batch leg, and so no warehouse");
+    status = control_ask(io_system(), bound->path.data, &asked, &is_answered, err);
+    if (status != ST_OK || is_answered)
+        return status;
     status = warehouse_open_read_only(io_system(), bound->path.data, &db, err);
     if (status == ST_OK)
         status = db_connect(db, &connection, err);

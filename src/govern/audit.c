@@ -432,6 +432,9 @@ audit_verify(struct io *io, const char *path, struct audit_report *ret_report, s
         *err = found;
     else if (status == ST_OK)
         status = walk_chain(&walk, path, &chain, &head, &rest_size, err);
+    /* It may have been begun just now: then there is a head by this time. */
+    if (status == ST_OK && !is_there && chain.sequence != 0)
+        status = head_read(io, path, &head, &is_there, err);
     if (status == ST_OK && !is_there && chain.sequence != 0)
         status = refuse(path, chain.sequence, "its .head is missing", err);
     if (status == ST_OK) {

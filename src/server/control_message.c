@@ -1,0 +1,110 @@
+/* The control socket's messages as JSON. */
+#include <string.h>
+
+#include "base/json_out.h"
+#include "config/json.h"
+#include "server/control_int.h"
+
+static const char *const QUESTIONS[] = { [WAREHOUSE_QUERY] = "query", [WAREHOUSE_RUNS] = "runs", [WAREHOUSE_RUN] = "run" };
+static const char *const FORMATS[]   = { [ROWS_TABLE] = "table", [ROWS_JSON] = "json", [ROWS_CSV] = "csv" };
+#define COUNT(names) (sizeof(names) / sizeof(names)[0])
+
+enum status
+control_socket_path(const char *path, struct str_builder *out, struct error *err)
+{
+    str_builder_printf(out, "%s.socket", path);
+    return str_builder_status(out, err);
+}
+
+void
+control_print_question(const struct warehouse_ask *ask, struct str_builder *out)
+{
+    struct json_out json;
+
+    json_out_init(&json, out, 0);
+    json_out_object_begin(&json);
+    json_out_key_cstr(&json, "question", QUESTIONS[ask->question]);
+    json_out_key_text(&json, "text", ask->text);
+    json_out_key_text(&json, "as_of", ask->as_of);
+    json_out_key_cstr(&json, "format", FORMATS[ask->rows.format]);
+    json_out_key_uint(&json, "width", ask->rows.width_max);
+    json_out_object_end(&json);
+}
+
+/* Empty where the member is missing or no text. */
+static struct str
+member_text(const struct json *root, const char *key)
+{
+    const struct json *member = json_find(root, key);
+
+    return member != NULL && member->type == JSON_TEXT ? member->text : STR_EMPTY;
+}
+
+static bool
+member_number(const struct json *root, const char *key, uint64_t max, uint64_t *ret_value)
+{
+    const struct json *member = json_find(root, key);
+    uint64_t           value;
+
+    if (member == NULL || member->type != JSON_NUMBER || !str_to_uint64(member->text, &value) || value > max)
+        return false;
+    *ret_value = value;
+    return true;
+}
+
+static bool
+find_name(struct str name, const char *const *names, size_t count, size_t *ret_index)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_equal(name, str_from(names[i]))) {
+            *ret_index = i;
+            return true;
+        }
+    return false;
+}
+
+enum status
+control_parse_question(struct str bytes, struct arena *arena, struct warehouse_ask *ret_ask, struct error *err)
+{
+    const struct json *root;
+    uint64_t           width;
+    size_t             question, format;
+
+    if (json_parse(bytes, "question", arena, &root, err) != ST_OK)
+        return ST_ERROR;
+    if (!find_name(member_text(root, "question"), QUESTIONS, COUNT(QUESTIONS), &question) ||
+        !find_name(member_text(root, "format"), FORMATS, COUNT(FORMATS), &format) ||
+        !member_number(root, "width", UINT32_MAX, &width))
+        return error_set(err, ERR_CORRUPT, "what came over the control socket is not a question that this heddle knows");
+    ret_ask->question       = (enum warehouse_question)question;
+    ret_ask->text           = member_text(root, "text");
+    ret_ask->as_of          = member_text(root, "as_of");
+    ret_ask->rows.format    = (enum rows_format)format;
+    ret_ask->rows.width_max = (uint32_t)width;
+    return ST_OK;
+}
+
+enum status
+control_parse_error(struct str bytes, struct error *err)
+{
+    struct arena       arena;
+    const struct json *root = NULL;
+    enum error_code    code = ERR_NONE;
+    struct error       fault = ERROR_EMPTY;
+
+    arena_init(&arena, 0);
+    if (json_parse(bytes, "answer", &arena, &root, &fault) == ST_OK)
+        for (int i = 1; i < ERR_CODE_COUNT; i++)
+            if (str_equal(member_text(root, "code"), str_from(error_code_name((enum error_code)i))))
+                code = (enum error_code)i;
+    if (code == ERR_NONE) {
+        error_set(err, ERR_CORRUPT, "what came over the control socket is not an answer");
+    } else {
+        struct str hint = member_text(root, "hint");
+        error_set(err, code, "%.*s", STR_PRINTF(member_text(root, "message")));
+        if (hint.size != 0)
+            error_hint(err, "%.*s", STR_PRINTF(hint));
+    }
+    arena_release(&arena);
+    return ST_ERROR;
+}
