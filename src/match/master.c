@@ -9,7 +9,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is mapped as
 _Static_assert(sizeof(struct master_entry) == 32, "a slot has 32 bytes");
 
 #define MAGIC  "HDMASTER"
-#define FORMAT 1
+#define FORMAT 2
+/* Bytes of a slot and its date. */
+#define SLOT_SIZE (sizeof(struct master_entry) + sizeof(int32_t))
 
 struct header {
     char           magic[8];
@@ -42,22 +44,23 @@ slots_for(size_t entry_count)
 }
 
 static void
-place(struct master_entry *slots, uint64_t mask, const struct master_entry *entry)
+place(struct master_entry *slots, int32_t *births, uint64_t mask, const struct master_entry *entry, int32_t birth)
 {
     uint64_t slot = entry->identifier.low;
 
     CHECK(entry->identifier.low != 0 || entry->identifier.high != 0);
     while (slots[slot & mask].identifier.low != 0 || slots[slot & mask].identifier.high != 0)
         slot++;
-    slots[slot & mask] = *entry;
+    slots[slot & mask]  = *entry;
+    births[slot & mask] = birth;
 }
 
 enum status
 master_write(struct io *io, const char *path, uint64_t version, const struct siphash_key *key,
-             const struct master_entry *entries, size_t entry_count, struct error *err)
+             const struct master_entry *entries, const int32_t *births, size_t entry_count, struct error *err)
 {
     uint64_t             slot_count = slots_for(entry_count);
-    size_t               slots_size = (size_t)slot_count * sizeof(struct master_entry);
+    size_t               slots_size = (size_t)slot_count * SLOT_SIZE;
     char                *bytes      = memory_alloc_zero(sizeof(struct header) + slots_size);
     struct master_entry *slots;
     struct header        header = {.format = FORMAT, .version = version, .entry_count = entry_count,
@@ -67,8 +70,9 @@ master_write(struct io *io, const char *path, uint64_t version, const struct sip
     if (bytes == NULL)
         return error_no_memory(err);
     slots = (struct master_entry *)(void *)(bytes + sizeof header);
+    int32_t *slot_births = (int32_t *)(void *)(slots + slot_count);
     for (size_t i = 0; i < entry_count; i++)
-        place(slots, slot_count - 1, &entries[i]);
+        place(slots, slot_births, slot_count - 1, &entries[i], births[i]);
     memcpy(header.magic, MAGIC, sizeof header.magic);
     header.key_check  = key_check(key);
     header.slots_hash = hash64(slots, slots_size);
@@ -92,8 +96,7 @@ check_header(const struct file_map *map, const struct siphash_key *key, struct h
         return error_set(err, ERR_CORRUPT, "the file is no patient master of a format that this program knows");
     /* Compared as counts, so that no product can overflow. */
     if (header.slot_count == 0 || (header.slot_count & (header.slot_count - 1)) != 0 ||
-        header.slot_count != (map->size - sizeof header) / sizeof(struct master_entry) ||
-        (map->size - sizeof header) % sizeof(struct master_entry) != 0 || header.entry_count > header.slot_count / 2)
+        header.slot_count != (map->size - sizeof header) / SLOT_SIZE || (map->size - sizeof header) % SLOT_SIZE != 0 || header.entry_count > header.slot_count / 2)
         return error_set(err, ERR_CORRUPT, "the patient master is cut or damaged");
     if (hash64(map->bytes + sizeof header, map->size - sizeof header) != header.slots_hash)
         return error_set(err, ERR_CORRUPT, "the patient master is damaged");
@@ -117,6 +120,7 @@ master_open(struct io *io, const char *path, const struct siphash_key *key, stru
         *ret_master = (struct master){
             .map         = map,
             .slots       = (const struct master_entry *)(const void *)(map.bytes + sizeof header),
+            .births      = (const int32_t *)(const void *)(map.bytes + sizeof header + header.slot_count * sizeof(struct master_entry)),
             .slot_mask   = header.slot_count - 1,
             .entry_count = header.entry_count,
             .version     = header.version,

@@ -8,15 +8,21 @@
 #include "match/master.h"
 #include "warehouse/schema.h"
 
-/* Fills `entries`, which has room for entry_count. */
+/* Fills `entries` and `births`, which have room for entry_count. A person of several birth dates has the smallest: any order
+ * of rows gives the same. */
 static enum status
-read_entries(struct db_connection *connection, struct master_entry *entries, size_t entry_count, struct error *err)
+read_entries(struct db_connection *connection, struct master_entry *entries, int32_t *births, size_t entry_count,
+             struct error *err)
 {
     struct db_result result    = DB_RESULT_EMPTY;
     size_t           place     = 0;
     uint32_t         row_count = 1;
     enum status      status    = db_query(
-        connection, STR("SELECT provisional_person_id, person_id FROM core.person_identifier"), &result, err);
+        connection,
+        STR("SELECT i.provisional_person_id, i.person_id, b.days FROM core.person_identifier i\n"
+            "LEFT JOIN (SELECT person_id, min(birth_date - DATE '1970-01-01')::BIGINT AS days FROM core.patient\n"
+            "           WHERE birth_date IS NOT NULL GROUP BY person_id) b ON b.person_id = i.person_id"),
+        &result, err);
 
     while (status == ST_OK && row_count != 0) {
         status = db_next(&result, &row_count, err);
@@ -25,6 +31,7 @@ read_entries(struct db_connection *connection, struct master_entry *entries, siz
             if (!hash128_parse(db_text(&result, 0, row), &entries[place].identifier) ||
                 !hash128_parse(db_text(&result, 1, row), &entries[place].person))
                 status = error_set(err, ERR_CORRUPT, "core.person_identifier holds a person_id that is not one");
+            births[place] = db_is_null(&result, 2, row) ? MASTER_BIRTH_UNKNOWN : (int32_t)db_int64(&result, 2, row);
         }
     }
     CHECK(status != ST_OK || place == entry_count);
@@ -38,23 +45,26 @@ warehouse_export_master(struct db_connection *connection, struct io *io, const c
 {
     struct str_builder   path    = STR_BUILDER_EMPTY;
     struct master_entry *entries = NULL;
+    int32_t             *births  = NULL;
     int64_t              count   = 0;
     enum status          status  = db_query_int64(connection, &count, err, "SELECT count(*) FROM core.person_identifier");
 
     if (status == ST_OK) {
         entries = memory_alloc_array((size_t)count, sizeof *entries);
-        if (entries == NULL)
+        births  = memory_alloc_array((size_t)count, sizeof *births);
+        if (entries == NULL || births == NULL)
             status = error_no_memory(err);
     }
     if (status == ST_OK)
-        status = read_entries(connection, entries, (size_t)count, err);
+        status = read_entries(connection, entries, births, (size_t)count, err);
     str_builder_printf(&path, "%s.master.%" PRIu64, store_path, version);
     if (status == ST_OK)
         status = str_builder_status(&path, err);
     if (status == ST_OK)
-        status = master_write(io, str_builder_cstr(&path), version, key, entries, (size_t)count, err);
+        status = master_write(io, str_builder_cstr(&path), version, key, entries, births, (size_t)count, err);
     if (status != ST_OK)
         error_context(err, "exporting the patient master");
+    memory_free(births);
     memory_free(entries);
     str_builder_release(&path);
     return status;

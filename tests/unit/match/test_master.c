@@ -22,6 +22,7 @@ struct fixture {
     char                folder[TEMP_DIR_SIZE_MAX];
     char                path[TEMP_DIR_SIZE_MAX + 32];
     struct master_entry entries[ENTRY_COUNT];
+    int32_t             births[ENTRY_COUNT];
 };
 
 static void
@@ -47,8 +48,9 @@ setup(void **state)
         uint32_t person                = i / 2;
         fixture.entries[i].identifier = siphash128(&KEY, &i, sizeof i);
         fixture.entries[i].person     = siphash128(&KEY, &person, sizeof person);
+        fixture.births[i]             = i % 5 == 0 ? MASTER_BIRTH_UNKNOWN : (int32_t)i - 20000;
     }
-    check(master_write(io_system(), fixture.path, 7, &KEY, fixture.entries, ENTRY_COUNT, &err), &err);
+    check(master_write(io_system(), fixture.path, 7, &KEY, fixture.entries, fixture.births, ENTRY_COUNT, &err), &err);
     *state = &fixture;
     return 0;
 }
@@ -68,18 +70,20 @@ every_entry_is_found(void **state)
     struct fixture *fixture = *state;
     struct master   master  = MASTER_EMPTY;
     struct hash128  person;
-    struct error    err = ERROR_EMPTY;
+    int32_t         birth = 0;
+    struct error    err   = ERROR_EMPTY;
 
     check(master_open(io_system(), fixture->path, &KEY, &master, &err), &err);
     assert_int_equal(master.version, 7);
     assert_int_equal(master.entry_count, ENTRY_COUNT);
     for (uint32_t i = 0; i < ENTRY_COUNT; i++) {
         master_prefetch(&master, fixture->entries[i].identifier);
-        assert_true(master_find(&master, fixture->entries[i].identifier, &person));
+        assert_true(master_find(&master, fixture->entries[i].identifier, &person, &birth));
         assert_memory_equal(&person, &fixture->entries[i].person, sizeof person);
+        assert_int_equal(birth, fixture->births[i]);
     }
     for (uint32_t i = ENTRY_COUNT; i < 2 * ENTRY_COUNT; i++)
-        assert_false(master_find(&master, siphash128(&KEY, &i, sizeof i), &person));
+        assert_false(master_find(&master, siphash128(&KEY, &i, sizeof i), &person, &birth));
     master_release(io_system(), &master);
 }
 
@@ -89,11 +93,12 @@ empty_master_finds_nothing(void **state)
     struct fixture *fixture = *state;
     struct master   master  = MASTER_EMPTY;
     struct hash128  person;
-    struct error    err = ERROR_EMPTY;
+    int32_t         birth = 0;
+    struct error    err   = ERROR_EMPTY;
 
-    check(master_write(io_system(), fixture->path, 8, &KEY, NULL, 0, &err), &err);
+    check(master_write(io_system(), fixture->path, 8, &KEY, NULL, NULL, 0, &err), &err);
     check(master_open(io_system(), fixture->path, &KEY, &master, &err), &err);
-    assert_false(master_find(&master, fixture->entries[0].identifier, &person));
+    assert_false(master_find(&master, fixture->entries[0].identifier, &person, &birth));
     master_release(io_system(), &master);
 }
 
@@ -145,7 +150,7 @@ failed_write_leaves_the_old_one(void **state)
         enum status       status;
 
         io_failing_init(&failing, n, 28);
-        status = master_write(&failing.io, fixture->path, 9, &KEY, fixture->entries, 10, &err);
+        status = master_write(&failing.io, fixture->path, 9, &KEY, fixture->entries, fixture->births, 10, &err);
         assert_int_equal(failing.open_count, 0);
         check(master_open(io_system(), fixture->path, &KEY, &master, &err), &err);
         assert_true(master.version == 9 || (status == ST_ERROR && master.version == 7));
@@ -168,7 +173,8 @@ export_has_the_crosswalk(void **state)
     struct master           master     = MASTER_EMPTY;
     struct hash128          identifier = {.low = 0xab, .high = 0};
     struct hash128          person;
-    struct error            err = ERROR_EMPTY;
+    int32_t                 birth = 0;
+    struct error            err   = ERROR_EMPTY;
     char                    store[TEMP_DIR_SIZE_MAX + 16];
 
     check(db_open(&db, &options, &err), &err);
@@ -176,15 +182,18 @@ export_has_the_crosswalk(void **state)
     check(schema_prepare(connection, &model, &err), &err);
     check(db_run(connection,
                  STR("INSERT INTO core.person_identifier BY NAME SELECT lpad('ab', 32, '0') AS provisional_person_id, "
-                     "lpad('cd', 32, '0') AS person_id"),
+                     "lpad('cd', 32, '0') AS person_id;"
+                     "CREATE TABLE core.patient AS SELECT lpad('cd', 32, '0') AS person_id, unnest([NULL, DATE '1970-01-11', "
+                     "DATE '1970-01-21']) AS birth_date"),
                  &err),
           &err);
     snprintf(store, sizeof store, "%s/store.db", fixture->folder);
     check(warehouse_export_master(connection, io_system(), store, 7, &KEY, &err), &err);
     check(master_open(io_system(), fixture->path, &KEY, &master, &err), &err);
-    assert_true(master_find(&master, identifier, &person));
+    assert_true(master_find(&master, identifier, &person, &birth));
     assert_int_equal(person.low, 0xcd);
     assert_int_equal(person.high, 0);
+    assert_int_equal(birth, 10); /* Two dates are told of the person: the smaller one. */
     master_release(io_system(), &master);
     check(db_run(connection, STR("UPDATE core.person_identifier SET person_id = 'Miller'"), &err), &err);
     assert_int_equal(warehouse_export_master(connection, io_system(), store, 8, &KEY, &err), ST_ERROR);
