@@ -6,6 +6,7 @@
 #ifndef HEDDLE_LIVE_EVENT_H
 #define HEDDLE_LIVE_EVENT_H
 
+#include "base/str.h"
 #include "column/chunk.h"
 
 #define EVENT_PARTITION_HISTORY (-1)
@@ -15,6 +16,10 @@ enum event_column {
     EVENT_POSITION,   /* int64: of its record. */
     EVENT_ROW_NUMBER, /* int64: of the record's rows. */
     EVENT_ENTITY,     /* int64: index into model->entities. */
+    EVENT_IDENTITY_LOW,  /* int64, with the next: a keyed hash of (EVENT_SYSTEM, EVENT_ID): the event, for dedup. */
+    EVENT_IDENTITY_HIGH, /* int64 */
+    EVENT_PATIENT_LOW,   /* int64, with the next: a keyed hash of (EVENT_PATIENT_SYSTEM, EVENT_PATIENT_ID), which is the */
+    EVENT_PATIENT_HIGH,  /* int64: provisional person as a number. Rules and distinct counts go by it; it never changes. */
     EVENT_SYSTEM,     /* text, never null: with EVENT_ID the event's identity. */
     EVENT_ID,         /* text, never null. */
     EVENT_TIME,       /* timestamp, never null. */
@@ -31,7 +36,7 @@ enum event_column {
     EVENT_CODE,       /* text: normalized code, else the sender's. */
     EVENT_VALUE,      /* decimal(18,6): normalized; null where there is none. */
     EVENT_UNIT,       /* text: normalized unit, else the sender's. */
-    EVENT_COMPARATOR, /* text: the value is a bound, not a value. */
+    EVENT_COMPARATOR, /* text: the value is a bound; EVENT_VALUE is not to be counted. */
     EVENT_FLAG,       /* text: normalized interpretation. */
     EVENT_RESULT,     /* text: as received. */
     EVENT_RESULT_UNIT,      /* text: as received. */
@@ -49,5 +54,42 @@ enum event_column {
 };
 
 extern const struct schema event_schema;
+
+/* Values of a row. A null text is empty, a null number 0; event_is_null tells. */
+static inline bool
+event_is_null(const struct chunk *chunk, enum event_column column, uint32_t row)
+{
+    const struct column *values = &chunk->columns[column];
+    return !values->all_valid && !validity_get(values->validity, row);
+}
+
+static inline int64_t
+event_int64(const struct chunk *chunk, enum event_column column, uint32_t row)
+{
+    return event_is_null(chunk, column, row) ? 0 : ((const int64_t *)chunk->columns[column].data)[row];
+}
+
+/* A view of the chunk's memory. */
+static inline struct str
+event_text(const struct chunk *chunk, enum event_column column, uint32_t row)
+{
+    if (event_is_null(chunk, column, row))
+        return STR_EMPTY;
+    const struct text *text = &((const struct text *)chunk->columns[column].data)[row];
+    return str_of(text_data(text), text->size);
+}
+
+/* The rows that count, one after the other: for (i < event_count) row = event_row(chunk, i). */
+static inline uint32_t
+event_count(const struct chunk *chunk)
+{
+    return chunk->selection != NULL ? chunk->selected_count : chunk->row_count;
+}
+
+static inline uint32_t
+event_row(const struct chunk *chunk, uint32_t index)
+{
+    return chunk->selection != NULL ? chunk->selection[index] : index;
+}
 
 #endif

@@ -84,6 +84,17 @@ entry_free(struct state_table *table, struct state_entry *entry)
 
 /* ---- Slots ---- */
 
+uint64_t
+state_hash(const void *key, size_t key_size)
+{
+    uint64_t       exchanged;
+    const uint64_t low_bits = (UINT64_C(1) << STATE_GROUP_SHIFT) - 1;
+
+    CHECK(key_size >= sizeof exchanged);
+    memcpy(&exchanged, key, sizeof exchanged);
+    return (exchanged & ~low_bits) | (hash64(key, key_size) & low_bits);
+}
+
 static uint32_t
 slot_find(const struct state_group *group, uint64_t hash, const void *key, size_t key_size)
 {
@@ -335,8 +346,10 @@ read_entry(struct state_table *table, struct str bytes, int32_t group, size_t *u
     int64_t     expires_us = (int64_t)read_number(head + 6, 8);
     if (bytes.size - *used - ENTRY_HEAD_SIZE < key_size + value_size)
         return error_set(err, ERR_CORRUPT, "the state's record ends inside an entry");
-    const char *key  = head + ENTRY_HEAD_SIZE;
-    uint64_t    hash = hash64(key, key_size);
+    const char *key = head + ENTRY_HEAD_SIZE;
+    if (key_size < sizeof(uint64_t))
+        return error_set(err, ERR_CORRUPT, "a key of the state's record is shorter than its key group");
+    uint64_t hash = state_hash(key, key_size);
     if (group >= 0 && state_group_of(hash) != (uint32_t)group)
         return error_set(err, ERR_CORRUPT, "an entry of the state lies in the wrong key group");
     if (state_put(table, hash, key, key_size, value_size, expires_us, &entry, NULL, err) != ST_OK)

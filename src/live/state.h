@@ -10,7 +10,9 @@
  * Sections, little-endian: kind u8 (1 delta, 2 snapshot), group u16, entry count u32, then for each entry key size u16,
  * value size u32, expiry i64, key, value. A delta holds entries of any group (its group is 0); a snapshot is all of its group.
  *
- * The hash of a key is hash64 of its bytes: reading it back computes it again.
+ * Every key begins with 8 bytes: the hash by which its rows were exchanged (op/operator.h). Its top bits are the key group,
+ * so that an entry and the rows that touch it are always on the same shard. The rest of an entry's hash is of the whole key;
+ * reading it back computes it again (state_hash).
  *
  * One thread at a time. Pointers to entries are good until the next put of the same key, or snapshot. */
 #ifndef HEDDLE_LIVE_STATE_H
@@ -54,12 +56,17 @@ struct state_table {
     uint64_t             entry_count;
 };
 
-/* Which of the key groups a hash belongs to. */
+#define STATE_GROUP_SHIFT 54
+
+/* Which of the key groups a hash belongs to, of an exchange or of a key. */
 static inline uint32_t
 state_group_of(uint64_t hash)
 {
-    return (uint32_t)(hash >> 54);
+    return (uint32_t)(hash >> STATE_GROUP_SHIFT);
 }
+
+/* The hash of a key of at least 8 bytes. */
+uint64_t state_hash(const void *key, size_t key_size);
 
 /* Allocates nothing. A zeroed table may be released. */
 void state_table_init(struct state_table *table);

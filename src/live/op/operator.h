@@ -43,6 +43,10 @@ struct operator_kind {
     /* Names of its state tables behind the step's: "window_5m/distinct". NULL ends them. */
     const char *state_names[OPERATOR_STATE_COUNT_MAX + 1];
 
+    /* The hash by which rows come to their shard, of each of the chunk's row_count rows: equal for rows of one key. State
+     * keys of the step begin with it. Touches nothing of the operator that changes: workers call it too. */
+    void (*exchange)(const struct operator *op, const struct chunk *chunk, uint64_t *ret_hashes);
+
     /* One chunk of event_schema; its selection counts. Rows of one partition come in its order; order between partitions
      * is not defined, and the content of the outputs must not depend on it. The operator may narrow the selection
      * (dedup); it changes nothing else. */
