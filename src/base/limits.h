@@ -49,6 +49,9 @@
  * operator (a or b or c) is one level. */
 #define EXPR_DEPTH_MAX 200
 
+/* A text that a function makes (replace, lpad, concat): as large as the largest message that a column can come from. */
+#define TEXT_MADE_SIZE_MAX (16u << 20)
+
 /* ---- format ---- */
 
 /* A CSV header longer than this is no header: the widest of the data folder has 2 KB. */

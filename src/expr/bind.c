@@ -34,7 +34,7 @@ finish(struct arena *arena, struct expr prototype, struct type type, struct expr
 bool
 expr_is_null(const struct expr *bound)
 {
-    return bound->kind == EXPR_LITERAL && bound->value.is_null;
+    return bound->is_bare_null;
 }
 
 bool
@@ -68,16 +68,17 @@ expr_make_cast(struct arena *arena, struct expr *bound, struct type type, struct
     struct type coerce, result;
     char        from[32], to[32];
 
-    if (type_equal(bound->type, type)) {
-        *ret_bound = bound;
-        return ST_OK;
-    }
-    if (expr_is_null(bound)) {
+    if (bound->kind == EXPR_LITERAL && bound->value.is_null) {
         struct expr *made;
         if (expr_node(arena, bound, NULL, 0, &made, err) != ST_OK)
             return ST_ERROR;
+        made->is_bare_null            = false;
         made->type = made->value.type = type;
         *ret_bound                    = made;
+        return ST_OK;
+    }
+    if (type_equal(bound->type, type)) {
+        *ret_bound = bound;
         return ST_OK;
     }
     prototype.name     = cast_function_name(type);
@@ -246,8 +247,9 @@ bind_case(struct binder *binder, const struct expr *tree, struct expr **args, st
         list[i] = args[first + i];
     if (!tree->has_else) {
         struct expr_value null = { .type = TYPE(TYPE_TEXT), .is_null = true };
-        if (expr_make_constant(binder->arena, &null, &list[count++], binder->err) != ST_OK)
+        if (expr_make_constant(binder->arena, &null, &list[count], binder->err) != ST_OK)
             return ST_ERROR;
+        list[count++]->is_bare_null = true;
     }
     if (count > FUNCTION_ARGUMENT_COUNT_MAX)
         return expr_error_at(tree, binder->err, "more than %d branches", FUNCTION_ARGUMENT_COUNT_MAX / 2);

@@ -64,6 +64,7 @@ struct expr {
     enum expr_kind            kind;
     enum expr_op              op;
     bool                      has_else; /* The CASE forms. */
+    bool                      is_bare_null; /* The word null: of any type. What was computed or cast to null has its type. */
     bool                      is_try;   /* try_cast: for printing, the cast is total anyway. */
     uint16_t                  depth;    /* 1 for a leaf. */
     struct type               type;     /* Bound trees; EXPR_CAST: the target. */

@@ -367,7 +367,10 @@ parse_word(struct parser *parser, struct expr **ret_expr)
     }
     if (str_equal_ignore_case(token.raw, STR("null"))) {
         value = (struct expr_value){ .type = TYPE(TYPE_TEXT), .is_null = true };
-        return make_literal(parser, value, token.offset, ret_expr);
+        if (make_literal(parser, value, token.offset, ret_expr) != ST_OK)
+            return ST_ERROR;
+        (*ret_expr)->is_bare_null = true;
+        return ST_OK;
     }
     if (str_equal_ignore_case(token.raw, STR("case")))
         return parse_case(parser, token.offset, ret_expr);

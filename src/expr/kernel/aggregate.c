@@ -43,6 +43,15 @@ count_update(void *const *states, const struct vector *args, uint32_t argument_c
         ((struct sum_state *)states[row])->count += vectors_are_valid(args, argument_count, row);
 }
 
+/* Rows, whatever is in them. */
+static void
+count_rows_update(void *const *states, const struct vector *args, uint32_t argument_count, uint32_t row_count)
+{
+    (void)args, (void)argument_count;
+    for (uint32_t row = 0; row < row_count; row++)
+        ((struct sum_state *)states[row])->count++;
+}
+
 static void
 sum_update(void *const *states, const struct vector *args, uint32_t argument_count, uint32_t row_count)
 {
@@ -213,6 +222,8 @@ const struct aggregate aggregate_table[] = {
     SUM("avg", "(number) -> number", resolve_sum, sum_update, avg_final,
         "The exact sum divided by the count, rounded half away from zero to the argument's scale."),
     SUM("count", "(any) -> int64", NULL, count_update, count_final, "How many values are not null."),
+    SUM("count_rows", "(any) -> int64", NULL, count_rows_update, count_final,
+        "How many rows, also where the argument is null."),
     { .name = "digest", .help = "The sum modulo 2^128 of hashes, 32 hexadecimal digits.", .signature = "(text) -> text",
       .state_size = sizeof(struct hash128), .init = digest_init, .update = digest_update, .merge = digest_merge,
       .final = digest_final },

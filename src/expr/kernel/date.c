@@ -71,6 +71,68 @@ EXTRACT(year, PART_YEAR)
 EXTRACT(month, PART_MONTH)
 EXTRACT(day, PART_DAY)
 
+/* ---- date_part_of ---- */
+
+/* ISO 8601: the week belongs to the year that has its Thursday. */
+static int64_t
+iso_week(int32_t days)
+{
+    int32_t thursday = days - (int32_t)date_weekday(days) + 4;
+    int32_t first    = date_from_civil((int32_t)part_of(thursday, PART_YEAR), 1, 1);
+    return (thursday - first) / 7 + 1;
+}
+
+struct date_part_name {
+    struct str name;
+    int64_t (*of)(int32_t days, int64_t time_of_day_us);
+};
+
+#define NAMED_PART(NAME, VALUE)                                                                                             static int64_t part_##NAME(int32_t days, int64_t time_of_day_us)                                                       {                                                                                                                          (void)days, (void)time_of_day_us;                                                                                      return VALUE;                                                                                                      }
+NAMED_PART(year, part_of(days, PART_YEAR))
+NAMED_PART(quarter, (part_of(days, PART_MONTH) - 1) / 3 + 1)
+NAMED_PART(month, part_of(days, PART_MONTH))
+NAMED_PART(week, iso_week(days))
+NAMED_PART(day, part_of(days, PART_DAY))
+NAMED_PART(dow, date_weekday(days) % 7)
+NAMED_PART(isodow, date_weekday(days))
+NAMED_PART(doy, (int64_t)days - date_from_civil((int32_t)part_of(days, PART_YEAR), 1, 1) + 1)
+NAMED_PART(hour, time_of_day_us / (3600 * US_PER_SECOND))
+NAMED_PART(minute, time_of_day_us / (60 * US_PER_SECOND) % 60)
+NAMED_PART(second, time_of_day_us / US_PER_SECOND % 60)
+
+static const struct date_part_name *
+find_part(struct str name)
+{
+    static const struct date_part_name parts[] = {
+        { STR_INIT("year"), part_year },     { STR_INIT("quarter"), part_quarter }, { STR_INIT("month"), part_month },
+        { STR_INIT("week"), part_week },     { STR_INIT("day"), part_day },         { STR_INIT("dow"), part_dow },
+        { STR_INIT("isodow"), part_isodow }, { STR_INIT("doy"), part_doy },         { STR_INIT("hour"), part_hour },
+        { STR_INIT("minute"), part_minute }, { STR_INIT("second"), part_second },
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (str_equal_ignore_case(name, parts[i].name))
+            return &parts[i];
+    return NULL;
+}
+
+/* date_part_of(part, date or timestamp); the parts and their numbers are PostgreSQL's. Of an instant in UTC. */
+KERNEL(kernel_date_part_of)
+{
+    (void)context, (void)argument_count;
+    bool is_date = args[1].type.kind == TYPE_DATE;
+    for (uint32_t row = 0; row < row_count; row++) {
+        if (!vectors_are_valid(args, 2, row))
+            continue;
+        int64_t time_us = is_date ? 0 : vector_int64(&args[1], row);
+        int32_t days    = is_date ? vector_date(&args[1], row) : time_to_date(time_us);
+        const struct date_part_name *part = find_part(vector_str(&args[0], row));
+        if (part == NULL || !is_within_calendar(days))
+            vector_out_null(out, row);
+        else
+            vector_out_int64(out, row, part->of(days, is_date ? 0 : time_us - date_to_time(days)));
+    }
+}
+
 /* Full years; who was born on 29 February has a birthday on 1 March in other years. Null before birth. */
 KERNEL(kernel_age_years)
 {
@@ -97,6 +159,9 @@ const struct function date_functions[] = {
     ROW(age_years, "(date, date) -> int64", "Full years from birth to a date; null before birth."),
     ROW(date_add_days, "(date, int64) -> date", "The date so many days later."),
     ROW(date_diff_days, "(date, date) -> int64", "Days from the first date to the second."),
+    ROW(date_part_of, "(text, date) -> int64; (text, timestamp) -> int64",
+        "year, quarter, month, week (ISO 8601), day, dow (Sunday 0), isodow (Monday 1), doy, hour, minute or second, in UTC; "
+        "another part is null."),
     ROW(year, "(date) -> int64", "The year."),
     ROW(month, "(date) -> int64", "The month, 1 to 12."),
     ROW(day, "(date) -> int64", "The day of the month."),
