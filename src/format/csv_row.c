@@ -133,6 +133,8 @@ find_close(struct csv_reader *reader, size_t begin, size_t open, bool is_last, u
 static bool
 read_plain_row(struct csv_reader *reader, size_t begin, struct csv_row *ret_row)
 {
+    if (reader->cell_capacity == 0)
+        return false; /* The first row finds the room. */
     struct scan     scan       = reader->scan;
     const char      delimiter  = reader->delimiter;
     struct csv_cell *cell      = reader->cells;
