@@ -171,14 +171,16 @@ bench_program(const struct model *model, const char *name, const struct value *v
     return failed;
 }
 
+/* bench_expr [programs]: all, or the entity programs alone. */
 int
-main(void)
+main(int argument_count, char **arguments)
 {
+    bool          only_programs = argument_count > 1 && strcmp(arguments[1], "programs") == 0;
     struct chunk  chunk  = { 0 };
     struct model *model  = NULL;
     int           failed = chunk_init(&chunk, &schema, ROW_COUNT, NULL) != ST_OK || fill(&chunk) != 0 ||
                  model_load(NULL, 0, NULL, NULL, &model, NULL) != ST_OK;
-    for (size_t i = 0; i < sizeof EXPRESSIONS / sizeof *EXPRESSIONS && !failed; i++)
+    for (size_t i = 0; i < sizeof EXPRESSIONS / sizeof *EXPRESSIONS && !failed && !only_programs; i++)
         failed = bench_expression(EXPRESSIONS[i], &chunk);
     if (!failed)
         failed = bench_program(model, "json_lab_result", LAB_EVENT, sizeof LAB_EVENT / sizeof *LAB_EVENT, true) |

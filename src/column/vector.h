@@ -57,9 +57,29 @@ vector_out_null(struct vector_out *out, uint32_t row)
     out->validity[row >> 6] &= ~((uint64_t)1 << (row & 63));
 }
 
+/* The same where the text is longer than TEXT_INLINE_SIZE. */
+void vector_out_long_text(struct vector_out *out, uint32_t row, const char *bytes, size_t size);
+
 /* Stores a copy of the bytes as the row's text; NULL on out of memory (out->failed). */
-void vector_out_text(struct vector_out *out, uint32_t row, const char *bytes, size_t size);
+static inline void
+vector_out_text(struct vector_out *out, uint32_t row, const char *bytes, size_t size)
+{
+    CHECK(out->type.kind == TYPE_TEXT);
+    if (size <= TEXT_INLINE_SIZE)
+        text_set(&((struct text *)out->data)[row], bytes, size);
+    else
+        vector_out_long_text(out, row, bytes, size);
+}
+
 /* Stores a text that is (part of) an argument: without copying its bytes where out->may_share says so. */
-void vector_out_text_shared(struct vector_out *out, uint32_t row, const char *bytes, size_t size);
+static inline void
+vector_out_text_shared(struct vector_out *out, uint32_t row, const char *bytes, size_t size)
+{
+    CHECK(out->type.kind == TYPE_TEXT);
+    if (size <= TEXT_INLINE_SIZE || out->may_share)
+        text_set(&((struct text *)out->data)[row], bytes, size);
+    else
+        vector_out_long_text(out, row, bytes, size);
+}
 
 #endif

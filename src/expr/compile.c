@@ -406,7 +406,7 @@ static enum status
 run_step(struct expr_state *state, const struct step *step, const struct vector *slots, uint32_t row_count,
          struct vector_out *outs, struct type *buffer_types, struct error *err)
 {
-    struct vector         args[FUNCTION_ARGUMENT_COUNT_MAX] = { 0 };
+    struct vector         args[FUNCTION_ARGUMENT_COUNT_MAX]; /* 4 KB: only those that there are are filled. */
     struct kernel_context context = { .bound = step->bound, .scratch = &state->scratch };
     struct vector_out     out     = { .type = step->type, .text_copy = state_text_copy, .text_owner = &state->texts,
                                       .may_share = true };

@@ -155,19 +155,60 @@ unit_convert_value(const struct unit_conversion *conversion, int64_t value, int6
 
 /* ---- Kernels ---- */
 
-static struct str
-str_or_empty(const struct vector *vector, uint32_t row)
+/* What was found for codes and units already met in the call: a vector has few of them, and most rows repeat one. Texts are
+ * those of the arguments. Direct-mapped: who comes later takes the place. */
+#define MEMO_COUNT 32
+
+struct memo {
+    struct {
+        const struct text     *loinc; /* NULL: free. */
+        const struct text     *unit;
+        const struct unit     *found;
+        struct unit_conversion conversion;
+    } entries[MEMO_COUNT];
+};
+
+static const struct text *
+text_or_empty(const struct vector *vector, uint32_t row)
 {
-    return vector_is_valid(vector, row) ? vector_str(vector, row) : STR_EMPTY;
+    static const struct text empty;
+    return vector_is_valid(vector, row) ? vector_text(vector, row) : &empty;
+}
+
+static uint32_t
+memo_place(const struct text *loinc, const struct text *unit)
+{
+    uint64_t a, b;
+    memcpy(&a, loinc, sizeof a); /* Size and first four bytes. */
+    memcpy(&b, unit, sizeof b);
+    return (uint32_t)((a * UINT64_C(0x9E3779B97F4A7C15) ^ b * UINT64_C(0xC2B2AE3D27D4EB4F)) >> 59);
+}
+
+static const struct unit *
+unit_of_row(struct memo *memo, const struct vector *loincs, const struct vector *units, uint32_t row,
+            struct unit_conversion *ret_conversion)
+{
+    const struct text *loinc = text_or_empty(loincs, row), *unit = text_or_empty(units, row);
+    uint32_t           place = memo_place(loinc, unit);
+    if (memo->entries[place].loinc == NULL || !text_equal(memo->entries[place].loinc, loinc) ||
+        !text_equal(memo->entries[place].unit, unit)) {
+        memo->entries[place].loinc = loinc;
+        memo->entries[place].unit  = unit;
+        memo->entries[place].found = unit_of_result(str_of(text_data(loinc), loinc->size), str_of(text_data(unit), unit->size),
+                                                    &memo->entries[place].conversion);
+    }
+    *ret_conversion = memo->entries[place].conversion;
+    return memo->entries[place].found;
 }
 
 KERNEL(unit_standard)
 {
+    struct memo memo = { 0 };
     (void)context;
     (void)argument_count;
     for (uint32_t row = 0; row < row_count; row++) {
         struct unit_conversion conversion;
-        const struct unit     *unit = unit_of_result(str_or_empty(&args[0], row), str_or_empty(&args[1], row), &conversion);
+        const struct unit     *unit = unit_of_row(&memo, &args[0], &args[1], row, &conversion);
         if (unit == NULL)
             vector_out_null(out, row);
         else
@@ -177,13 +218,13 @@ KERNEL(unit_standard)
 
 KERNEL(unit_convert)
 {
+    struct memo memo = { 0 };
     (void)context;
     (void)argument_count;
     for (uint32_t row = 0; row < row_count; row++) {
         struct unit_conversion conversion;
         int64_t                value;
-        if (!vector_is_valid(&args[0], row) ||
-            unit_of_result(str_or_empty(&args[2], row), str_or_empty(&args[1], row), &conversion) == NULL ||
+        if (!vector_is_valid(&args[0], row) || unit_of_row(&memo, &args[2], &args[1], row, &conversion) == NULL ||
             !unit_convert_value(&conversion, vector_int64(&args[0], row), &value)) {
             vector_out_null(out, row);
             continue;

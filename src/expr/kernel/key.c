@@ -19,24 +19,38 @@ struct buffer {
 };
 
 static bool
+buffer_grow(struct buffer *buffer, size_t size)
+{
+    size_t capacity = (buffer->size + size) * 2;
+    char  *wider    = arena_alloc(buffer->scratch, capacity, 1);
+    if (wider == NULL)
+        return false;
+    memcpy(wider, buffer->data, buffer->size);
+    buffer->data     = wider;
+    buffer->capacity = capacity;
+    return true;
+}
+
+/* Room for `size` more bytes. False: memory is out. */
+static inline bool
+buffer_reserve(struct buffer *buffer, size_t size)
+{
+    return size <= buffer->capacity - buffer->size || buffer_grow(buffer, size);
+}
+
+static inline bool
 buffer_append(struct buffer *buffer, const void *bytes, size_t size)
 {
-    if (size > buffer->capacity - buffer->size) {
-        size_t capacity = (buffer->size + size) * 2;
-        char  *wider    = arena_alloc(buffer->scratch, capacity, 1);
-        if (wider == NULL)
-            return false;
-        memcpy(wider, buffer->data, buffer->size);
-        buffer->data     = wider;
-        buffer->capacity = capacity;
-    }
+    if (!buffer_reserve(buffer, size))
+        return false;
     if (size > 0)
         memcpy(buffer->data + buffer->size, bytes, size);
     buffer->size += size;
     return true;
 }
 
-static size_t
+/* Compilers make one store of it where the machine's own order is this. */
+static inline size_t
 little_endian(uint64_t value, size_t size, uint8_t *out)
 {
     for (size_t i = 0; i < size; i++)
@@ -44,17 +58,21 @@ little_endian(uint64_t value, size_t size, uint8_t *out)
     return size;
 }
 
+#define ENCODED_SIZE_MAX 10 /* Kind, scale, value; a text's bytes are besides. */
+
 static bool
 encode(const struct vector *arg, uint32_t row, struct buffer *buffer)
 {
-    uint8_t  bytes[16] = { 0 };
-    size_t   size      = 1;
+    bool       is_valid = vector_is_valid(arg, row);
+    struct str text     = is_valid && arg->type.kind == TYPE_TEXT ? vector_str(arg, row) : STR_EMPTY;
+    if (!buffer_reserve(buffer, ENCODED_SIZE_MAX + text.size))
+        return false;
+    uint8_t *bytes = (uint8_t *)buffer->data + buffer->size;
+    size_t   size  = 1;
     uint64_t bits;
     double   value;
-    if (!vector_is_valid(arg, row))
-        return buffer_append(buffer, bytes, size);
-    bytes[0] = (uint8_t)(arg->type.kind + 1);
-    switch (arg->type.kind) {
+    bytes[0] = is_valid ? (uint8_t)(arg->type.kind + 1) : 0;
+    switch (is_valid ? arg->type.kind : TYPE_KIND_COUNT) {
     case TYPE_BOOL: bytes[size++] = vector_bool(arg, row) ? 1 : 0; break;
     case TYPE_DECIMAL: bytes[size++] = arg->type.scale; /* fall through */
     case TYPE_INT64:
@@ -66,14 +84,16 @@ encode(const struct vector *arg, uint32_t row, struct buffer *buffer)
         memcpy(&bits, &value, sizeof bits);
         size += little_endian(bits, 8, bytes + size);
         break;
-    case TYPE_TEXT: {
-        struct str text = vector_str(arg, row);
+    case TYPE_TEXT:
         size += little_endian(text.size, 4, bytes + size);
-        return buffer_append(buffer, bytes, size) && buffer_append(buffer, text.data, text.size);
+        if (text.size > 0)
+            memcpy(bytes + size, text.data, text.size);
+        size += text.size;
+        break;
+    case TYPE_KIND_COUNT: break; /* Null. */
     }
-    case TYPE_KIND_COUNT: break;
-    }
-    return buffer_append(buffer, bytes, size);
+    buffer->size += size;
+    return true;
 }
 
 static void
@@ -99,6 +119,20 @@ kernel_row_hash(const struct kernel_context *context, const struct vector *args,
 
 /* Parts joined by '|'; in a part '|' and '\' are preceded by '\'; a null part is '\0', so that it differs from an empty
  * one. Null only where all parts are. */
+static bool
+append_escaped(struct buffer *buffer, struct str text)
+{
+    size_t from = 0;
+    for (size_t at = 0; at < text.size; at++) {
+        if (text.data[at] != '|' && text.data[at] != '\\')
+            continue;
+        if (!buffer_append(buffer, text.data + from, at - from) || !buffer_append(buffer, "\\", 1))
+            return false;
+        from = at;
+    }
+    return buffer_append(buffer, text.data + from, text.size - from);
+}
+
 static void
 kernel_business_key(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
                     uint32_t row_count, struct vector_out *out)
@@ -114,13 +148,8 @@ kernel_business_key(const struct kernel_context *context, const struct vector *a
                 ok = ok && buffer_append(&buffer, "\\0", 2);
                 continue;
             }
-            struct str text = vector_str(&args[i], row);
-            any             = true;
-            for (size_t j = 0; j < text.size && ok; j++) {
-                if (text.data[j] == '|' || text.data[j] == '\\')
-                    ok = buffer_append(&buffer, "\\", 1);
-                ok = ok && buffer_append(&buffer, &text.data[j], 1);
-            }
+            any = true;
+            ok  = ok && append_escaped(&buffer, vector_str(&args[i], row));
         }
         if (!ok) {
             out->failed = true;

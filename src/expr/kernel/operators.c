@@ -124,18 +124,31 @@ TEST_OF_ROW(kernel_is_not_false, ternary(&args[0], row) != 0)
 TEST_OF_ROW(kernel_distinct, rows_are_distinct(&args[0], &args[1], row))
 TEST_OF_ROW(kernel_not_distinct, !rows_are_distinct(&args[0], &args[1], row))
 
-static void
+static inline void
 copy_row(const struct vector *from, uint32_t row, struct vector_out *out)
 {
     if (!vector_is_valid(from, row)) {
         vector_out_null(out, row);
     } else if (from->type.kind == TYPE_TEXT) {
         const struct text *text = vector_text(from, row);
-        vector_out_text_shared(out, row, text_data(text), text->size);
+        if (text->size <= TEXT_INLINE_SIZE || out->may_share)
+            ((struct text *)out->data)[row] = *text;
+        else
+            vector_out_long_text(out, row, text->pointer.data, text->size);
     } else {
         size_t size = type_value_size(from->type);
         memcpy((char *)out->data + row * size, (const char *)from->data + vector_row(from, row) * size, size);
     }
+}
+
+/* A whole column of values that hold no pointers: data and validity as they lie. What stands in null rows is of no
+ * meaning, but it is there. */
+static void
+copy_column(const struct vector *from, uint32_t row_count, struct vector_out *out)
+{
+    memcpy(out->data, from->data, row_count * type_value_size(from->type));
+    if (from->validity != NULL)
+        memcpy(out->validity, from->validity, ((size_t)row_count + 63) / 64 * sizeof(uint64_t));
 }
 
 void
@@ -143,6 +156,10 @@ kernel_copy(const struct kernel_context *context, const struct vector *args, uin
             struct vector_out *out)
 {
     (void)context, (void)argument_count;
+    if (!args[0].is_constant && args[0].type.kind != TYPE_TEXT) {
+        copy_column(&args[0], row_count, out);
+        return;
+    }
     for (uint32_t row = 0; row < row_count; row++)
         copy_row(&args[0], row, out);
 }

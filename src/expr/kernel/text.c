@@ -77,6 +77,14 @@ blank_size_at(struct str text, bool at_end)
     return (at_end ? str_ends_with(text, no_break) : str_starts_with(text, no_break)) ? 2 : 0;
 }
 
+/* Neither end can be blank, seen from one byte of each: nearly every text. */
+static bool
+is_trimmed(struct str text)
+{
+    unsigned char first = (unsigned char)text.data[0], last = (unsigned char)text.data[text.size - 1];
+    return first > ' ' && first != 0xc2 && last > ' ' && last != 0xa0;
+}
+
 static void
 trim(const struct vector *arg, uint32_t row_count, int sides, struct vector_out *out)
 {
@@ -85,6 +93,10 @@ trim(const struct vector *arg, uint32_t row_count, int sides, struct vector_out 
             continue;
         struct str text = vector_str(arg, row);
         size_t     blank;
+        if (text.size > 0 && is_trimmed(text)) {
+            vector_out_text_shared(out, row, text.data, text.size);
+            continue;
+        }
         while ((sides & TRIM_LEFT) != 0 && (blank = blank_size_at(text, false)) > 0)
             text = str_slice(text, blank, text.size);
         while ((sides & TRIM_RIGHT) != 0 && (blank = blank_size_at(text, true)) > 0)
