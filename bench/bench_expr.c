@@ -20,13 +20,13 @@ static const struct schema_column columns[] = {
     { "a", { .kind = TYPE_TEXT } },   { "b", { .kind = TYPE_TEXT } },   { "i", { .kind = TYPE_INT64 } }, { "j", { .kind = TYPE_INT64 } },
     { "d", { .kind = TYPE_DECIMAL, .scale = 2 } },                      { "e", { .kind = TYPE_DECIMAL, .scale = 2 } },
     { "f", { .kind = TYPE_DOUBLE } }, { "p", { .kind = TYPE_BOOL } },   { "q", { .kind = TYPE_BOOL } },  { "y", { .kind = TYPE_DATE } },
-    { "s", { .kind = TYPE_TEXT } },
+    { "s", { .kind = TYPE_TEXT } },   { "w", { .kind = TYPE_TEXT } },
 };
 static const struct schema schema = { columns, sizeof columns / sizeof *columns };
 
 static const char *const EXPRESSIONS[] = {
     "p and q", "i < j", "d = e", "a = b", "a in ('mmol/L', 'mg/dL', 'g/L')", "i between 10 and 50", "coalesce(a, b)", "case when p then a else b end",
-    "i + j", "d * e", "d / e", "f * f", "upper(a)", "trim(s)", "a || b", "a like '%l%'", "substring(s, 3, 5)", "replace(s, 'e', 'E')",
+    "i + j", "d * e", "d / e", "f * f", "upper(a)", "trim(a)", "trim(w)", "a || b", "a like '%l%'", "substring(s, 3, 5)", "replace(s, 'e', 'E')",
     "cast(a as decimal(18,2))", "cast(d as text)", "cast(s as timestamp)", "to_timestamp(s, 'America/New_York')", "age_years(y, date '2026-01-01')",
     "row_hash(a, b, i, d)", "d > 3.5 and a = 'mmol/L' or i is null",
 };
@@ -48,7 +48,8 @@ fill(struct chunk *chunk)
     for (uint32_t row = 0; row < ROW_COUNT; row++) {
         const char *a = texts[random_below(&random, 6)], *b = texts[random_below(&random, 6)];
         if (chunk_set_text(chunk, 0, row, a, strlen(a), NULL) != ST_OK || chunk_set_text(chunk, 1, row, b, strlen(b), NULL) != ST_OK ||
-            chunk_set_text(chunk, 10, row, " 2024-02-29T10:11:12 ", 21, NULL) != ST_OK)
+            chunk_set_text(chunk, 10, row, "2024-02-29T10:11:12", 19, NULL) != ST_OK ||
+            chunk_set_text(chunk, 11, row, "  blanks at both ends  ", 23, NULL) != ST_OK)
             return 1;
         chunk_set_int64(chunk, 2, row, random_between(&random, 0, 100));
         chunk_set_int64(chunk, 3, row, random_between(&random, 0, 100));
