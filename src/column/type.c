@@ -6,20 +6,6 @@
 #include "base/check.h"
 #include "base/str.h"
 
-bool
-text_equal(const struct text *a, const struct text *b)
-{
-    /* Size and first four bytes in one word: decides nearly always. */
-    uint64_t head_a, head_b;
-    memcpy(&head_a, a, sizeof head_a);
-    memcpy(&head_b, b, sizeof head_b);
-    if (head_a != head_b)
-        return false;
-    if (a->size <= TEXT_INLINE_SIZE)
-        return memcmp(a->inlined + 4, b->inlined + 4, TEXT_INLINE_SIZE - 4) == 0;
-    return memcmp(a->pointer.data, b->pointer.data, a->size) == 0;
-}
-
 int
 text_compare(const struct text *a, const struct text *b)
 {

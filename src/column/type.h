@@ -113,7 +113,19 @@ text_view(const char *data, size_t size)
     return text;
 }
 
-bool        text_equal(const struct text *a, const struct text *b);
+static inline bool
+text_equal(const struct text *a, const struct text *b)
+{
+    /* Size and first four bytes in one word: decides nearly always. */
+    uint64_t words_a[2], words_b[2];
+    memcpy(words_a, a, sizeof words_a);
+    memcpy(words_b, b, sizeof words_b);
+    if (words_a[0] != words_b[0])
+        return false;
+    return words_a[1] == words_b[1] ||
+           (a->size > TEXT_INLINE_SIZE && memcmp(a->pointer.data, b->pointer.data, a->size) == 0);
+}
+
 /* Byte order, as DuckDB compares VARCHAR. <0, 0, >0. */
 int text_compare(const struct text *a, const struct text *b);
 

@@ -45,11 +45,42 @@ rows_are_equal(const struct vector *a, const struct vector *b, uint32_t row)
                                      : vector_compare_rows(a, row, b, row) == 0;
 }
 
-#define COMPARISON(NAME, TEST)                                                                                          \
+/* Null where an argument is: by words of 64 rows. */
+static void
+clear_nulls(const struct vector *args, uint32_t argument_count, uint32_t row_count, struct vector_out *out)
+{
+    uint32_t word_count = (row_count + 63) / 64;
+    for (uint32_t i = 0; i < argument_count; i++) {
+        if (args[i].validity == NULL || (args[i].is_constant && validity_get(args[i].validity, 0)))
+            continue;
+        for (uint32_t word = 0; word < word_count; word++)
+            out->validity[word] &= args[i].is_constant ? 0 : args[i].validity[word];
+    }
+}
+
+/* Numbers of null rows have no meaning, but comparing them harms nobody: so there is no branch in the loop. */
+#define COMPARE_NUMBERS(TYPE, OP)                                                                                       \
+    do {                                                                                                               \
+        const TYPE *a = args[0].data, *b = args[1].data;                                                               \
+        uint32_t    step_a = args[0].is_constant ? 0 : 1, step_b = args[1].is_constant ? 0 : 1;                        \
+        uint8_t    *values = out->data;                                                                                \
+        for (uint32_t row = 0; row < row_count; row++)                                                                 \
+            values[row] = a[row * step_a] OP b[row * step_b];                                                          \
+        clear_nulls(args, 2, row_count, out);                                                                          \
+    } while (0)
+
+#define COMPARISON(NAME, OP, TEST)                                                                                      \
     static void NAME(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,         \
                      uint32_t row_count, struct vector_out *out)                                                       \
     {                                                                                                                  \
         (void)context;                                                                                                 \
+        switch (args[0].type.kind) {                                                                                   \
+        case TYPE_INT64:                                                                                               \
+        case TYPE_DECIMAL:                                                                                             \
+        case TYPE_TIMESTAMP: COMPARE_NUMBERS(int64_t, OP); return;                                                     \
+        case TYPE_DATE: COMPARE_NUMBERS(int32_t, OP); return;                                                          \
+        default: break;                                                                                                \
+        }                                                                                                              \
         for (uint32_t row = 0; row < row_count; row++) {                                                               \
             if (!vectors_are_valid(args, argument_count, row))                                                         \
                 vector_out_null(out, row);                                                                             \
@@ -58,13 +89,12 @@ rows_are_equal(const struct vector *a, const struct vector *b, uint32_t row)
         }                                                                                                              \
     }
 
-COMPARISON(kernel_eq, rows_are_equal(&args[0], &args[1], row))
-COMPARISON(kernel_ne, !rows_are_equal(&args[0], &args[1], row))
-COMPARISON(kernel_lt, vector_compare_rows(&args[0], row, &args[1], row) < 0)
-COMPARISON(kernel_le, vector_compare_rows(&args[0], row, &args[1], row) <= 0)
-COMPARISON(kernel_gt, vector_compare_rows(&args[0], row, &args[1], row) > 0)
-COMPARISON(kernel_ge, vector_compare_rows(&args[0], row, &args[1], row) >= 0)
-COMPARISON(kernel_not, !vector_bool(&args[0], row))
+COMPARISON(kernel_eq, ==, rows_are_equal(&args[0], &args[1], row))
+COMPARISON(kernel_ne, !=, !rows_are_equal(&args[0], &args[1], row))
+COMPARISON(kernel_lt, <, vector_compare_rows(&args[0], row, &args[1], row) < 0)
+COMPARISON(kernel_le, <=, vector_compare_rows(&args[0], row, &args[1], row) <= 0)
+COMPARISON(kernel_gt, >, vector_compare_rows(&args[0], row, &args[1], row) > 0)
+COMPARISON(kernel_ge, >=, vector_compare_rows(&args[0], row, &args[1], row) >= 0)
 
 /* 0 false, 1 true, 2 null. */
 static unsigned
@@ -73,17 +103,62 @@ ternary(const struct vector *vector, uint32_t row)
     return !vector_is_valid(vector, row) ? 2u : vector_bool(vector, row) ? 1u : 0u;
 }
 
+/* Whether the 64 rows from `row`, a multiple of 64, have no null. Rows behind the last count: their bits may be anything,
+ * and the careful way gives the same. */
+static bool
+block_is_valid(const struct vector *vector, uint32_t row)
+{
+    if (vector->validity == NULL)
+        return true;
+    return vector->is_constant ? validity_get(vector->validity, 0) : vector->validity[row >> 6] == ~(uint64_t)0;
+}
+
+static void
+kernel_not(const struct kernel_context *context, const struct vector *args, uint32_t argument_count, uint32_t row_count,
+           struct vector_out *out)
+{
+    (void)context, (void)argument_count;
+    for (uint32_t row = 0; row < row_count; row++)
+        vector_out_bool(out, row, !vector_bool(&args[0], row));
+    clear_nulls(args, 1, row_count, out);
+}
+
+/* `and` and `or` are one another's mirror: the value that decides alone is false for the one, true for the other. */
+static void
+and_or_careful(const struct vector *args, uint32_t row, uint32_t end, unsigned deciding, struct vector_out *out)
+{
+    for (; row < end; row++) {
+        unsigned a = ternary(&args[0], row), b = ternary(&args[1], row);
+        bool     decided = a == deciding || b == deciding;
+        vector_out_bool(out, row, decided == (deciding == 1));
+        if (!decided && (a == 2 || b == 2))
+            vector_out_null(out, row);
+    }
+}
+
+static void
+and_or(const struct vector *args, uint32_t row_count, unsigned deciding, struct vector_out *out)
+{
+    const uint8_t *a = args[0].data, *b = args[1].data;
+    uint32_t       step_a = args[0].is_constant ? 0 : 1, step_b = args[1].is_constant ? 0 : 1;
+    uint8_t       *values = out->data;
+    for (uint32_t begin = 0; begin < row_count; begin += 64) {
+        uint32_t end = row_count - begin < 64 ? row_count : begin + 64;
+        if (!block_is_valid(&args[0], begin) || !block_is_valid(&args[1], begin)) {
+            and_or_careful(args, begin, end, deciding, out);
+            continue;
+        }
+        for (uint32_t row = begin; row < end; row++)
+            values[row] = deciding == 1 ? a[row * step_a] | b[row * step_b] : a[row * step_a] & b[row * step_b];
+    }
+}
+
 static void
 kernel_and(const struct kernel_context *context, const struct vector *args, uint32_t argument_count, uint32_t row_count,
            struct vector_out *out)
 {
     (void)context, (void)argument_count;
-    for (uint32_t row = 0; row < row_count; row++) {
-        unsigned a = ternary(&args[0], row), b = ternary(&args[1], row);
-        vector_out_bool(out, row, a == 1 && b == 1);
-        if (a != 0 && b != 0 && (a == 2 || b == 2))
-            vector_out_null(out, row);
-    }
+    and_or(args, row_count, 0, out);
 }
 
 static void
@@ -91,12 +166,7 @@ kernel_or(const struct kernel_context *context, const struct vector *args, uint3
           struct vector_out *out)
 {
     (void)context, (void)argument_count;
-    for (uint32_t row = 0; row < row_count; row++) {
-        unsigned a = ternary(&args[0], row), b = ternary(&args[1], row);
-        vector_out_bool(out, row, a == 1 || b == 1);
-        if (a != 1 && b != 1 && (a == 2 || b == 2))
-            vector_out_null(out, row);
-    }
+    and_or(args, row_count, 1, out);
 }
 
 #define TEST_OF_ROW(NAME, TEST)                                                                                         \
@@ -115,8 +185,35 @@ rows_are_distinct(const struct vector *a, const struct vector *b, uint32_t row)
     return valid_a != valid_b || (valid_a && !rows_are_equal(a, b, row));
 }
 
-TEST_OF_ROW(kernel_is_null, !vector_is_valid(&args[0], row))
-TEST_OF_ROW(kernel_is_not_null, vector_is_valid(&args[0], row))
+/* From the bits of validity alone. */
+static void
+presence(const struct vector *arg, uint32_t row_count, bool is_null, struct vector_out *out)
+{
+    uint8_t *values = out->data;
+    if (arg->is_constant || arg->validity == NULL) {
+        memset(values, vector_is_valid(arg, 0) != is_null, row_count);
+        return;
+    }
+    for (uint32_t row = 0; row < row_count; row++)
+        values[row] = ((arg->validity[row >> 6] >> (row & 63)) & 1) ^ is_null;
+}
+
+static void
+kernel_is_null(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
+               uint32_t row_count, struct vector_out *out)
+{
+    (void)context, (void)argument_count;
+    presence(&args[0], row_count, true, out);
+}
+
+static void
+kernel_is_not_null(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
+                   uint32_t row_count, struct vector_out *out)
+{
+    (void)context, (void)argument_count;
+    presence(&args[0], row_count, false, out);
+}
+
 TEST_OF_ROW(kernel_is_true, ternary(&args[0], row) == 1)
 TEST_OF_ROW(kernel_is_not_true, ternary(&args[0], row) != 1)
 TEST_OF_ROW(kernel_is_false, ternary(&args[0], row) == 0)
