@@ -317,12 +317,11 @@ make_row(struct decoder *decoder, uint32_t mapping_index, yyjson_val *element, u
         const struct json_path *path = &paths[field->first_path];
         /* Nearly every field: one member that is there and has text, or is not there. */
         if (field->path_count == 1 && path->is_member) {
-            yyjson_val *value = slots[path->slot];
-            struct str  text  = STR_EMPTY;
-            if (yyjson_is_str(value))
-                text = str_of(yyjson_get_str(value), yyjson_get_len(value));
-            else if (yyjson_is_raw(value))
-                text = str_of(yyjson_get_raw(value), yyjson_get_len(value));
+            yyjson_val  *value = slots[path->slot];
+            yyjson_type  type  = value != NULL ? unsafe_yyjson_get_type(value) : YYJSON_TYPE_NONE;
+            struct str   text  = STR_EMPTY;
+            if (type == YYJSON_TYPE_STR || type == YYJSON_TYPE_RAW)
+                text = str_of(unsafe_yyjson_get_str(value), unsafe_yyjson_get_len(value));
             if ((text.size > 0 || value == NULL) && row_put(to, row, text, true))
                 continue;
         }
@@ -472,13 +471,15 @@ refuse_line(struct decoder *decoder, struct str line, const yyjson_read_err *rea
 static void
 find_members(struct json_state *json, const struct json_keys *keys)
 {
-    yyjson_obj_iter iter = yyjson_obj_iter_with(json->root);
-    yyjson_val     *key  = NULL;
+    /* The root is an object, as its caller knows, and a document's keys and values are what yyjson made them: the calls that
+     * ask again are not needed. */
+    yyjson_val *key          = unsafe_yyjson_get_first(json->root);
+    size_t      member_count = unsafe_yyjson_get_len(json->root);
 
     memset(json->slots, 0, keys->count * sizeof json->slots[0]);
-    for (uint32_t n = 0; (key = yyjson_obj_iter_next(&iter)) != NULL; n++) {
-        const char *name = yyjson_get_str(key);
-        size_t      size = yyjson_get_len(key);
+    for (size_t n = 0; n < member_count; n++, key = unsafe_yyjson_get_next(key + 1)) {
+        const char *name = unsafe_yyjson_get_str(key);
+        size_t      size = unsafe_yyjson_get_len(key);
         int32_t     slot = n < ORDER_COUNT_MAX ? json->order[n] : -1;
         if (slot < 0 || (uint32_t)slot >= keys->count || !json_key_equal(&keys->names[slot], name, size)) {
             slot = json_key_find(keys, name, size);
@@ -487,7 +488,7 @@ find_members(struct json_state *json, const struct json_keys *keys)
             if (n < ORDER_COUNT_MAX)
                 json->order[n] = (uint16_t)slot;
         }
-        json->slots[slot] = yyjson_obj_iter_get_val(key);
+        json->slots[slot] = key + 1; /* A member's value stands behind its key. */
     }
 }
 

@@ -146,12 +146,44 @@ errors_say_where_and_what(void **state)
     }
 }
 
+/* Every beginning of every expression, and each with one byte changed: an error with a message and a place, or a tree. */
+static void
+damaged_texts_are_refused(void **state)
+{
+    (void)state;
+    struct expr_scope scope = expr_scope_of_schema(&schema);
+    struct random     random;
+    char              text[512];
+    random_init(&random, 5);
+    for (size_t i = 0; i < sizeof expressions / sizeof *expressions; i++) {
+        size_t whole = strlen(expressions[i]);
+        assert_true(whole < sizeof text);
+        for (size_t size = 0; size < 2 * whole; size++) {
+            struct error err = ERROR_EMPTY;
+            struct arena arena;
+            struct expr *bound = NULL;
+            memcpy(text, expressions[i], whole);
+            if (size >= whole)
+                text[size - whole] = (char)random_below(&random, 256);
+            arena_init(&arena, 0);
+            if (expr_parse_bind(&arena, str_of(text, size < whole ? size : whole), NULL, &scope, &bound, &err) != ST_OK) {
+                assert_int_equal(err.code, ERR_CONFIG);
+                assert_true(err.message[0] != '\0' && err.line >= 1 && err.column >= 1);
+            } else {
+                assert_non_null(bound);
+            }
+            arena_release(&arena);
+        }
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_legs_agree),
         cmocka_unit_test(errors_say_where_and_what),
+        cmocka_unit_test(damaged_texts_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
