@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -10,11 +11,12 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "io/file.h"
+#include "io/walk.h"
 
 struct eventlog {
-    struct source source;
-    struct io    *io;
-    const char   *folder;
+    struct source              source;
+    struct io                 *io;
+    const struct graph_source *binding;
 };
 
 /*        buffer_position        position                     buffer_position + buffer_size
@@ -111,20 +113,91 @@ eventlog_close(struct source_partition *base)
     memory_free(partition);
 }
 
+/* The bytes of a root before the id: "/srv/edw" and "/" have 9 and 1. */
+static size_t
+prefix_size(struct str root)
+{
+    return root.size > 0 && root.data[root.size - 1] == '/' ? root.size : root.size + 1;
+}
+
+/* Under which input's root is it? Listing has made sure that there is only one. */
+static enum status
+partition_find(struct partition *partition, const struct eventlog *log, const char *partition_id, struct error *err)
+{
+    for (size_t i = 0; i < log->binding->input_count; i++) {
+        struct str root = log->binding->inputs[i].root;
+        size_t     size = prefix_size(root);
+        memory_free(partition->path);
+        partition->path = memory_alloc(size + strlen(partition_id) + 1);
+        if (partition->path == NULL)
+            return error_no_memory(err);
+        memcpy(partition->path, root.data, root.size);
+        partition->path[size - 1] = '/';
+        memcpy(partition->path + size, partition_id, strlen(partition_id) + 1);
+        partition->base.partition_id = partition->path + size;
+        partition->fd                = log->io->open(log->io, partition->path, O_RDONLY, 0);
+        if (partition->fd >= 0)
+            return ST_OK;
+    }
+    return io_error(err, "cannot open", partition->path);
+}
+
 static enum status
 partition_init(struct partition *partition, const struct eventlog *log, const char *partition_id, struct error *err)
 {
-    size_t folder_size = strlen(log->folder), id_size = strlen(partition_id);
-    *partition = (struct partition){ .io = log->io, .fd = -1 };
-    partition->path            = memory_alloc(folder_size + id_size + 2);
+    *partition                 = (struct partition){ .io = log->io, .fd = -1 };
     partition->buffer          = memory_alloc(EVENTLOG_READ_SIZE);
     partition->buffer_capacity = EVENTLOG_READ_SIZE;
-    if (partition->path == NULL || partition->buffer == NULL)
+    if (partition->buffer == NULL)
         return error_no_memory(err);
-    snprintf(partition->path, folder_size + id_size + 2, "%s/%s", log->folder, partition_id);
-    partition->base.partition_id = partition->path + folder_size + 1;
-    partition->fd                = log->io->open(log->io, partition->path, O_RDONLY, 0);
-    return partition->fd < 0 ? io_error(err, "cannot open", partition->path) : ST_OK;
+    return partition_find(partition, log, partition_id, err);
+}
+
+static int
+compare_listings(const void *a, const void *b)
+{
+    return strcmp(((const struct source_listing *)a)->partition_id, ((const struct source_listing *)b)->partition_id);
+}
+
+/* Adds what one input's pattern finds. */
+static enum status
+list_input(struct eventlog *log, uint32_t input, struct arena *arena, struct source_listing **listings, size_t *count,
+           struct error *err)
+{
+    const struct graph_input *graph_input = &log->binding->inputs[input];
+    struct walk               walk;
+    if (walk_files(log->io, graph_input->path.data, arena, &walk, err) != ST_OK)
+        return ST_ERROR;
+    struct source_listing *all = ARENA_ARRAY(arena, struct source_listing, *count + walk.count);
+    if (all == NULL)
+        return error_no_memory(err);
+    if (*count > 0)
+        memcpy(all, *listings, *count * sizeof(*all));
+    for (size_t i = 0; i < walk.count; i++)
+        all[(*count)++] = (struct source_listing){ walk.paths[i] + prefix_size(graph_input->root), input };
+    *listings = all;
+    return ST_OK;
+}
+
+static enum status
+eventlog_list(struct source *source, struct arena *arena, const struct source_listing **ret_listings, size_t *ret_count,
+              struct error *err)
+{
+    struct eventlog       *log      = (struct eventlog *)source;
+    struct source_listing *listings = NULL;
+    size_t                 count    = 0;
+    for (uint32_t i = 0; i < log->binding->input_count; i++)
+        if (list_input(log, i, arena, &listings, &count, err) != ST_OK)
+            return ST_ERROR;
+    if (count > 0)
+        qsort(listings, count, sizeof(*listings), compare_listings);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(listings[i - 1].partition_id, listings[i].partition_id) == 0)
+            return error_set(err, ERR_CONFIG, "two inputs of %s have a file %s: its position would mean both", source->name,
+                             listings[i].partition_id);
+    *ret_listings = listings;
+    *ret_count    = count;
+    return ST_OK;
 }
 
 static enum status
@@ -298,10 +371,11 @@ eventlog_free(struct source *source)
 }
 
 enum status
-eventlog_create(struct io *io, const char *name, const char *folder, struct source **ret_source, struct error *err)
+eventlog_create(struct io *io, const struct graph_source *binding, struct source **ret_source, struct error *err)
 {
     static const struct source_kind kind = {
         .name = "eventlog",
+        .list = eventlog_list,
         .open = eventlog_open,
         .poll = eventlog_poll,
         .seek = eventlog_seek,
@@ -313,7 +387,7 @@ eventlog_create(struct io *io, const char *name, const char *folder, struct sour
     struct eventlog *log = memory_alloc(sizeof(*log));
     if (log == NULL)
         return error_no_memory(err);
-    *log        = (struct eventlog){ .source = { .kind = &kind, .name = name }, .io = io, .folder = folder };
+    *log        = (struct eventlog){ .source = { .kind = &kind, .name = binding->name.data }, .io = io, .binding = binding };
     *ret_source = &log->source;
     return ST_OK;
 }

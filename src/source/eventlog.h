@@ -1,15 +1,18 @@
 /* An event log in files: one NDJSON file a partition, followed as it grows. The position is a byte offset.
  *
- * A partition's id is its file's name below the folder. A last line without its line feed waits until that comes. The
+ * A partition's id is its file's path below its input's root: "events/p0.ndjson". A last line without its line feed waits until that comes. The
  * identity is the inode and a hash of the first bytes: a log that was rotated or truncated is an error that names it. */
 #ifndef HEDDLE_SOURCE_EVENTLOG_H
 #define HEDDLE_SOURCE_EVENTLOG_H
 
+#include "graph/graph.h"
 #include "io/io.h"
 #include "source/source.h"
 
-/* `name` and `folder` are borrowed for the source's life. The caller frees with ret_source->kind->free. */
-enum status eventlog_create(struct io *io, const char *name, const char *folder, struct source **ret_source,
+/* `binding` is borrowed for the source's life; its name, and each input's root and path (with wildcards) count. Two files
+ * with the same id below different roots are an error (ERR_CONFIG) when they are listed. The caller frees with
+ * ret_source->kind->free. */
+enum status eventlog_create(struct io *io, const struct graph_source *binding, struct source **ret_source,
                             struct error *err);
 
 #endif

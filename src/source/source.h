@@ -5,7 +5,8 @@
  * A source says what is there; it does not wait (followers ask again), keeps no state that a restart needs beyond the
  * position, and reads no clock.
  *
- * Threads: partitions may be polled by different threads at the same time, a partition by one thread only. */
+ * Threads: one thread lists and opens. Partitions may be polled by different threads at the same time, a partition by one
+ * thread only. */
 #ifndef HEDDLE_SOURCE_SOURCE_H
 #define HEDDLE_SOURCE_SOURCE_H
 
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -41,8 +43,19 @@ enum poll_result {
 struct source;
 struct source_partition;
 
+/* A partition that is there. */
+struct source_listing {
+    const char *partition_id;
+    uint32_t    input; /* Index into the binding's inputs: whose system, zone and facility its records have. */
+};
+
 struct source_kind {
     const char *name; /* "eventlog" … */
+
+    /* The partitions that are there now, in the order of their ids' bytes; it may be asked again, for new ones appear.
+     * Everything returned lives in the arena. */
+    enum status (*list)(struct source *source, struct arena *arena, const struct source_listing **ret_listings,
+                        size_t *ret_count, struct error *err);
 
     /* Opens a partition at `position` (0 = its beginning). `identity` is what the position was committed with (empty:
      * never committed); a log that is no longer the same (rotated, truncated below the position) is an error that

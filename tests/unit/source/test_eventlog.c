@@ -14,6 +14,11 @@
 
 static char          folder[TEMP_DIR_SIZE_MAX];
 static struct source *source;
+
+/* Every file of the folder. */
+static char                pattern[TEMP_DIR_SIZE_MAX + 4];
+static struct graph_input  input;
+static struct graph_source binding = { .name = STR_INIT("EVENTS"), .inputs = &input, .input_count = 1 };
 static struct error   err;
 
 static void
@@ -55,7 +60,10 @@ open_source(void **state)
 {
     (void)state;
     temp_dir_init(folder);
-    return eventlog_create(io_system(), "EVENTS", folder, &source, &err) == ST_OK ? 0 : -1;
+    snprintf(pattern, sizeof(pattern), "%s/p*", folder);
+    input.root = str_from(folder);
+    input.path = str_from(pattern);
+    return eventlog_create(io_system(), &binding, &source, &err) == ST_OK ? 0 : -1;
 }
 
 static int
@@ -65,6 +73,26 @@ close_source(void **state)
     source->kind->free(source);
     temp_dir_release(folder);
     return 0;
+}
+
+static void
+partitions_are_the_files_of_the_pattern(void **state)
+{
+    (void)state;
+    const struct source_listing *listings = NULL;
+    size_t                       count    = 0;
+    struct arena                 arena;
+    arena_init(&arena, 0);
+    assert_int_equal(source->kind->list(source, &arena, &listings, &count, &err), ST_OK);
+    assert_int_equal(count, 0);
+    write_log("p1", "");
+    write_log("p0", "");
+    write_log("other", "");
+    assert_int_equal(source->kind->list(source, &arena, &listings, &count, &err), ST_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(listings[0].partition_id, "p0");
+    assert_string_equal(listings[1].partition_id, "p1");
+    arena_release(&arena);
 }
 
 static void
@@ -215,7 +243,7 @@ read_once(struct io *io)
     struct record_batch      batch;
     enum poll_result         result;
     struct str               identity;
-    enum status              status = eventlog_create(io, "EVENTS", folder, &failing, &err);
+    enum status              status = eventlog_create(io, &binding, &failing, &err);
     if (status != ST_OK)
         return status;
     status = failing->kind->open(failing, "p0", 0, STR_EMPTY, &partition, &err);
@@ -261,6 +289,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(partitions_are_the_files_of_the_pattern, open_source, close_source),
         cmocka_unit_test_setup_teardown(lines_come_in_batches_and_an_incomplete_one_waits, open_source, close_source),
         cmocka_unit_test_setup_teardown(a_log_is_followed_as_it_grows, open_source, close_source),
         cmocka_unit_test_setup_teardown(lines_longer_than_a_read_are_whole, open_source, close_source),
