@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "base/memory.h"
 #include "base/suggest.h"
+#include "cli/pipeline.h"
 #include "govern/audit.h"
 #include "io/key.h"
 #include "io/process.h"
@@ -14,24 +14,10 @@
 enum status
 ask_open(struct ask *ask, const struct ask_options *options, const struct verb_call *call, struct error *err)
 {
-    struct config_errors errors = CONFIG_ERRORS_EMPTY;
-    struct arena         arena;
-    struct plan_request  request = { 0 };
-    enum status          status;
-
-    arena_init(&arena, 0);
-    request.pipeline_path = arena_cstr(&arena, options->pipeline);
-    if (options->bindings.size != 0)
-        request.bindings_path = arena_cstr(&arena, options->bindings);
-    if (request.pipeline_path == NULL || (options->bindings.size != 0 && request.bindings_path == NULL))
-        status = error_no_memory(err);
-    else
-        status = plan_load(io_system(), &request, &errors, &ask->plan, err);
+    enum status status = pipeline_load(call, options->pipeline, options->bindings, &ask->plan, err);
     if (status != ST_OK && err->code == ERR_NOT_FOUND)
         error_hint(err, "go to the pipeline's folder, or name it: --pipeline FILE");
     ask->is_json = call->is_json;
-    config_errors_release(&errors);
-    arena_release(&arena);
     return status;
 }
 

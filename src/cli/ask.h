@@ -2,8 +2,7 @@
 #ifndef HEDDLE_CLI_ASK_H
 #define HEDDLE_CLI_ASK_H
 
-#include "cli/verb.h"
-#include "plan/plan.h"
+#include "cli/pipeline.h"
 #include "warehouse/ask.h"
 
 /* Which pipeline is meant. First member of the options of such a command, its rows in their table by ASK_OPTIONS. */
@@ -15,8 +14,7 @@ struct ask_options {
 #define ASK_OPTIONS(type_, field_)                                                                                      \
     { .name = "pipeline", .type = OPTION_PATH, .default_text = "pipeline.json", .help = "The pipeline whose bindings are meant.", \
       OPTION_FIELD(type_, field_.pipeline) },                                                                           \
-    { .name = "bindings", .type = OPTION_PATH, .help = "The bindings; default: bindings.json beside the pipeline, or here.", \
-      OPTION_FIELD(type_, field_.bindings) }
+    PIPELINE_BINDINGS_OPTION(type_, field_.bindings)
 
 struct ask {
     struct plan plan;

@@ -5,10 +5,11 @@
 #include "base/arena.h"
 #include "base/suggest.h"
 #include "cli/verb.h"
+#include "io/process.h"
 
 #define OPTION_STRUCT_SIZE_MAX 1024
 
-static const struct verb *const verbs[] = { &verb_query, &verb_runs, &verb_generate, &verb_version };
+static const struct verb *const verbs[] = { &verb_check, &verb_explain, &verb_query, &verb_runs, &verb_generate, &verb_version };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
 static void
@@ -21,6 +22,10 @@ print_verb_help(const struct verb *verb)
         if (option->default_text != NULL)
             printf(" Default: %s.", option->default_text);
         printf("%s\n", option->is_required ? " Required." : "");
+    }
+    if (verb->reads_pipeline) {
+        printf("  --%-12s %s\n", "set", "PATH=VALUE changes one value of either file; may be given again: --set runtime.workers=2.");
+        printf("  %-14s %s\n", "-v", "Tells more.");
     }
     printf("  --%-12s %s\n", "format", "text or json. Default: text.");
 }
@@ -54,7 +59,19 @@ find_verb(const char *name, const struct verb **ret_verb, struct error *err)
     return ST_ERROR;
 }
 
-/* One `--name value` or `--name=value`; *index stands on it and is left on its last word. */
+static enum status
+take_set(struct verb_call *call, struct str value, struct arena *arena, struct error *err)
+{
+    if (call->set_count == VERB_SET_COUNT_MAX)
+        return error_set(err, ERR_USAGE, "--set is given more than %d times", VERB_SET_COUNT_MAX);
+    const char *text = arena_cstr(arena, value);
+    if (text == NULL)
+        return error_no_memory(err);
+    call->sets[call->set_count++] = text;
+    return ST_OK;
+}
+
+/* One `--name value`, `--name=value`, or the name of a flag alone; *index stands on it and is left on its last word. */
 static enum status
 take_option(const struct verb *verb, char **words, int word_count, int *index, struct verb_call *call, void *target,
             uint64_t *given, struct arena *arena, struct error *err)
@@ -63,8 +80,11 @@ take_option(const struct verb *verb, char **words, int word_count, int *index, s
     size_t     equals = str_find_byte(word, '=');
     struct str name = str_slice(word, 0, equals == STR_NOT_FOUND ? word.size : equals);
     struct str value = STR_EMPTY;
+    const struct option *option = verb->options != NULL ? option_find(verb->options, name) : NULL;
     if (equals != STR_NOT_FOUND)
         value = str_slice(word, equals + 1, word.size);
+    else if (option != NULL && option->type == OPTION_BOOL)
+        value = STR("true");
     else if (*index + 1 < word_count)
         value = str_from(words[++*index]);
     else
@@ -73,7 +93,8 @@ take_option(const struct verb *verb, char **words, int word_count, int *index, s
         call->is_json = str_equal(value, STR("json"));
         return call->is_json || str_equal(value, STR("text")) ? ST_OK : error_set(err, ERR_USAGE, "--format is text or json");
     }
-    const struct option *option = verb->options != NULL ? option_find(verb->options, name) : NULL;
+    if (verb->reads_pipeline && str_equal(name, STR("set")))
+        return take_set(call, value, arena, err);
     if (option == NULL) {
         if (verb->options == NULL)
             return error_set(err, ERR_USAGE, "heddle %s has no option --%.*s", verb->name, STR_PRINTF(name));
@@ -84,7 +105,7 @@ take_option(const struct verb *verb, char **words, int word_count, int *index, s
 }
 
 static enum status
-run_verb(const struct verb *verb, char **words, int word_count, struct arena *arena, struct error *err)
+run_verb(const struct verb *verb, char **words, int word_count, struct arena *arena, bool *ret_is_json, struct error *err)
 {
     _Alignas(max_align_t) unsigned char target[OPTION_STRUCT_SIZE_MAX];
     struct verb_call call = { .options = target };
@@ -97,7 +118,9 @@ run_verb(const struct verb *verb, char **words, int word_count, struct arena *ar
             print_verb_help(verb);
             return ST_OK;
         }
-        if (strncmp(words[i], "--", 2) == 0)
+        if (verb->reads_pipeline && strcmp(words[i], "-v") == 0)
+            call.is_verbose = true;
+        else if (strncmp(words[i], "--", 2) == 0)
             status = take_option(verb, words, word_count, &i, &call, target, &given, arena, err);
         else if (verb->arguments[0] != '\0' && call.argument_count < VERB_ARGUMENT_COUNT_MAX)
             call.arguments[call.argument_count++] = words[i];
@@ -108,7 +131,24 @@ run_verb(const struct verb *verb, char **words, int word_count, struct arena *ar
         status = option_check_required(verb->options, given, err);
     if (status != ST_OK && err->code == ERR_CONFIG)
         err->code = ERR_USAGE; /* The option tables serve files too; here a command line is at fault. */
+    *ret_is_json = call.is_json;
+    if (status == ST_OK && verb->is_stoppable)
+        status = process_signals_init(err);
     return status == ST_OK ? verb->run(&call, err) : status;
+}
+
+/* The one place where an error of a command is told, but for lists of them. */
+static void
+print_error(const struct error *err, bool is_json)
+{
+    char text[ERROR_TEXT_SIZE];
+    if (err->message[0] == '\0')
+        return;
+    if (is_json)
+        error_print_json(err, text, sizeof(text));
+    else
+        error_print(err, text, sizeof(text));
+    fprintf(stderr, is_json ? "%s\n" : "heddle: %s\n", text);
 }
 
 int
@@ -118,6 +158,7 @@ main(int argument_count, char **arguments)
     struct arena       arena;
     const struct verb *verb = NULL;
     const char        *name = argument_count > 1 ? arguments[1] : "help";
+    bool               is_json = false;
     bool               is_help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0;
     enum status        status = ST_OK;
     arena_init(&arena, 0);
@@ -128,14 +169,12 @@ main(int argument_count, char **arguments)
     if (status == ST_OK && verb != NULL && is_help)
         print_verb_help(verb);
     else if (status == ST_OK && verb != NULL)
-        status = run_verb(verb, arguments + 2, argument_count - 2, &arena, &err);
+        status = run_verb(verb, arguments + 2, argument_count - 2, &arena, &is_json, &err);
     arena_release(&arena);
     if (fflush(stdout) != 0 && status == ST_OK)
         status = error_set(&err, ERR_IO, "cannot write the output");
     if (status == ST_OK)
         return 0;
-    char text[ERROR_TEXT_SIZE];
-    error_print(&err, text, sizeof(text));
-    fprintf(stderr, "heddle: %s\n", text);
+    print_error(&err, is_json);
     return error_exit_code(&err);
 }

@@ -39,5 +39,6 @@ const struct verb verb_query = {
     .arguments = "BINDING SQL",
     .help = "Asks the warehouse or the store; each question is written to the audit file first.",
     .options = &table,
+    .reads_pipeline = true,
     .run = run,
 };

@@ -39,5 +39,6 @@ const struct verb verb_runs = {
     .arguments = "[show RUN]",
     .help = "Lists the warehouse's runs, or tells one's inputs, counts and digests.",
     .options = &table,
+    .reads_pipeline = true,
     .run = run,
 };

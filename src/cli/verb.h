@@ -6,12 +6,16 @@
 #include "base/options.h"
 
 #define VERB_ARGUMENT_COUNT_MAX 8
+#define VERB_SET_COUNT_MAX      64
 
 struct verb_call {
     const void *options; /* The table's struct, filled from the command line. */
     const char *arguments[VERB_ARGUMENT_COUNT_MAX]; /* What is no option. */
     uint32_t    argument_count;
-    bool        is_json; /* --format json */
+    const char *sets[VERB_SET_COUNT_MAX]; /* --set PATH=VALUE, in their order; of verbs that read a pipeline. */
+    uint32_t    set_count;
+    bool        is_json;    /* --format json */
+    bool        is_verbose; /* -v */
 };
 
 struct verb {
@@ -19,9 +23,14 @@ struct verb {
     const char                *arguments; /* For the help: "PIPELINE"; "" for none. */
     const char                *help;      /* One sentence. */
     const struct option_table *options;   /* NULL: none of its own. */
+    bool                       reads_pipeline; /* Takes --set and -v (cli/pipeline.h). */
+    bool                       is_stoppable; /* Looks at process_stop_signal; of others a first Ctrl-C is the end. */
+    /* An error without a message has been told already, as a list of what is wrong with a configuration is. */
     enum status (*run)(const struct verb_call *call, struct error *err);
 };
 
+extern const struct verb verb_check;
+extern const struct verb verb_explain;
 extern const struct verb verb_generate;
 extern const struct verb verb_query;
 extern const struct verb verb_runs;

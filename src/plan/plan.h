@@ -49,4 +49,11 @@ void plan_release(struct plan *plan);
 void plan_print_pipeline(const struct graph *graph, struct json_out *json);
 void plan_print_bindings(const struct graph *graph, struct json_out *json);
 
+/* The JSON Schema of both files, from their option tables: {"pipeline": schema, "bindings": schema}. */
+void plan_print_schema(struct json_out *json);
+
+/* Whether an input's rows may come by the mapping: its format is the input's, or the input's is found from the content, and
+ * its name is what the input asks for. */
+bool plan_input_takes(const struct graph_input *input, const struct mapping *mapping);
+
 #endif

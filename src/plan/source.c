@@ -92,6 +92,15 @@ mapping_fits(const struct mapping *mapping, struct str wanted)
     return str_equal(str_from(mapping->name), wanted) || str_equal(family_of(mapping->name), wanted);
 }
 
+bool
+plan_input_takes(const struct graph_input *input, const struct mapping *mapping)
+{
+    if (input->mapping.size > 0 && !mapping_fits(mapping, input->mapping))
+        return false;
+    return input->format == GRAPH_FORMAT_AUTO ||
+           str_equal(str_from(graph_format_name(input->format)), str_from(model_format_name(mapping->format)));
+}
+
 static bool
 check_mapping(struct builder *builder, const struct json *value, const struct graph_input *input)
 {

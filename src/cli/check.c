@@ -1,0 +1,78 @@
+/* heddle check: whether a pipeline would start, without starting it. */
+#include <stdio.h>
+
+#include "cli/pipeline.h"
+
+struct check_options {
+    struct str bindings;
+};
+
+static const struct option options[] = {
+    PIPELINE_BINDINGS_OPTION(struct check_options, bindings),
+};
+
+static const struct option_table table = OPTION_TABLE("check", options, struct check_options, .help = "Where the bindings are.");
+
+static void
+print_text(const struct graph *graph, const struct plan *plan, bool is_verbose)
+{
+    printf("pipeline %.*s is right", STR_PRINTF(graph->name));
+    if (graph->has_batch)
+        printf(": %zu %s into %.*s", graph->batch.source_count, graph->batch.source_count == 1 ? "source" : "sources",
+               STR_PRINTF(graph->batch.warehouse.name));
+    if (graph->has_streaming)
+        printf("%s %.*s into %.*s, %zu %s", graph->has_batch ? ";" : ":", STR_PRINTF(graph->streaming.source.name),
+               STR_PRINTF(graph->streaming.store.name), graph->streaming.rule_count,
+               graph->streaming.rule_count == 1 ? "rule" : "rules");
+    printf("\n");
+    if (graph->has_batch && !graph->batch.warehouse.encryption.is_encrypted)
+        printf("note: %.*s is not encrypted\n", STR_PRINTF(graph->batch.warehouse.name));
+    for (size_t i = 0; i < plan->notes.count; i++)
+        printf("note: %.*s\n", STR_PRINTF(plan->notes.items[i]));
+    if (is_verbose)
+        printf("pipeline: %s\nbindings: %s\ndigest:   %s\n", graph->pipeline_file.data, graph->bindings_file.data, graph->digest.data);
+}
+
+static enum status
+print_json(const struct graph *graph, const struct plan *plan, struct error *err)
+{
+    struct str_builder text = STR_BUILDER_EMPTY;
+    struct json_out    json;
+    json_out_init(&json, &text, 0);
+    json_out_object_begin(&json);
+    json_out_key_bool(&json, "is_right", true);
+    json_out_key_text(&json, "pipeline", graph->name);
+    json_out_key_text(&json, "digest", graph->digest);
+    json_out_key_array(&json, "notes");
+    for (size_t i = 0; i < plan->notes.count; i++)
+        json_out_text(&json, plan->notes.items[i]);
+    json_out_array_end(&json);
+    json_out_object_end(&json);
+    printf("%s\n", str_builder_cstr(&text));
+    enum status status = str_builder_status(&text, err);
+    str_builder_release(&text);
+    return status;
+}
+
+static enum status
+run(const struct verb_call *call, struct error *err)
+{
+    const struct check_options *given = call->options;
+    struct plan                 plan  = PLAN_EMPTY;
+    enum status                 status = pipeline_load_argument(call, given->bindings, &plan, err);
+    if (status == ST_OK && call->is_json)
+        status = print_json(plan.graph, &plan, err);
+    else if (status == ST_OK)
+        print_text(plan.graph, &plan, call->is_verbose);
+    plan_release(&plan);
+    return status;
+}
+
+const struct verb verb_check = {
+    .name = "check",
+    .arguments = "PIPELINE",
+    .help = "Tells all that is wrong with a pipeline and its bindings, without opening what they point to.",
+    .options = &table,
+    .reads_pipeline = true,
+    .run = run,
+};
