@@ -121,7 +121,7 @@ parse_cron(struct builder *builder, const struct json *value, struct str text, s
             struct error *kept =
                 word.size == 0
                     ? complain(&builder->pipeline, value, "the schedule lacks the %s", FIELDS[i].name)
-                    : complain(&builder->pipeline, value, "\"%.*s\" is not a %s of cron", STR_PRINTF(word), FIELDS[i].name);
+                    : complain(&builder->pipeline, value, "\"%.*s\" is no %s of cron", STR_PRINTF(word), FIELDS[i].name);
             error_hint(kept, "write \"daily\", \"hourly\", or minute, hour, day of the month, month and day of the week, like "
                              "\"30 2 * * 1-5\"");
             return false;
