@@ -132,6 +132,24 @@ check_mapping(struct builder *builder, const struct json *value, const struct gr
     return false;
 }
 
+/* An event is told from its repeats by its id: a mapping of the live leg that gives none would send every event to the dead
+ * letters, and only at run time. */
+static bool
+check_event_ids(struct builder *builder, const struct json *value, const struct graph_input *input)
+{
+    bool is_ok = true;
+    for (uint32_t i = 0; builder->model != NULL && i < builder->model->mapping_count; i++) {
+        const struct mapping *mapping = &builder->model->mappings[i];
+        if (!plan_input_takes(input, mapping) || mapping->event_id.text.size > 0 || mapping_field_find(mapping, "event_id") >= 0)
+            continue;
+        error_hint(complain(&builder->bindings, input->mapping.size > 0 ? at(value, "mapping") : value,
+                            "mapping \"%s\" gives no event_id, so that its events cannot be told from their repeats", mapping->name),
+                   "give %s a field or an \"event_id\", or name the mappings of this input by \"mapping\"", mapping->file);
+        is_ok = false;
+    }
+    return is_ok;
+}
+
 static bool
 is_format_not_built(struct builder *builder, const struct json *value)
 {
@@ -235,6 +253,7 @@ settle_input(struct builder *builder, const struct json *value, const struct inp
     is_ok &= settle_zone(builder, value, config, input);
     is_ok &= !is_event_log || settle_event_format(builder, value, input);
     is_ok &= check_mapping(builder, value, input);
+    is_ok &= !is_event_log || check_event_ids(builder, value, input);
     if (!config->has_path) {
         error_hint(complain(&builder->bindings, value, "input needs the option \"path\""), "name its files: \"in/lab/*.hl7\"");
         return false;
