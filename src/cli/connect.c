@@ -1,0 +1,211 @@
+#include "cli/connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "io/file.h"
+#include "io/key.h"
+#include "io/walk.h"
+#include "store/query.h"
+#include "warehouse/ask.h"
+
+struct connector {
+    struct io         *io;
+    struct arena      *arena;
+    struct connections list;
+    size_t             capacity;
+    bool               has_no_memory;
+};
+
+/* Takes the error over; `found` counts where there is none. */
+static void
+add(struct connector *connector, struct str what, struct str where, const char *found, const struct error *err)
+{
+    struct connections *list = &connector->list;
+    if (list->count == connector->capacity) {
+        size_t             capacity = connector->capacity * 2 + 16;
+        struct connection *items    = ARENA_ARRAY(connector->arena, struct connection, capacity);
+        if (items == NULL) {
+            connector->has_no_memory = true;
+            return;
+        }
+        if (list->count > 0)
+            memcpy(items, list->items, list->count * sizeof(*items));
+        list->items         = items;
+        connector->capacity = capacity;
+    }
+    connector->has_no_memory |= found == NULL;
+    list->wrong_count += err->code != ERR_NONE;
+    list->items[list->count++] = (struct connection){ what, where, err->code == ERR_NONE ? str_from(found) : STR_EMPTY, *err };
+}
+
+/* Whether a file's first bytes can be read. */
+static enum status
+read_head(struct io *io, const char *path, struct error *err)
+{
+    char        bytes[16];
+    int         fd = io->open(io, path, O_RDONLY, 0);
+    enum status status = ST_OK;
+    if (fd < 0)
+        return io_error(err, "open", path);
+    if (io->read(io, fd, bytes, sizeof(bytes)) < 0)
+        status = io_error(err, "read", path);
+    io->close(io, fd);
+    return status;
+}
+
+static void
+connect_input(struct connector *connector, const struct graph_source *source, const struct graph_input *input)
+{
+    struct error err  = ERROR_EMPTY;
+    struct walk  walk = { 0 };
+    enum status  status = walk_files(connector->io, input->path.data, connector->arena, &walk, &err);
+    /* A folder that is not there is an input without files, as for a run. */
+    if (status != ST_OK && err.code == ERR_NOT_FOUND) {
+        error_clear(&err);
+        status = ST_OK;
+    }
+    for (size_t i = 0; i < walk.count && status == ST_OK; i++)
+        status = read_head(connector->io, walk.paths[i], &err);
+    if (status == ST_OK && walk.count == 0 && input->is_empty_error) {
+        error_set(&err, ERR_NOT_FOUND, "no file matches");
+        error_hint(&err, "\"empty\": \"error\" of the input asks for one");
+    }
+    const char *found = walk.count == 0 ? "no file: counts 0" : arena_printf(connector->arena, "%zu %s", walk.count, walk.count == 1 ? "file" : "files");
+    add(connector, source->name, input->path, found, &err);
+}
+
+static void
+connect_source(struct connector *connector, const struct graph_source *source)
+{
+    for (size_t i = 0; i < source->input_count; i++)
+        connect_input(connector, source, &source->inputs[i]);
+}
+
+/* Whether the file is there; else whether its folder is, in which it will be made. */
+static bool
+is_there(struct connector *connector, const char *path, struct error *err)
+{
+    struct stat info;
+    if (connector->io->stat(connector->io, path, &info) == 0) {
+        if (S_ISDIR(info.st_mode))
+            error_set(err, ERR_IO, "%s is a folder", path);
+        return true;
+    }
+    int        number = errno;
+    struct str whole  = str_from(path);
+    size_t     slash  = str_find_last_byte(whole, '/');
+    char      *folder = arena_cstr(connector->arena, str_slice(whole, 0, slash == STR_NOT_FOUND || slash == 0 ? 1 : slash));
+    if (folder == NULL)
+        connector->has_no_memory = true;
+    else if (number != ENOENT) {
+        errno = number;
+        (void)io_error(err, "examine", path);
+    } else if (connector->io->stat(connector->io, folder, &info) != 0)
+        (void)io_error(err, "find the folder", folder);
+    return false;
+}
+
+/* A key of what is there already must be there too; else it is made with what it opens. */
+static bool
+connect_key(struct connector *connector, struct str what, const struct graph_secret *secret, bool is_needed, struct key *ret_key)
+{
+    struct error err = ERROR_EMPTY;
+    bool         is_absent_file = false;
+    if (secret->kind == GRAPH_SECRET_FILE && !is_needed)
+        is_absent_file = !is_there(connector, secret->name.data, &err);
+    if (!is_absent_file && err.code == ERR_NONE)
+        (void)key_read(connector->io, secret->text, NULL, ret_key, &err);
+    add(connector, what, secret->text, is_absent_file ? "is made at the first start" : "readable", &err);
+    return err.code == ERR_NONE && !is_absent_file;
+}
+
+static void
+connect_warehouse(struct connector *connector, const struct graph_warehouse *warehouse)
+{
+    struct error err = ERROR_EMPTY;
+    struct db   *db  = NULL;
+    bool         is_made = is_there(connector, warehouse->path.data, &err);
+    const char  *found   = is_made ? "a warehouse" : "is made by the first run";
+    if (is_made && err.code == ERR_NONE && warehouse_open_read_only(connector->io, warehouse->path.data, &db, &err) != ST_OK &&
+        err.code == ERR_BUSY) {
+        found = "a warehouse that a process owns just now";
+        error_clear(&err);
+    }
+    db_free(db);
+    add(connector, warehouse->name, warehouse->path, found, &err);
+}
+
+static enum status
+drop_rows(void *context, struct str bytes, struct error *err)
+{
+    (void)context, (void)bytes, (void)err;
+    return ST_OK;
+}
+
+/* A constant shows nobody's data, so there is nothing to witness. */
+static enum status
+witness_nothing(void *context, struct str sql, struct error *err)
+{
+    (void)context, (void)sql, (void)err;
+    return ST_OK;
+}
+
+static void
+connect_store(struct connector *connector, const struct graph_store *store)
+{
+    struct error       err     = ERROR_EMPTY;
+    struct key         key     = { { 0 } };
+    uint64_t           count   = 0;
+    bool               is_made = is_there(connector, store->path.data, &err);
+    struct store_query query   = { .path = store->path.data, .sql = STR("SELECT 1"), .rows = { .format = ROWS_JSON, .write = drop_rows },
+                                   .audit = witness_nothing };
+    bool               has_key = true;
+    if (store->encryption.is_encrypted) {
+        has_key   = connect_key(connector, store->name, &store->encryption.key, is_made, &key);
+        query.key = key.bytes;
+    }
+    if (is_made && has_key && err.code == ERR_NONE)
+        (void)store_query_run(&query, &count, &err);
+    if (has_key || !is_made)
+        add(connector, store->name, store->path, is_made ? "a store" : "is made at the first start", &err);
+    key_clear(&key);
+}
+
+static void
+connect_file(struct connector *connector, struct str what, struct str path)
+{
+    struct error err     = ERROR_EMPTY;
+    bool         is_made = is_there(connector, path.data, &err);
+    int          fd      = is_made && err.code == ERR_NONE ? connector->io->open(connector->io, path.data, O_WRONLY | O_APPEND, 0) : -1;
+    if (is_made && err.code == ERR_NONE && fd < 0)
+        (void)io_error(&err, "append to", path.data);
+    if (fd >= 0)
+        connector->io->close(connector->io, fd);
+    add(connector, what, path, is_made ? "can be appended to" : "is made when it is needed", &err);
+}
+
+enum status
+connect_all(struct io *io, const struct graph *graph, struct arena *arena, struct connections *ret_connections, struct error *err)
+{
+    struct connector connector = { .io = io, .arena = arena };
+    struct key       key       = { { 0 } };
+    for (size_t i = 0; graph->has_batch && i < graph->batch.source_count; i++)
+        connect_source(&connector, &graph->batch.sources[i]);
+    if (graph->has_batch)
+        connect_warehouse(&connector, &graph->batch.warehouse);
+    if (graph->has_streaming) {
+        connect_source(&connector, &graph->streaming.source);
+        connect_store(&connector, &graph->streaming.store);
+        for (size_t i = 0; i < graph->streaming.route_count; i++)
+            connect_file(&connector, graph->streaming.routes[i].name, graph->streaming.routes[i].path);
+    }
+    (void)connect_key(&connector, STR("the person key"), &graph->person_key, false, &key);
+    key_clear(&key);
+    connect_file(&connector, STR("the audit file"), graph->audit_path);
+    if (connector.has_no_memory)
+        return error_no_memory(err);
+    *ret_connections = connector.list;
+    return ST_OK;
+}
