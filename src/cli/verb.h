@@ -29,6 +29,7 @@ struct verb {
     enum status (*run)(const struct verb_call *call, struct error *err);
 };
 
+extern const struct verb verb_batch;
 extern const struct verb verb_check;
 extern const struct verb verb_explain;
 extern const struct verb verb_generate;

@@ -1,0 +1,235 @@
+/* The run from beginning to end; see run_int.h. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/time.h"
+#include "io/process.h"
+#include "warehouse/run_int.h"
+
+enum status
+run_pause(struct run *run, const char *step, int64_t bytes, int64_t bytes_total, struct error *err)
+{
+    const struct batch_progress progress = { step, bytes, bytes_total };
+
+    if (run->options->progress != NULL)
+        run->options->progress(run->options->context, &progress);
+    if (run->options->is_stopping != NULL && run->options->is_stopping(run->options->context))
+        return error_set(err, ERR_INTERRUPTED, "the run was stopped before it was published");
+    return ST_OK;
+}
+
+/* R5 */
+static enum status
+take_number(struct run *run, struct error *err)
+{
+    struct db_connection *connection = run->connection;
+    int32_t               year;
+    unsigned              month, day;
+    int64_t               times = 0, last_us = 0, number = 0;
+    enum status           status = db_query_int64(connection, &number, err, "SELECT coalesce(max(number), 0) + 1 FROM meta.run");
+
+    date_to_civil(run->options->logical_date, &year, &month, &day);
+    if (status == ST_OK)
+        status = db_query_int64(connection, &times, err, "SELECT count(*) FROM meta.run WHERE logical_date = DATE '%04d-%02u-%02u'", year, month, day);
+    if (status == ST_OK)
+        status = db_query_int64(connection, &last_us, err, "SELECT coalesce(max(epoch_us(recorded_at)), 0) FROM meta.run");
+    if (status != ST_OK)
+        return status;
+    run->number      = number;
+    run->started_us  = clock_now_us(run->warehouse->options.clock);
+    run->recorded_us = run->started_us > last_us ? run->started_us : last_us + 1;
+    snprintf(run->id, sizeof run->id, "%04d%02u%02u-%" PRId64, year, month, day, times + 1);
+    snprintf(run->schema, sizeof run->schema, "run_%" PRId64, number);
+    return ST_OK;
+}
+
+static enum status
+plan(struct run *run, struct error *err)
+{
+    char             model_digest[HASH128_TEXT_SIZE];
+    struct sql_names names;
+    int32_t          date = run->options->logical_date;
+    enum status      status = take_number(run, err);
+
+    if (status != ST_OK)
+        return status;
+    hash128_print(run->graph->model->digest, model_digest);
+    sql_names_init(&names);
+    sql_set_text(&names, "id", str_from(run->id));
+    sql_setf(&names, "number", "%" PRId64, run->number);
+    sql_setf(&names, "date", "DATE '1970-01-01' + %d::INTEGER", date);
+    sql_setf(&names, "started", "make_timestamp(%" PRId64 "::BIGINT)", run->started_us);
+    sql_set_text(&names, "program", STR(HEDDLE_VERSION));
+    sql_set_text(&names, "model", str_from(model_digest));
+    sql_set_text(&names, "configuration", run->graph->configuration);
+    sql_set_text(&names, "digest", run->graph->digest);
+    sql_set(&names, "schema", str_from(run->schema));
+    status = sql_run(run->connection, &names, err,
+                     "CREATE SCHEMA {schema}; INSERT INTO meta.run BY NAME SELECT {id} AS run_id, {number} AS number, {date} AS logical_date,\n"
+                     "  'running' AS status, false AS published, {started} AS started_at, {program} AS program_version,\n"
+                     "  {model} AS model_digest, {configuration} AS configuration, {digest} AS configuration_digest,\n"
+                     "  (SELECT max_by(run_id, number) FROM meta.run WHERE published) AS parent_run_id");
+    sql_names_release(&names);
+    sql_names_init(&run->names);
+    sql_set(&run->names, "run", str_from(run->schema));
+    sql_set_text(&run->names, "run_id", str_from(run->id));
+    sql_setf(&run->names, "now", "make_timestamp(%" PRId64 "::BIGINT)", run->recorded_us);
+    return status;
+}
+
+/* Keeps what is published, drops what other runs left. A failure costs room only. */
+static void
+drop_schemas(struct run *run)
+{
+    for (int64_t number = run->number; number > 0 && number > run->number - 64; number--) {
+        int64_t is_published = 0;
+        if (db_query_int64(run->connection, &is_published, NULL,
+                           "SELECT count(*) FROM meta.run WHERE number = %" PRId64 " AND number = (SELECT max(number) FROM meta.run WHERE published)", number) == ST_OK &&
+            is_published == 0)
+            db_runf(run->connection, NULL, "DROP SCHEMA IF EXISTS run_%" PRId64 " CASCADE", number);
+    }
+}
+
+static void
+fail(struct run *run, const struct error *err)
+{
+    sql_setf(&run->names, "finished", "make_timestamp(%" PRId64 "::BIGINT)", clock_now_us(run->warehouse->options.clock));
+    sql_set_text(&run->names, "reason", str_from(err->message));
+    sql_run(run->connection, &run->names, NULL,
+            "UPDATE meta.run SET status = 'failed', status_reason = {reason}, finished_at = {finished} WHERE run_id = {run_id}");
+}
+
+/* ---- The summary ---- */
+
+static enum status
+count_tables(struct run *run, struct error *err)
+{
+    const struct model   *model   = run->graph->model;
+    struct batch_summary *summary = run->summary;
+    struct batch_table   *tables  = ARENA_ARRAY(&summary->arena, struct batch_table, model->entity_count);
+    enum status           status  = tables == NULL ? error_no_memory(err) : ST_OK;
+
+    for (uint32_t i = 0; status == ST_OK && i < model->entity_count; i++) {
+        const char         *name  = model->entities[i].name;
+        struct batch_table *table = &tables[summary->table_count];
+        status = db_query_int64(run->connection, &table->version_count, err, "SELECT count(*) FROM core.\"%s_version\"", name);
+        if (status == ST_OK)
+            status = db_query_int64(run->connection, &table->version_added, err, "SELECT count(*) FROM core.\"%s_version\" WHERE run_id = '%s'", name, run->id);
+        if (status == ST_OK)
+            status = db_query_int64(run->connection, &table->current_count, err, "SELECT count(*) FROM core.\"%s\"", name);
+        if (status == ST_OK && !arena_text(&summary->arena, str_from(name), &table->name))
+            status = error_no_memory(err);
+        summary->table_count += status == ST_OK && table->version_count != 0;
+    }
+    summary->tables = tables;
+    return status;
+}
+
+/* Of all tables: the hash of their digests in the order of their names. */
+static enum status
+sum_digest(struct run *run, struct error *err)
+{
+    struct db_result   result = DB_RESULT_EMPTY;
+    struct str_builder text   = STR_BUILDER_EMPTY;
+    uint32_t           row_count = 1;
+    enum status        status = sql_query(run->connection, &run->names, &result, err,
+                                          "SELECT table_name, digest FROM meta.run_digest WHERE run_id = {run_id} ORDER BY table_name");
+
+    while (status == ST_OK && row_count != 0) {
+        status = db_next(&result, &row_count, err);
+        for (uint32_t row = 0; status == ST_OK && row < row_count; row++) {
+            str_builder_append(&text, db_text(&result, 0, row));
+            str_builder_append_char(&text, '=');
+            str_builder_append(&text, db_text(&result, 1, row));
+            str_builder_append_char(&text, '\n');
+        }
+    }
+    if (status == ST_OK)
+        status = str_builder_status(&text, err);
+    if (status == ST_OK)
+        run->summary->digest = hash128(text.data == NULL ? "" : text.data, text.size);
+    db_result_release(&result);
+    str_builder_release(&text);
+    return status;
+}
+
+/* ---- The run ---- */
+
+static enum status
+run_steps(struct run *run, struct error *err)
+{
+    static const struct {
+        const char *name;
+        enum status (*step)(struct run *run, struct error *err);
+    } STEPS[] = { { "list", run_list }, { "decode", run_decode }, { "transform", run_stage }, { "check", run_account }, { "publish", run_publish } };
+    const struct clock *clock  = run->warehouse->options.clock;
+    enum status         status = ST_OK;
+
+    for (size_t i = 0; status == ST_OK && i < sizeof STEPS / sizeof *STEPS; i++) {
+        int64_t begin_us = clock_monotonic_us(clock);
+        status           = run_pause(run, STEPS[i].name, 0, 0, err);
+        if (status == ST_OK)
+            status = STEPS[i].step(run, err);
+        if (status == ST_OK)
+            status = db_runf(run->connection, err, "INSERT INTO meta.run_step VALUES ('%s', '%s', %" PRId64 ")", run->id, STEPS[i].name,
+                             clock_monotonic_us(clock) - begin_us);
+    }
+    return status;
+}
+
+static void
+run_release(struct run *run)
+{
+    for (size_t i = 0; i < run->program_count; i++)
+        program_free(run->programs[i].program);
+    for (size_t i = 0; i < run->spec_count; i++)
+        for (int format = 0; format < MODEL_FORMAT_COUNT; format++)
+            decode_plan_free(run->specs[i].plans[format]);
+    sql_names_release(&run->names);
+    arena_release(&run->arena);
+}
+
+enum status
+warehouse_run(struct warehouse *warehouse, const struct batch_options *options, struct batch_summary *ret_summary,
+              struct error *err)
+{
+    struct error         own     = ERROR_EMPTY;
+    struct batch_summary summary = { 0 };
+    struct run           run     = { .warehouse = warehouse, .connection = warehouse->connection, .graph = warehouse->options.graph,
+                                     .options = options, .summary = &summary };
+    int64_t              begin_us = clock_monotonic_us(warehouse->options.clock);
+
+    arena_init(&run.arena, 0);
+    arena_init(&summary.arena, 0);
+    sql_names_init(&run.names);
+    enum status status = plan(&run, &own);
+    if (status == ST_OK)
+        status = run_steps(&run, &own);
+    if (status == ST_OK)
+        status = count_tables(&run, &own);
+    if (status == ST_OK)
+        status = sum_digest(&run, &own);
+    if (status == ST_OK && !arena_text(&summary.arena, str_from(run.id), &summary.run_id))
+        status = error_no_memory(&own);
+    if (status != ST_OK) {
+        fail(&run, &own);
+        error_context(&own, "running the batch leg for run %s", run.id);
+        if (err != NULL)
+            *err = own;
+    }
+    drop_schemas(&run);
+    db_run(run.connection, STR("CHECKPOINT"), NULL); /* Costs room only where it fails. */
+    run_release(&run);
+    summary.duration_us = clock_monotonic_us(warehouse->options.clock) - begin_us;
+    *ret_summary        = summary;
+    return status;
+}
+
+void
+batch_summary_release(struct batch_summary *summary)
+{
+    arena_release(&summary->arena);
+    *summary = (struct batch_summary){ 0 };
+}

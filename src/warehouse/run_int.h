@@ -1,0 +1,117 @@
+/* A run: one pass of the batch leg, from a list of files to published rows.
+ *
+ *   PLANNED ──▶ LISTED ──▶ DECODED ──▶ TRANSFORMED ──▶ CHECKED ──▶ PUBLISHED
+ *      └───────────┴──────────┴─────────────┴─────────────┴──▶ FAILED
+ *
+ *   PLANNED      number and id are taken: meta.run has the row, status 'running'; schema run_<n> exists
+ *   LISTED       run_list        every input with path, size and digest; nothing was decoded yet
+ *   DECODED      run_decode      run_<n>."<mapping>", record; the decoders' counts in C
+ *   TRANSFORMED  run_stage       row_E, repeat_E, sequence_E, persons
+ *   CHECKED      run_account     verdict, account, reason, quarantine; I1 holds by both counts; the gate has judged
+ *   PUBLISHED    run_publish     one transaction: core, raw views, meta
+ *   FAILED       meta tells why; core is as before (I9)
+ *
+ * R1  Only PUBLISHED changes core or raw. It is one transaction, so a reader sees the run whole or not at all.
+ * R2  Until then everything lies in schema run_<n>, which no published run refers to. A crash leaves it behind and a row
+ *     'running' in meta.run; warehouse_open drops the one and marks the other 'failed'.
+ * R3  raw.<mapping> are views of the last published run's tables; its schema is dropped when the next one is published.
+ * R4  A run is a function (I5) of core, its inputs' bytes, the graph, the model, the program and the logical date. Its
+ *     number, its times, threads and chunk sizes shape no content.
+ * R5  Numbers ascend and are never used twice. An id is the logical date and how often it was run: 20260102-1. */
+#ifndef HEDDLE_WAREHOUSE_RUN_INT_H
+#define HEDDLE_WAREHOUSE_RUN_INT_H
+
+#include "base/arena.h"
+#include "base/str_builder.h"
+#include "format/decoder.h"
+#include "io/lock.h"
+#include "model/program.h"
+#include "warehouse/sql.h"
+#include "warehouse/warehouse.h"
+
+struct warehouse {
+    struct warehouse_options options;
+    struct lock              lock;
+    struct db               *db;
+    struct db_connection    *connection; /* Of runs: it holds the person key, and no query of a user's sees it. */
+};
+
+/* One input of a binding: many files in one context. */
+struct run_spec {
+    const struct graph_source *source;
+    const struct graph_input  *input;
+    struct decode_plan        *plans[MODEL_FORMAT_COUNT]; /* NULL: no mapping of the format is meant. */
+};
+
+/* One file. */
+struct run_input {
+    int64_t              number; /* input_number, from 1: by spec, then by path. */
+    uint32_t             spec_index;
+    const char          *path;       /* To open. */
+    const char          *file;       /* As rows name it: below the bindings' folder, else the path. */
+    int64_t              size_bytes; /* As stored. */
+    char                 digest[65]; /* SHA-256 of the stored bytes. */
+    const char          *format;     /* "csv"; "" where it could not be told. */
+    const char          *reason_code; /* Why it could not be read to its end; NULL: it was. */
+    const char          *reason;
+    int64_t              decoded_bytes; /* Size after decompression. */
+    int64_t              record_count;
+    int64_t              record_bytes;
+    int64_t              between_bytes;
+    int64_t              row_count;
+};
+
+/* One mapping in one spec: a part of an entity's rows. */
+struct run_program {
+    struct program       *program;
+    const struct mapping *mapping;
+    uint32_t              spec_index;
+};
+
+struct run {
+    struct warehouse           *warehouse;
+    struct db_connection       *connection;
+    const struct graph         *graph;
+    const struct batch_options *options;
+    struct arena                arena;
+    int64_t                     number;
+    char                        id[48];
+    char                        schema[32]; /* run_<n> */
+    int64_t                     started_us;
+    int64_t                     recorded_us; /* recorded_from of its rows; later than any before it. */
+    struct run_input           *inputs;
+    size_t                      input_count;
+    struct run_spec            *specs;
+    size_t                      spec_count;
+    struct run_program         *programs;
+    size_t                      program_count;
+    bool                       *has_mapping; /* Of each of the model: some spec reads it, so its table is there. */
+    struct sql_names            names;       /* run, run_id, now and what one statement adds. */
+    struct batch_summary       *summary;
+};
+
+/* ERR_INTERRUPTED where somebody asked to stop; tells the step. */
+enum status run_pause(struct run *run, const char *step, int64_t bytes, int64_t bytes_total, struct error *err);
+
+/* Whether the binding's input means the mapping: by its name or its beginning. */
+bool run_means(const struct graph_input *input, const struct mapping *mapping);
+
+/* A file's bytes after decompression, freed with memory_free. A damaged file gives what lies before the damage, and its
+ * reason in *ret_reason_code and *ret_reason (arena's or static; NULL: none). Fails where memory does. */
+enum status run_read(struct io *io, const char *path, struct arena *arena, char **ret_bytes, size_t *ret_size,
+                     const char **ret_reason_code, const char **ret_reason, struct error *err);
+
+/* Each takes the run from one state to the next. */
+enum status run_list(struct run *run, struct error *err);
+enum status run_decode(struct run *run, struct error *err);
+enum status run_stage(struct run *run, struct error *err);
+enum status run_account(struct run *run, struct error *err);
+enum status run_publish(struct run *run, struct error *err);
+
+/* meta.input, accounting, reasons, quarantine, quality; inside the caller's transaction. */
+enum status run_write_meta(struct run *run, struct error *err);
+/* Names of history_names for the entity, the run's own time and id. Released by the caller. */
+void run_entity_names(const struct run *run, const struct entity *entity, struct sql_names *names);
+bool run_has_entity(const struct run *run, const struct entity *entity);
+
+#endif

@@ -1,0 +1,168 @@
+/* Owning a warehouse: lock, file, schemas, and what an earlier owner left (R2). */
+#include "warehouse/warehouse.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "warehouse/duckdb_functions.h"
+#include "warehouse/export.h"
+#include "warehouse/run_int.h"
+#include "warehouse/schema.h"
+
+static enum status
+take_lock(struct warehouse *warehouse, const char *path, struct error *err)
+{
+    struct str_builder name   = STR_BUILDER_EMPTY;
+    enum status        status;
+
+    str_builder_printf(&name, "%s.lock", path);
+    status = str_builder_status(&name, err);
+    if (status == ST_OK)
+        status = lock_take(&warehouse->lock, warehouse->options.io, str_builder_cstr(&name), 0, err);
+    str_builder_release(&name);
+    return status;
+}
+
+static enum status
+open_file(struct warehouse *warehouse, const char *path, struct error *err)
+{
+    const struct graph_runtime *runtime = &warehouse->options.graph->runtime;
+    struct str_builder          temp    = STR_BUILDER_EMPTY;
+    enum status                 status;
+
+    str_builder_printf(&temp, "%s.tmp", path);
+    status = str_builder_status(&temp, err);
+    if (status == ST_OK) {
+        const struct db_options options = { .path = path, .temp_folder = str_builder_cstr(&temp), .thread_count = (uint32_t)runtime->worker_count,
+                                            .memory_limit_bytes = runtime->warehouse_memory_bytes, .register_functions = duckdb_functions_register };
+        status = db_open(&warehouse->db, &options, err);
+    }
+    str_builder_release(&temp);
+    return status == ST_OK ? db_connect(warehouse->db, &warehouse->connection, err) : status;
+}
+
+/* A pipeline's name is its identity. */
+static enum status
+check_name(struct warehouse *warehouse, struct error *err)
+{
+    struct str       name   = warehouse->options.graph->name;
+    struct db_result result = DB_RESULT_EMPTY;
+    struct sql_names names;
+    uint32_t         row_count = 0;
+
+    sql_names_init(&names);
+    sql_set_text(&names, "name", name);
+    enum status status = sql_run(warehouse->connection, &names, err,
+                                 "INSERT INTO meta.warehouse SELECT 'pipeline', {name} WHERE NOT EXISTS (SELECT 1 FROM meta.warehouse WHERE name = 'pipeline')");
+    if (status == ST_OK)
+        status = db_query(warehouse->connection, STR("SELECT value FROM meta.warehouse WHERE name = 'pipeline'"), &result, err);
+    if (status == ST_OK)
+        status = db_next(&result, &row_count, err);
+    if (status == ST_OK && (row_count != 1 || !str_equal(db_text(&result, 0, 0), name))) {
+        status = error_set(err, ERR_CONFIG, "the warehouse was made for the pipeline \"%.*s\", and this one is \"%.*s\"",
+                           STR_PRINTF(row_count == 1 ? db_text(&result, 0, 0) : STR_EMPTY), STR_PRINTF(name));
+        error_hint(err, "give the pipeline its old name in the bindings, or bind another warehouse");
+    }
+    db_result_release(&result);
+    sql_names_release(&names);
+    return status;
+}
+
+/* R2 */
+static enum status
+recover(struct warehouse *warehouse, struct error *err)
+{
+    struct db_connection *connection = warehouse->connection;
+    int64_t               last = 0, kept = 0, left = 0;
+    enum status           status = db_query_int64(connection, &last, err, "SELECT coalesce(max(number), 0) FROM meta.run");
+
+    if (status == ST_OK)
+        status = db_query_int64(connection, &kept, err, "SELECT coalesce(max(number), 0) FROM meta.run WHERE published");
+    if (status == ST_OK)
+        status = db_query_int64(connection, &left, err, "SELECT count(*) FROM duckdb_schemas() WHERE database_name = '" DB_CATALOG "' AND starts_with(schema_name, 'run_')");
+    for (int64_t number = last; status == ST_OK && left > 0 && number > 0; number--)
+        if (number != kept)
+            status = db_runf(connection, err, "DROP SCHEMA IF EXISTS run_%" PRId64 " CASCADE", number);
+    if (status == ST_OK)
+        status = db_run(connection,
+                        STR("UPDATE meta.run SET status = 'failed', status_reason = 'the program ended before the run did' WHERE status = 'running'"), err);
+    return status;
+}
+
+/* In no statement that is kept anywhere, and on this connection only. */
+static enum status
+give_person_key(struct warehouse *warehouse, struct error *err)
+{
+    char text[2 * sizeof warehouse->options.person_key->bytes + 1];
+    char sql[128];
+
+    hex_encode(warehouse->options.person_key->bytes, sizeof warehouse->options.person_key->bytes, text);
+    snprintf(sql, sizeof sql, "SET VARIABLE person_key = '%s'", text);
+    enum status status = db_run(warehouse->connection, str_from(sql), err);
+    memory_wipe(text, sizeof text);
+    memory_wipe(sql, sizeof sql);
+    return status;
+}
+
+enum status
+warehouse_open(const struct warehouse_options *options, struct warehouse **ret_warehouse, struct error *err)
+{
+    const char       *path      = options->graph->batch.warehouse.path.data;
+    struct warehouse *warehouse = memory_alloc_zero(sizeof *warehouse);
+    enum status       status;
+
+    CHECK(options->graph->has_batch);
+    if (warehouse == NULL)
+        return error_no_memory(err);
+    warehouse->options = *options;
+    warehouse->lock    = LOCK_EMPTY;
+    status             = take_lock(warehouse, path, err);
+    if (status == ST_OK)
+        status = open_file(warehouse, path, err);
+    if (status == ST_OK)
+        status = schema_prepare(warehouse->connection, options->graph->model, err);
+    if (status == ST_OK)
+        status = check_name(warehouse, err);
+    if (status == ST_OK)
+        status = recover(warehouse, err);
+    if (status == ST_OK)
+        status = give_person_key(warehouse, err);
+    if (status != ST_OK) {
+        error_context(err, "opening the warehouse %s", path);
+        warehouse_close(warehouse);
+        return status;
+    }
+    *ret_warehouse = warehouse;
+    return ST_OK;
+}
+
+void
+warehouse_close(struct warehouse *warehouse)
+{
+    if (warehouse == NULL)
+        return;
+    db_disconnect(warehouse->connection);
+    db_free(warehouse->db);
+    lock_release(&warehouse->lock);
+    memory_free(warehouse);
+}
+
+struct db *
+warehouse_db(struct warehouse *warehouse)
+{
+    return warehouse->db;
+}
+
+enum status
+warehouse_write_master(struct warehouse *warehouse, const char *path, struct error *err)
+{
+    int64_t     number = 0;
+    enum status status = db_query_int64(warehouse->connection, &number, err, "SELECT coalesce(max(number), 0) FROM meta.run WHERE published");
+
+    if (status == ST_OK)
+        status = warehouse_export_master(warehouse->connection, warehouse->options.io, path, (uint64_t)number, warehouse->options.person_key, err);
+    return status;
+}
