@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "format/format_int.h"
 
 enum status
@@ -56,6 +57,13 @@ format_detect(const void *head, size_t size, struct str name, enum model_format 
         *ret_format = MODEL_JSON;
         return true;
     }
+
+    /* Junk may lie before the first message. */
+    for (size_t i = 0; i + 1 < text.size && i < FORMAT_HEAD_SIZE_MAX; i++)
+        if ((text.data[i] == '\r' || text.data[i] == '\n') && is_message_header(str_slice(text, i + 1, text.size))) {
+            *ret_format = MODEL_HL7V2;
+            return true;
+        }
 
     bool is_table = str_ends_with(name, STR(".csv")) || str_ends_with(name, STR(".tsv"));
     for (size_t i = 0; i < text.size && text.data[i] != '\n' && text.data[i] != '\r' && !is_table; i++)
