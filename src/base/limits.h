@@ -110,6 +110,15 @@
 #define STATE_ENTRY_SIZE_MAX (2 << 20)
 /* What a state table asks of the system at once: some thousand entries, and not a megabyte for a step without any. */
 #define STATE_SLAB_BLOCK_SIZE (256u << 10)
+/* A file of the state's records: old ones are removed whole, so it bounds what is kept beyond need. */
+#define SEGMENT_FILE_SIZE_MAX (64 << 20)
+/* Partitions of one stream: a large Kafka topic has some hundreds. Tables of the runtime are made for so many. */
+#define LIVE_PARTITION_COUNT_MAX 1024
+/* Chunks under way in a lane between two actors: one is filled, one read, two wait. More only take memory. */
+#define LIVE_LANE_CHUNK_COUNT 4
+/* Key groups that an epoch writes wholly: a round takes 128 epochs, and an epoch writes 1/128 of the state besides its delta. */
+#define LIVE_SNAPSHOT_GROUP_COUNT 8
+
 /* ---- govern ---- */
 
 /* What an audit entry says was done: an SQL text, mostly of some hundred bytes; a generated list of patients fits. */

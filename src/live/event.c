@@ -1,5 +1,8 @@
 #include "live/event.h"
 
+#include "base/check.h"
+#include "health/person.h"
+
 #define INT64     TYPE(TYPE_INT64)
 #define TEXT      TYPE(TYPE_TEXT)
 #define TIMESTAMP TYPE(TYPE_TIMESTAMP)
@@ -46,3 +49,31 @@ static const struct schema_column columns[EVENT_COLUMN_COUNT] = {
 };
 
 const struct schema event_schema = { columns, EVENT_COLUMN_COUNT };
+
+static bool
+hash_pair(const struct siphash_key *key, struct chunk *chunk, enum event_column system, enum event_column low, uint32_t row)
+{
+    char           text[HASH128_TEXT_SIZE];
+    struct hash128 hash;
+    if (event_is_null(chunk, system + 1, row)) {
+        chunk_set_null(chunk, low, row);
+        chunk_set_null(chunk, low + 1, row);
+        return true;
+    }
+    if (!person_id_print(key, event_text(chunk, system, row), event_text(chunk, system + 1, row), &chunk->arena, text))
+        return false;
+    CHECK(hash128_parse(str_from(text), &hash));
+    chunk_set_int64(chunk, low, row, (int64_t)hash.low);
+    chunk_set_int64(chunk, low + 1, row, (int64_t)hash.high);
+    return true;
+}
+
+enum status
+event_hash_identities(const struct siphash_key *person_key, struct chunk *chunk, struct error *err)
+{
+    for (uint32_t row = 0; row < chunk->row_count; row++)
+        if (!hash_pair(person_key, chunk, EVENT_SYSTEM, EVENT_IDENTITY_LOW, row)
+            || !hash_pair(person_key, chunk, EVENT_PATIENT_SYSTEM, EVENT_PATIENT_LOW, row))
+            return error_no_memory(err);
+    return ST_OK;
+}

@@ -6,6 +6,7 @@
 #ifndef HEDDLE_LIVE_EVENT_H
 #define HEDDLE_LIVE_EVENT_H
 
+#include "base/hash.h"
 #include "base/str.h"
 #include "column/chunk.h"
 
@@ -91,5 +92,8 @@ event_row(const struct chunk *chunk, uint32_t index)
 {
     return chunk->selection != NULL ? chunk->selection[index] : index;
 }
+
+/* Fills the identity and patient columns of all rows from system and id: for rows that did not come through the intake. */
+enum status event_hash_identities(const struct siphash_key *person_key, struct chunk *chunk, struct error *err);
 
 #endif

@@ -334,8 +334,22 @@ state_write_snapshot(struct state_table *table, uint32_t group_index, int64_t wa
     return str_builder_status(out, err);
 }
 
+/* Which groups' entries are taken. */
+struct group_range {
+    uint32_t begin;
+    uint32_t end;
+};
+
+static bool
+range_has(struct group_range range, uint32_t group)
+{
+    return group >= range.begin && group < range.end;
+}
+
+/* `group` -1: an entry of any group. */
 static enum status
-read_entry(struct state_table *table, struct str bytes, int32_t group, size_t *used, struct error *err)
+read_entry(struct state_table *table, struct str bytes, int32_t group, struct group_range range, size_t *used,
+           struct error *err)
 {
     struct state_entry *entry;
     if (bytes.size - *used < ENTRY_HEAD_SIZE)
@@ -352,20 +366,30 @@ read_entry(struct state_table *table, struct str bytes, int32_t group, size_t *u
     uint64_t hash = state_hash(key, key_size);
     if (group >= 0 && state_group_of(hash) != (uint32_t)group)
         return error_set(err, ERR_CORRUPT, "an entry of the state lies in the wrong key group");
+    *used += ENTRY_HEAD_SIZE + key_size + value_size;
+    if (!range_has(range, state_group_of(hash)))
+        return ST_OK;
     if (state_put(table, hash, key, key_size, value_size, expires_us, &entry, NULL, err) != ST_OK)
         return ST_ERROR;
     memcpy(state_value(entry), key + key_size, value_size);
     entry->dirty_index = CLEAN;
     table->dirty_count = 0; /* Only the one just put was there. */
-    *used += ENTRY_HEAD_SIZE + key_size + value_size;
     return ST_OK;
 }
 
 enum status
 state_read(struct state_table *table, struct str bytes, size_t *ret_used, struct error *err)
 {
+    return state_read_groups(table, bytes, 0, STATE_GROUP_COUNT, ret_used, err);
+}
+
+enum status
+state_read_groups(struct state_table *table, struct str bytes, uint32_t group_begin, uint32_t group_end,
+                  size_t *ret_used, struct error *err)
+{
     CHECK(table->dirty_count == 0);
-    size_t used = SECTION_HEAD_SIZE;
+    struct group_range range = { group_begin, group_end };
+    size_t             used  = SECTION_HEAD_SIZE;
     if (bytes.size < used)
         return error_set(err, ERR_CORRUPT, "the state's record ends inside a section's head");
     uint64_t kind        = read_number(bytes.data, 1);
@@ -373,10 +397,10 @@ state_read(struct state_table *table, struct str bytes, size_t *ret_used, struct
     uint64_t entry_count = read_number(bytes.data + 3, 4);
     if ((kind != SECTION_DELTA && kind != SECTION_SNAPSHOT) || group >= STATE_GROUP_COUNT)
         return error_set(err, ERR_CORRUPT, "a section of the state's record is of no known kind");
-    if (kind == SECTION_SNAPSHOT)
+    if (kind == SECTION_SNAPSHOT && range_has(range, group))
         group_clear(table, &table->groups[group]);
     for (uint64_t i = 0; i < entry_count; i++)
-        if (read_entry(table, bytes, kind == SECTION_SNAPSHOT ? (int32_t)group : -1, &used, err) != ST_OK)
+        if (read_entry(table, bytes, kind == SECTION_SNAPSHOT ? (int32_t)group : -1, range, &used, err) != ST_OK)
             return ST_ERROR;
     *ret_used = used;
     return ST_OK;

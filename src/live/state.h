@@ -101,4 +101,8 @@ enum status state_write_snapshot(struct state_table *table, uint32_t group, int6
  * dirty. ERR_CORRUPT where the bytes are no section; the table then holds a part of it and can only be released. */
 enum status state_read(struct state_table *table, struct str bytes, size_t *ret_used, struct error *err);
 
+/* The same, but takes only what belongs to the key groups [group_begin, group_end): for a table that owns only these. */
+enum status state_read_groups(struct state_table *table, struct str bytes, uint32_t group_begin, uint32_t group_end,
+                              size_t *ret_used, struct error *err);
+
 #endif

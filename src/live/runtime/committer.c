@@ -1,0 +1,247 @@
+/* The committer: announces epochs (P2), takes what the actors said at the barrier, seals (P6), submits (P7), delivers (P9). */
+#include <stdio.h>
+
+#include "base/check.h"
+#include "live/runtime/runtime_int.h"
+
+#define WAIT_MAX_US       20000
+#define WAIT_MIN_US       200
+#define LIST_INTERVAL_US  1000000
+#define DELIVER_INTERVAL_US 100000
+/* An epoch lasts at least so many times what the last commit took, so that commits take a twentieth of the time at most. */
+#define COST_FACTOR       20
+#define COST_FACTOR_ALERT 5
+
+struct committer {
+    struct runtime *runtime;
+    const char     *reasons[EPOCHS_UNDER_WAY];
+    int64_t         cut_at_us; /* Monotonic, as the following. */
+    int64_t         listed_at_us;
+    int64_t         delivered_at_us;
+    int64_t         cost_us; /* Of the last commit. */
+    int64_t         rows_at_cut;
+    int64_t         bytes_at_cut;
+    uint32_t        idle_at_cut;
+};
+
+static int64_t
+monotonic(const struct runtime *runtime)
+{
+    return clock_monotonic_us(runtime->options->clock);
+}
+
+/* ---- Cut ---- */
+
+static uint32_t
+idle_count(const struct runtime *runtime)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        count += atomic_load(&runtime->workers[i].idle_count);
+    return count;
+}
+
+static void
+announce(struct committer *committer, const char *reason, bool is_final, bool is_drain)
+{
+    struct runtime *runtime = committer->runtime;
+    uint64_t        epoch   = atomic_load(&runtime->announced) + 1;
+    CHECK(epoch <= runtime->committed + 2); /* R1 */
+    runtime->announcements[epoch % EPOCHS_UNDER_WAY] = (struct announcement){ clock_now_us(runtime->options->clock), is_drain };
+    committer->reasons[epoch % EPOCHS_UNDER_WAY]     = reason;
+    committer->cut_at_us                             = monotonic(runtime);
+    committer->rows_at_cut                           = atomic_load(&runtime->row_count);
+    committer->bytes_at_cut                          = atomic_load(&runtime->bytes);
+    committer->idle_at_cut                           = idle_count(runtime);
+    atomic_store(&runtime->has_alert, false);
+    if (is_final)
+        atomic_store(&runtime->final, epoch);
+    atomic_store(&runtime->announced, epoch);
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        waker_wake(&runtime->threads[i].waker);
+}
+
+/* With LIVE_ONCE and LIVE_DRAIN: all partitions have come to the end that they had at the start. */
+static bool
+is_done(const struct runtime *runtime)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        count += atomic_load(&runtime->workers[i].done_count);
+    return runtime->options->end != LIVE_UNTIL_STOPPED && count == atomic_load(&runtime->partition_count);
+}
+
+/* Microseconds until time is up for the next cut; 0: now. */
+static int64_t
+cut_wait(const struct committer *committer)
+{
+    const struct runtime *runtime  = committer->runtime;
+    int64_t               interval = runtime->graph->runtime.epoch.interval_us;
+    int64_t gap = committer->cost_us * (atomic_load(&runtime->has_alert) ? COST_FACTOR_ALERT : COST_FACTOR);
+    int64_t wait = committer->cut_at_us + (gap > interval ? gap : interval) - monotonic(runtime);
+    return wait > 0 ? wait : 0;
+}
+
+/* New partitions join between epochs only: none is under way (R2). */
+static enum status
+look_for_partitions(struct committer *committer, struct error *err)
+{
+    struct runtime *runtime = committer->runtime;
+    uint32_t        before  = atomic_load(&runtime->partition_count);
+    int64_t         now     = monotonic(runtime);
+    if (runtime->options->end != LIVE_UNTIL_STOPPED || now - committer->listed_at_us < LIST_INTERVAL_US
+        || runtime->committed != atomic_load(&runtime->announced))
+        return ST_OK;
+    committer->listed_at_us = now;
+    if (partitions_open(runtime, NULL, runtime->min_watermark_us, err) != ST_OK)
+        return ST_ERROR;
+    if (atomic_load(&runtime->partition_count) != before)
+        announce(committer, "start", false, false);
+    return ST_OK;
+}
+
+/* Announces the next epoch where it is due. *ret_wait_us: how long nothing will be. */
+static enum status
+cut(struct committer *committer, int64_t *ret_wait_us, struct error *err)
+{
+    struct runtime            *runtime = committer->runtime;
+    const struct live_options *options = runtime->options;
+    bool                       is_asked = options->is_stopping != NULL && options->is_stopping(options->context);
+    *ret_wait_us = WAIT_MAX_US;
+    if (atomic_load(&runtime->final) != UINT64_MAX || atomic_load(&runtime->announced) >= runtime->committed + 2)
+        return ST_OK;
+    if (is_done(runtime) || is_asked) {
+        bool is_drain = is_done(runtime) && options->end == LIVE_DRAIN;
+        runtime->summary.is_interrupted = options->end != LIVE_UNTIL_STOPPED && !is_done(runtime);
+        announce(committer, is_drain ? "drain" : "stop", true, is_drain);
+        return ST_OK;
+    }
+    if (look_for_partitions(committer, err) != ST_OK)
+        return ST_ERROR;
+    int64_t rows = atomic_load(&runtime->row_count) - committer->rows_at_cut;
+    bool    has_news = atomic_load(&runtime->bytes) != committer->bytes_at_cut || idle_count(runtime) != committer->idle_at_cut;
+    if (!has_news || atomic_load(&runtime->announced) >= runtime->committed + 2)
+        return ST_OK;
+    if (rows >= runtime->graph->runtime.epoch.row_count_max) {
+        announce(committer, "size", false, false);
+        return ST_OK;
+    }
+    int64_t wait = cut_wait(committer);
+    if (wait == 0)
+        announce(committer, "time", false, false);
+    else if (wait < *ret_wait_us)
+        *ret_wait_us = wait > WAIT_MIN_US ? wait : WAIT_MIN_US;
+    return ST_OK;
+}
+
+/* ---- Commit ---- */
+
+static bool
+is_whole(const struct runtime *runtime, uint64_t epoch)
+{
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        if (atomic_load(&runtime->workers[i].actor.reported) < epoch || atomic_load(&runtime->stage1[i].actor.reported) < epoch
+            || atomic_load(&runtime->stage2[i].actor.reported) < epoch)
+            return false;
+    return true;
+}
+
+static enum status
+commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
+{
+    struct runtime *runtime = committer->runtime;
+    struct merge    merge;
+    char            reference[SEGMENT_REFERENCE_SIZE];
+    bool            begins_round = (epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT == 0;
+    if (merge_epoch(runtime, epoch, &merge, err) != ST_OK
+        || segment_append(&runtime->segment, epoch, begins_round, str_builder_text(&runtime->state), reference, err) != ST_OK)
+        return ST_ERROR;
+    merge.commit.segment         = str_from(reference);
+    merge.commit.cut_reason      = str_from(committer->reasons[epoch % EPOCHS_UNDER_WAY]);
+    merge.commit.committed_at_us = clock_now_us(runtime->options->clock);
+    if (store_submit(runtime->options->store, &merge.commit, err) != STORE_COMMITTED) /* P8 */
+        return ST_ERROR;
+    runtime->committed = epoch;
+    if (runtime->summary.epoch_first == 0)
+        runtime->summary.epoch_first = epoch;
+    runtime->summary.epoch_last = epoch;
+    return segment_committed(&runtime->segment, err);
+}
+
+static void
+tell_progress(const struct runtime *runtime)
+{
+    const struct live_options *options  = runtime->options;
+    struct live_progress       progress = { .epoch       = runtime->committed,
+                                            .event_count = atomic_load(&runtime->row_count),
+                                            .bytes       = atomic_load(&runtime->bytes),
+                                            .bytes_total = runtime->bytes_total,
+                                            .alert_count = runtime->summary.alert_revision_count };
+    if (options->progress != NULL)
+        options->progress(options->context, &progress);
+}
+
+static enum status
+deliver(struct committer *committer, bool is_last, struct error *err)
+{
+    struct runtime             *runtime  = committer->runtime;
+    const struct live_delivery *delivery = &runtime->options->delivery;
+    committer->delivered_at_us = monotonic(runtime);
+    if (delivery->step == NULL)
+        return ST_OK;
+    return delivery->step(delivery->context, is_last, clock_now_us(runtime->options->clock), err);
+}
+
+/* Commits the next epoch where all actors have reported it. */
+static enum status
+commit_next(struct committer *committer, bool *ret_progress, struct error *err)
+{
+    struct runtime *runtime = committer->runtime;
+    int64_t         begin   = monotonic(runtime);
+    *ret_progress = runtime->committed < atomic_load(&runtime->announced) && is_whole(runtime, runtime->committed + 1);
+    if (!*ret_progress)
+        return ST_OK;
+    if (commit_epoch(committer, runtime->committed + 1, err) != ST_OK)
+        return ST_ERROR;
+    committer->cost_us = monotonic(runtime) - begin;
+    tell_progress(runtime);
+    if (store_maintain(runtime->options->store, err) != ST_OK)
+        return ST_ERROR;
+    return deliver(committer, false, err);
+}
+
+static enum status
+failed_actor(const struct runtime *runtime, struct error *err)
+{
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        if (runtime->threads[i].has_failed) {
+            if (err != NULL)
+                *err = runtime->threads[i].err;
+            return ST_ERROR;
+        }
+    return error_set(err, ERR_INTERNAL, "an actor failed and did not say why");
+}
+
+enum status
+committer_run(struct runtime *runtime, const char *first_cut_reason, struct error *err)
+{
+    struct committer committer = { .runtime = runtime };
+    bool             progress  = false;
+    committer.cut_at_us = committer.listed_at_us = monotonic(runtime);
+    if (first_cut_reason != NULL)
+        announce(&committer, first_cut_reason, false, false);
+    while (runtime->committed != atomic_load(&runtime->final)) {
+        uint32_t seen = waker_look(&runtime->committer);
+        int64_t  wait = WAIT_MAX_US;
+        if (atomic_load(&runtime->has_failed))
+            return failed_actor(runtime, err);
+        if (commit_next(&committer, &progress, err) != ST_OK || cut(&committer, &wait, err) != ST_OK)
+            return ST_ERROR;
+        if (progress)
+            continue;
+        if (monotonic(runtime) - committer.delivered_at_us > DELIVER_INTERVAL_US && deliver(&committer, false, err) != ST_OK)
+            return ST_ERROR;
+        waker_sleep(&runtime->committer, seen, wait);
+    }
+    return deliver(&committer, true, err);
+}

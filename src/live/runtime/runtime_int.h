@@ -1,0 +1,208 @@
+/* The runtime of the live leg: actors, the threads that loop over them, and the committer (the calling thread).
+ *
+ *   thread i:  worker i ──lanes──▶ shard i, stage 1 (dedup) ──lanes──▶ shard i, stage 2 (window, rules)
+ *                  ╰──────────────────────╰──────────────────────────────────╰─ outputs at barriers ─▶ committer
+ *
+ * Worker k owns the partitions k, k + W, k + 2W, …; shard s the key groups with shard_of_group(group, W) = s. An actor does
+ * step() → progress, idle or blocked; nothing in it waits. Three atomics drive the protocol: `announced` (committer: cut
+ * this epoch), `reported` of each actor (its part of the epoch is whole), `committed`.
+ *
+ *   epoch e+1 fills   ── announced = e ──▶  barriers travel ── all reported = e ──▶  merge, seal, submit ──▶ committed = e
+ *
+ * R1  e is announced only when e-2 is committed: an actor's output number e mod 3 is free when e-1's barrier is past.
+ * R2  A partition is known to all actors before any of its rows: it joins at a barrier.
+ * R3  Every shard computes the same decision from the barriers of all workers. */
+#ifndef HEDDLE_LIVE_RUNTIME_RUNTIME_INT_H
+#define HEDDLE_LIVE_RUNTIME_RUNTIME_INT_H
+
+#include <stdatomic.h>
+
+#include "live/live.h"
+#include "live/op/intake.h"
+#include "live/runtime/lane.h"
+#include "live/runtime/steps.h"
+#include "live/segment.h"
+
+#define IDENTITY_SIZE_MAX 128
+#define PORT_COUNT_MAX    STEP_COUNT_MAX
+
+enum step_result { STEP_IDLE, STEP_PROGRESS, STEP_BLOCKED };
+
+/* What the committer tells when it announces an epoch. */
+struct announcement {
+    int64_t now_us;
+    bool    is_drain;
+};
+
+/* What a worker tells of one of its partitions at a barrier. */
+struct partition_report {
+    int64_t begin;
+    int64_t end;
+    int64_t watermark_us;
+    bool    is_idle;
+    char    identity[IDENTITY_SIZE_MAX];
+};
+
+/* Opened by the committer, then its worker's. */
+struct partition {
+    struct intake_partition  intake;
+    struct source_partition *source;
+    int64_t                  begin;  /* Position at the last barrier. */
+    int64_t                  end;    /* LIVE_ONCE, LIVE_DRAIN: where it is done; else -1. */
+    bool                     is_idle; /* The last poll found nothing. */
+    bool                     is_done;
+    struct partition_report  reports[EPOCHS_UNDER_WAY];
+};
+
+/* What all actors have. */
+struct actor {
+    struct epoch_output outputs[EPOCHS_UNDER_WAY];
+    uint64_t            epoch;    /* That is being filled. */
+    _Atomic(uint64_t)   reported; /* The last one that is whole. */
+};
+
+struct worker {
+    struct actor     actor;
+    struct runtime  *runtime;
+    uint32_t         index;
+    uint32_t         partition_count; /* That it knows of, of all workers. */
+    uint32_t         turn;            /* Next partition to poll. */
+    struct intake   *intake;
+    struct chunk     events;
+    bool             is_sending;
+    struct exchange  exchange; /* To the shards' stage 1; with one shard only its lane is used. */
+    int64_t          row_count; /* Since the last barrier. */
+    _Atomic(uint32_t) done_count; /* Partitions that reached their end. */
+    _Atomic(uint32_t) idle_count;
+};
+
+struct shard {
+    struct actor      actor;
+    struct runtime   *runtime;
+    uint32_t          index;
+    uint32_t          stage; /* 1 or 2. */
+    struct operator **operators;
+    uint32_t          operator_count;
+    struct lane     **inputs; /* From each producer. */
+    bool             *is_aligned; /* Its barrier has come (P4). */
+    uint32_t          aligned_count;
+    uint32_t          turn;
+    struct time_view  view;
+    int64_t           watermark_us; /* Of the last decision; never goes back. */
+    int64_t           min_watermark_us;
+    struct parcel    *parcel; /* Stage 1: in hand. */
+    struct lane      *parcel_lane;
+    struct exchange   exchanges[PORT_COUNT_MAX]; /* Stage 1: one a port of stage 2. */
+};
+
+struct live_thread {
+    struct runtime *runtime;
+    uint32_t        index;
+    struct thread   thread;
+    struct waker    waker;
+    struct error    err; /* Of the actor that failed. */
+    bool            has_failed;
+};
+
+struct runtime {
+    const struct live_options *options;
+    const struct graph        *graph;
+    uint32_t                   worker_count;
+    uint32_t                   chunk_capacity;
+    uint32_t                   lane_capacity;
+    struct master              master;
+    bool                       has_master;
+
+    struct partition **partitions; /* [LIVE_PARTITION_COUNT_MAX]; entries below partition_count are set. */
+    _Atomic(uint32_t)  partition_count;
+    struct arena       arena; /* Partition ids; lives as long as the runtime. */
+
+    struct step_set    *steps; /* [worker_count]: of each shard. */
+    uint8_t             operator_ports[STEP_COUNT_MAX]; /* Stage 2: which port an operator listens to. */
+    uint32_t            port_operators[PORT_COUNT_MAX]; /* Whose exchange a port goes by. */
+    uint32_t            port_count;
+    struct lane        *lanes; /* [2][producer][consumer] */
+    struct lane       **lane_table; /* Pointers into it: [2][producer][consumer], then [2][consumer][producer]. */
+    uint32_t            lane_count; /* Of those that are initialized. */
+    struct worker      *workers;
+    struct shard       *stage1;
+    struct shard       *stage2;
+    struct live_thread *threads;
+    uint32_t            thread_count; /* Of those that are initialized. */
+
+    struct announcement announcements[EPOCHS_UNDER_WAY];
+    _Atomic(uint64_t)   announced;
+    _Atomic(uint64_t)   final; /* No rows are taken after it; UINT64_MAX: none yet. */
+    _Atomic(bool)       is_stopping;
+    _Atomic(bool)       has_failed;
+    _Atomic(int64_t)    row_count; /* Taken by workers, ever. */
+    _Atomic(int64_t)    bytes;
+    _Atomic(bool)       has_alert; /* An epoch under way has alerts (P2). */
+    struct waker        committer;
+
+    /* The committer's own. */
+    uint64_t            generation;
+    uint64_t            committed;
+    int64_t             watermark_us; /* Of the last decision. */
+    int64_t             min_watermark_us;
+    struct segment      segment;
+    struct str_builder  state; /* The record's body. */
+    struct arena        commit_arena;
+    int64_t             bytes_total; /* To the end that LIVE_ONCE and LIVE_DRAIN go to. */
+    struct arena        load_arena;
+    struct live_summary summary;
+};
+
+/* worker.c */
+enum status worker_step(struct worker *worker, int64_t now_us, enum step_result *ret_result, struct error *err);
+
+/* shard.c */
+enum status shard_step(struct shard *shard, enum step_result *ret_result, struct error *err);
+/* The decision at barrier e from all views (R3). */
+void shard_decide(const struct runtime *runtime, uint64_t epoch, const struct time_view *view, int64_t *watermark_us,
+                  int64_t *min_watermark_us, struct epoch_decision *ret_decision);
+/* The name of a table in the record: "window_5m/distinct". */
+#define STATE_NAME_SIZE 256
+void shard_state_name(const struct operator *op, uint32_t state, char name[STATE_NAME_SIZE]);
+
+/* The next epoch's output is empty and knows all partitions; then the epoch is reported. */
+enum status actor_report(struct actor *actor, struct runtime *runtime, struct error *err);
+
+/* merge.c */
+struct merge {
+    struct epoch_commit    commit;
+    struct epoch_decision  decision;
+    struct time_view       view;
+    bool                   has_traffic;
+};
+/* Merges all actors' outputs of the epoch into one commit (all texts and arrays in runtime->commit_arena) and checks I1. */
+enum status merge_epoch(struct runtime *runtime, uint64_t epoch, struct merge *ret_merge, struct error *err);
+
+/* decisions.c */
+struct decisions {
+    int64_t  watermark_us; /* INT64_MIN: none. */
+    int64_t  min_watermark_us;
+    uint64_t master_version;
+    uint32_t shard_count;
+    struct str plan_digest;
+};
+enum status decisions_write(struct runtime *runtime, uint64_t epoch, const struct epoch_decision *decision,
+                            struct str *ret_text, struct error *err);
+enum status decisions_read(struct str text, struct arena *arena, struct decisions *ret_decisions, struct error *err);
+
+/* committer.c */
+enum status committer_run(struct runtime *runtime, const char *first_cut_reason, struct error *err);
+
+/* recover.c */
+enum status recover(struct runtime *runtime, bool *ret_needs_start, struct error *err);
+/* Opens partitions that are not known yet; their watermark is `watermark_us`. */
+enum status partitions_open(struct runtime *runtime, const struct store_state *state, int64_t watermark_us, struct error *err);
+enum status history_feed(struct runtime *runtime, struct error *err);
+
+/* setup.c */
+enum status runtime_init(struct runtime *runtime, const struct live_options *options, struct error *err);
+void        runtime_release(struct runtime *runtime);
+enum status runtime_start(struct runtime *runtime, struct error *err);
+void        runtime_stop(struct runtime *runtime);
+
+#endif

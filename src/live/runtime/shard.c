@@ -1,0 +1,194 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "live/runtime/runtime_int.h"
+
+void
+shard_state_name(const struct operator *op, uint32_t state, char name[STATE_NAME_SIZE])
+{
+    int size = snprintf(name, STATE_NAME_SIZE, "%s/%s", op->step_name, op->kind->state_names[state]);
+    CHECK(size > 0 && size < STATE_NAME_SIZE);
+}
+
+void
+shard_decide(const struct runtime *runtime, uint64_t epoch, const struct time_view *view, int64_t *watermark_us,
+             int64_t *min_watermark_us, struct epoch_decision *ret_decision)
+{
+    const struct announcement *announcement = &runtime->announcements[epoch % EPOCHS_UNDER_WAY];
+    /* Where nobody holds time back any more, the newest partition says how late it is. */
+    int64_t watermark = view->active_count > 0 ? view->active_min_us : view->max_us;
+    int64_t minimum   = view->min_us == INT64_MAX ? INT64_MIN : view->min_us;
+    if (watermark > *watermark_us)
+        *watermark_us = watermark;
+    if (minimum > *min_watermark_us)
+        *min_watermark_us = minimum;
+    *ret_decision = (struct epoch_decision){ .epoch            = epoch,
+                                             .watermark_us     = *watermark_us,
+                                             .min_watermark_us = *min_watermark_us,
+                                             .now_us           = announcement->now_us,
+                                             .is_drain         = announcement->is_drain };
+}
+
+/* ---- Barrier ---- */
+
+/* The delta of each table, then the groups whose turn it is in the round of snapshots, of those that this shard owns. */
+static enum status
+shard_seal(struct shard *shard, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
+{
+    uint32_t shard_count = shard->runtime->worker_count;
+    uint32_t first       = (uint32_t)((decision->epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT);
+    for (uint32_t i = 0; i < shard->operator_count; i++) {
+        struct operator *op = shard->operators[i];
+        for (uint32_t state = 0; op->kind->state_names[state] != NULL; state++) {
+            char name[STATE_NAME_SIZE];
+            shard_state_name(op, state, name);
+            if (output_state_delta(output, name, &op->states[state], err) != ST_OK)
+                return ST_ERROR;
+            for (uint32_t group = first; group < first + LIVE_SNAPSHOT_GROUP_COUNT; group++)
+                if (shard_of_group(group, shard_count) == shard->index
+                    && output_state_snapshot(output, name, &op->states[state], group, decision->min_watermark_us, err) != ST_OK)
+                    return ST_ERROR;
+        }
+    }
+    return ST_OK;
+}
+
+static enum status
+shard_barrier(struct shard *shard, struct error *err)
+{
+    struct epoch_output  *output = &shard->actor.outputs[shard->actor.epoch % EPOCHS_UNDER_WAY];
+    struct runtime       *runtime = shard->runtime;
+    struct epoch_decision decision;
+    shard_decide(runtime, shard->actor.epoch, &shard->view, &shard->watermark_us, &shard->min_watermark_us, &decision);
+    for (uint32_t i = 0; i < shard->operator_count; i++) {
+        struct operator *op = shard->operators[i];
+        if (op->kind->barrier(op, &decision, output, err) != ST_OK) {
+            error_context(err, "closing an epoch of %s", op->step_name);
+            return ST_ERROR;
+        }
+    }
+    if (shard_seal(shard, &decision, output, err) != ST_OK)
+        return ST_ERROR;
+    if (shard->stage == 1) {
+        for (uint32_t i = 0; i < runtime->port_count; i++)
+            exchange_flush(&shard->exchanges[i]);
+        for (uint32_t i = 0; i < runtime->worker_count; i++)
+            lane_barrier(runtime->stage2[i].inputs[shard->index], shard->actor.epoch, &shard->view);
+    }
+    if (output->alert_count > 0)
+        atomic_store(&runtime->has_alert, true);
+    memset(shard->is_aligned, 0, runtime->worker_count * sizeof(*shard->is_aligned));
+    shard->aligned_count = 0;
+    shard->view          = TIME_VIEW_EMPTY;
+    return actor_report(&shard->actor, runtime, err);
+}
+
+/* ---- Rows ---- */
+
+static enum status
+shard_rows(struct shard *shard, struct parcel *parcel, struct error *err)
+{
+    struct epoch_output *output = &shard->actor.outputs[shard->actor.epoch % EPOCHS_UNDER_WAY];
+    for (uint32_t i = 0; i < shard->operator_count; i++) {
+        struct operator *op = shard->operators[i];
+        if (shard->stage == 2 && (parcel->ports >> shard->runtime->operator_ports[i] & 1) == 0)
+            continue;
+        if (op->kind->rows(op, &parcel->chunk, output, err) != ST_OK) {
+            error_context(err, "giving rows to %s", op->step_name);
+            return ST_ERROR;
+        }
+    }
+    if (output->alert_count > 0)
+        atomic_store_explicit(&shard->runtime->has_alert, true, memory_order_relaxed);
+    return ST_OK;
+}
+
+/* Stage 1: sends the parcel in hand on to stage 2. */
+static enum status
+shard_forward(struct shard *shard, bool *ret_is_done, struct error *err)
+{
+    struct runtime *runtime = shard->runtime;
+    *ret_is_done            = true;
+    if (runtime->worker_count == 1 && runtime->port_count > 0) {
+        if (lane_move(runtime->stage2[0].inputs[0], &shard->parcel->chunk, UINT32_MAX, ret_is_done, err) != ST_OK)
+            return ST_ERROR;
+    } else {
+        for (uint32_t i = 0; i < runtime->port_count; i++) {
+            bool is_done;
+            if (exchange_go(&shard->exchanges[i], &is_done, err) != ST_OK)
+                return ST_ERROR;
+            *ret_is_done &= is_done;
+        }
+    }
+    if (*ret_is_done) {
+        lane_return(shard->parcel_lane, shard->parcel);
+        shard->parcel = NULL;
+    }
+    return ST_OK;
+}
+
+static enum status
+shard_take(struct shard *shard, struct lane *lane, struct parcel *parcel, struct error *err)
+{
+    bool is_done;
+    if (shard_rows(shard, parcel, err) != ST_OK)
+        return ST_ERROR;
+    if (shard->stage == 2) {
+        lane_return(lane, parcel);
+        return ST_OK;
+    }
+    shard->parcel      = parcel;
+    shard->parcel_lane = lane;
+    if (shard->runtime->worker_count > 1)
+        for (uint32_t i = 0; i < shard->runtime->port_count; i++)
+            exchange_begin(&shard->exchanges[i], &parcel->chunk);
+    return shard_forward(shard, &is_done, err);
+}
+
+/* The next parcel of those lanes whose barrier has not come (P4). NULL: none. */
+static struct parcel *
+shard_next(struct shard *shard, uint32_t *ret_input)
+{
+    uint32_t count = shard->runtime->worker_count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t input = (shard->turn + i) % count;
+        if (shard->is_aligned[input])
+            continue;
+        struct parcel *parcel = ring_pop(&shard->inputs[input]->full);
+        if (parcel != NULL) {
+            shard->turn = input + 1;
+            *ret_input  = input;
+            return parcel;
+        }
+    }
+    return NULL;
+}
+
+enum status
+shard_step(struct shard *shard, enum step_result *ret_result, struct error *err)
+{
+    uint32_t       input;
+    bool           is_done = true;
+    struct parcel *parcel;
+    *ret_result = STEP_PROGRESS;
+    if (shard->parcel != NULL && shard_forward(shard, &is_done, err) != ST_OK)
+        return ST_ERROR;
+    if (!is_done) {
+        *ret_result = STEP_BLOCKED;
+        return ST_OK;
+    }
+    parcel = shard_next(shard, &input);
+    if (parcel == NULL) {
+        for (uint32_t i = 0; shard->stage == 1 && i < shard->runtime->port_count; i++)
+            exchange_flush(&shard->exchanges[i]);
+        *ret_result = STEP_IDLE;
+        return ST_OK;
+    }
+    if (parcel->barrier == 0)
+        return shard_take(shard, shard->inputs[input], parcel, err);
+    CHECK(parcel->barrier == shard->actor.epoch);
+    shard->is_aligned[input] = true;
+    time_view_add(&shard->view, &parcel->view);
+    return ++shard->aligned_count == shard->runtime->worker_count ? shard_barrier(shard, err) : ST_OK;
+}

@@ -1,0 +1,191 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "live/event.h"
+#include "live/runtime/runtime_int.h"
+
+/* ---- Barriers ---- */
+
+enum status
+actor_report(struct actor *actor, struct runtime *runtime, struct error *err)
+{
+    uint64_t epoch = actor->epoch++;
+    uint32_t count = atomic_load(&runtime->partition_count);
+    if (output_clear(&actor->outputs[actor->epoch % EPOCHS_UNDER_WAY], count, err) != ST_OK)
+        return ST_ERROR;
+    atomic_store(&actor->reported, epoch);
+    waker_wake(&runtime->committer);
+    return ST_OK;
+}
+
+static enum status
+report_identity(struct partition *partition, char out[IDENTITY_SIZE_MAX], struct error *err)
+{
+    struct str identity;
+    if (partition->source->source->kind->identity(partition->source, &identity, err) != ST_OK)
+        return ST_ERROR;
+    CHECK(identity.size < IDENTITY_SIZE_MAX);
+    memcpy(out, identity.data, identity.size);
+    out[identity.size] = '\0';
+    return ST_OK;
+}
+
+/* Fixes position and watermark of each of its partitions (P2). */
+static enum status
+report_partitions(struct worker *worker, uint64_t epoch, struct time_view *view, struct error *err)
+{
+    struct runtime *runtime = worker->runtime;
+    worker->partition_count = atomic_load(&runtime->partition_count); /* R2 */
+    for (uint32_t i = worker->index; i < worker->partition_count; i += runtime->worker_count) {
+        struct partition        *partition = runtime->partitions[i];
+        struct partition_report *report    = &partition->reports[epoch % EPOCHS_UNDER_WAY];
+        int64_t                  watermark = partition->intake.watermark_us;
+        bool                     is_idle   = partition->is_idle || partition->is_done;
+        report->begin        = partition->begin;
+        report->end          = partition->source->position;
+        report->watermark_us = watermark;
+        report->is_idle      = is_idle;
+        if (report_identity(partition, report->identity, err) != ST_OK)
+            return ST_ERROR;
+        partition->begin = report->end;
+        time_view_add(view, &(struct time_view){ is_idle ? 0 : 1, is_idle ? INT64_MAX : watermark, watermark, watermark });
+    }
+    return ST_OK;
+}
+
+static enum status
+worker_barrier(struct worker *worker, struct error *err)
+{
+    struct runtime  *runtime = worker->runtime;
+    uint64_t         epoch   = worker->actor.epoch;
+    struct time_view view    = TIME_VIEW_EMPTY;
+    exchange_flush(&worker->exchange);
+    if (report_partitions(worker, epoch, &view, err) != ST_OK)
+        return ST_ERROR;
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        lane_barrier(worker->exchange.lanes[i], epoch, &view);
+    worker->row_count = 0;
+    return actor_report(&worker->actor, runtime, err);
+}
+
+/* ---- Rows ---- */
+
+/* *ret_is_done: the chunk is sent and empty. */
+static enum status
+worker_send(struct worker *worker, bool *ret_is_done, struct error *err)
+{
+    enum status status = worker->runtime->worker_count == 1 ? lane_move(worker->exchange.lanes[0], &worker->events, 1, ret_is_done, err)
+                                                            : exchange_go(&worker->exchange, ret_is_done, err);
+    if (status != ST_OK)
+        return status;
+    worker->is_sending = !*ret_is_done;
+    if (*ret_is_done)
+        chunk_clear(&worker->events);
+    return ST_OK;
+}
+
+static void
+partition_done(struct worker *worker, struct partition *partition)
+{
+    if (partition->end < 0 || partition->is_done || (!partition->is_idle && partition->source->position < partition->end))
+        return;
+    partition->is_done = true;
+    atomic_fetch_add(&worker->done_count, 1);
+    waker_wake(&worker->runtime->committer);
+}
+
+static void
+partition_idle(struct worker *worker, struct partition *partition, bool is_idle)
+{
+    if (partition->is_idle == is_idle)
+        return;
+    partition->is_idle = is_idle;
+    if (is_idle)
+        atomic_fetch_add(&worker->idle_count, 1);
+    else
+        atomic_fetch_sub(&worker->idle_count, 1);
+}
+
+static enum status
+take_batch(struct worker *worker, struct partition *partition, const struct record_batch *batch, int64_t now_us,
+           struct error *err)
+{
+    struct runtime      *runtime = worker->runtime;
+    struct epoch_output *output  = &worker->actor.outputs[worker->actor.epoch % EPOCHS_UNDER_WAY];
+    if (intake_take(worker->intake, &partition->intake, batch, now_us, output, &worker->events, err) != ST_OK) {
+        error_at_offset(err, partition->intake.partition_id, (uint64_t)batch->position);
+        return ST_ERROR;
+    }
+    int64_t before = atomic_fetch_add(&runtime->row_count, (int64_t)batch->record_count);
+    atomic_fetch_add(&runtime->bytes, batch->bytes);
+    worker->row_count += batch->record_count > 0 ? (int64_t)batch->record_count : 1;
+    if (before / runtime->graph->runtime.epoch.row_count_max
+        != (before + (int64_t)batch->record_count) / runtime->graph->runtime.epoch.row_count_max)
+        waker_wake(&runtime->committer);
+    if (event_count(&worker->events) == 0) {
+        chunk_clear(&worker->events);
+        return ST_OK;
+    }
+    worker->is_sending = true;
+    if (runtime->worker_count > 1)
+        exchange_begin(&worker->exchange, &worker->events);
+    return ST_OK;
+}
+
+/* Polls one partition after the other until one has records. */
+static enum status
+worker_poll(struct worker *worker, int64_t now_us, bool *ret_has_records, struct error *err)
+{
+    struct runtime *runtime = worker->runtime;
+    uint32_t        own = (worker->partition_count + runtime->worker_count - 1 - worker->index) / runtime->worker_count;
+    *ret_has_records    = false;
+    for (uint32_t i = 0; i < own && !*ret_has_records; i++) {
+        struct partition   *partition = runtime->partitions[worker->index + worker->turn % own * runtime->worker_count];
+        struct record_batch batch;
+        enum poll_result    result;
+        worker->turn = (worker->turn + 1) % own;
+        if (partition->is_done)
+            continue;
+        if (partition->source->source->kind->poll(partition->source, runtime->chunk_capacity, &batch, &result, err) != ST_OK)
+            return ST_ERROR;
+        partition_idle(worker, partition, result == POLL_EMPTY);
+        *ret_has_records = result == POLL_RECORDS;
+        if (*ret_has_records && take_batch(worker, partition, &batch, now_us, err) != ST_OK)
+            return ST_ERROR;
+        partition_done(worker, partition);
+    }
+    return ST_OK;
+}
+
+enum status
+worker_step(struct worker *worker, int64_t now_us, enum step_result *ret_result, struct error *err)
+{
+    struct runtime *runtime = worker->runtime;
+    bool            is_done = true;
+    *ret_result             = STEP_PROGRESS;
+    if (worker->is_sending && worker_send(worker, &is_done, err) != ST_OK)
+        return ST_ERROR;
+    if (!is_done) {
+        *ret_result = STEP_BLOCKED;
+        return ST_OK;
+    }
+    if (atomic_load(&runtime->announced) >= worker->actor.epoch)
+        return worker_barrier(worker, err);
+    if (worker->actor.epoch > atomic_load(&runtime->final)) {
+        *ret_result = STEP_IDLE;
+        return ST_OK;
+    }
+    if (worker->row_count >= runtime->graph->runtime.epoch.row_count_max) { /* The epoch must not grow without end (I10). */
+        exchange_flush(&worker->exchange);
+        *ret_result = STEP_BLOCKED;
+        return ST_OK;
+    }
+    if (worker_poll(worker, now_us, &is_done, err) != ST_OK)
+        return ST_ERROR;
+    if (!is_done) {
+        exchange_flush(&worker->exchange);
+        *ret_result = STEP_IDLE;
+    }
+    return ST_OK;
+}

@@ -1,0 +1,188 @@
+/* The runtime of the live leg: its content is a function of the log, whatever the number of threads, the size of chunks and
+ * epochs, and wherever it is stopped. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "io/io.h"
+#include "io/process.h"
+#include "support/support.h"
+
+#include "sim/live_world.inc"
+
+#define PARTITION_COUNT 4
+#define LINE_COUNT      2000
+
+static struct error err;
+
+static struct world_options
+options_of(const char *folder)
+{
+    return (struct world_options){ .folder = folder, .worker_count = 1, .chunk_row_count = 2048, .epoch_row_count = 100000,
+                                   .epoch_interval_us = 1000000, .io = io_system(), .clock = process_clock(), .end = LIVE_DRAIN };
+}
+
+static char *
+content_of(uint32_t workers, uint32_t chunk_rows, int64_t epoch_rows)
+{
+    char                 folder[TEMP_DIR_SIZE_MAX];
+    struct live_summary  summary;
+    temp_dir_init(folder);
+    world_write(folder, PARTITION_COUNT, LINE_COUNT, 42);
+    struct world_options options = options_of(folder);
+    options.worker_count    = workers;
+    options.chunk_row_count = chunk_rows;
+    options.epoch_row_count = epoch_rows;
+    error_clear(&err);
+    enum status status = world_run(&options, &summary, &err);
+    if (status != ST_OK)
+        print_error("%s; %s\n", err.message, err.context);
+    assert_int_equal(status, ST_OK);
+    assert_int_equal(summary.account.received,
+                     summary.account.loaded + summary.account.deduplicated + summary.account.filtered + summary.account.quarantined);
+    assert_true(summary.account.received > 0 && summary.account.deduplicated > 0 && summary.late_event_count > 0
+                && summary.dead_letter_count > 0 && summary.alert_revision_count > 0 && summary.account.filtered > 0);
+    char *content = world_content(folder);
+    temp_dir_release(folder);
+    return content;
+}
+
+static void
+threads_chunks_and_epochs_do_not_change_content(void **state)
+{
+    static const uint32_t workers[] = { 1, 2, 4 }, chunks[] = { 1, 7, 2048 };
+    (void)state;
+    char *expected = content_of(1, 2048, 1000000);
+    assert_non_null(strstr(expected, "window|"));
+    for (size_t w = 0; w < 3; w++)
+        for (size_t c = 0; c < 3; c++) {
+            char *content = content_of(workers[w], chunks[c], c == 0 ? 50 : 500);
+            assert_string_equal(content, expected);
+            world_free(content);
+        }
+    world_free(expected);
+}
+
+/* ---- Killed ---- */
+
+#define KILL_COUNT 30
+
+/* Reads the clock and tells the parent: threads do so at every step, so the parent's count of bytes is a place in the run. */
+static int pipe_out;
+
+static int64_t
+telling_now(void *context)
+{
+    (void)context;
+    if (write(pipe_out, "", 1) != 1)
+        _exit(3);
+    return clock_now_us(process_clock());
+}
+
+static int64_t
+telling_monotonic(void *context)
+{
+    (void)context;
+    return clock_monotonic_us(process_clock());
+}
+
+static void
+run_child(const char *folder, uint32_t workers)
+{
+    const struct clock   clock   = { telling_now, telling_monotonic, NULL };
+    struct live_summary  summary;
+    struct world_options options = options_of(folder);
+    options.worker_count      = workers;
+    options.chunk_row_count   = 7;
+    options.epoch_row_count   = 40;
+    options.epoch_interval_us = 1000;
+    options.clock             = &clock;
+    options.end               = LIVE_ONCE;
+    enum status status        = world_run(&options, &summary, &err);
+    if (status != ST_OK)
+        fprintf(stderr, "%s; %s\n", err.message, err.context);
+    _exit(status == ST_OK ? 0 : 1);
+}
+
+/* Runs the leg in a process of its own and kills it after `step_count` steps. False: it was done before. */
+static bool
+run_and_kill(const char *folder, uint32_t workers, uint64_t step_count)
+{
+    int  ends[2], state = 0;
+    char bytes[256];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(ends[0]);
+        pipe_out = ends[1];
+        run_child(folder, workers);
+    }
+    close(ends[1]);
+    uint64_t seen = 0;
+    ssize_t  size = 1;
+    while (seen < step_count && size > 0) {
+        size = read(ends[0], bytes, sizeof(bytes));
+        seen += size > 0 ? (uint64_t)size : 0;
+    }
+    if (size > 0)
+        kill(child, SIGKILL);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &state, 0), child);
+    if (WIFEXITED(state))
+        assert_int_equal(WEXITSTATUS(state), 0);
+    return WIFSIGNALED(state);
+}
+
+/* I2, P10: also with another number of shards at each start. */
+static void
+killed_at_any_moment_it_ends_with_the_same_content(void **state)
+{
+    char                folder[TEMP_DIR_SIZE_MAX], unkilled[TEMP_DIR_SIZE_MAX];
+    struct live_summary summary;
+    struct random       random;
+    int                 kill_count = 0;
+    int64_t             generation_count = 0;
+    (void)state;
+    temp_dir_init(unkilled);
+    world_write(unkilled, PARTITION_COUNT, LINE_COUNT, 7);
+    struct world_options options = options_of(unkilled);
+    options.end                  = LIVE_ONCE;
+    assert_int_equal(world_run(&options, &summary, &err), ST_OK);
+    char *expected = world_content(unkilled);
+
+    random_init(&random, 1);
+    while (kill_count < KILL_COUNT) {
+        temp_dir_init(folder);
+        world_write(folder, PARTITION_COUNT, LINE_COUNT, 7);
+        while (run_and_kill(folder, 1 + (uint32_t)random_below(&random, 3), 1 + random_below(&random, 600)))
+            kill_count++;
+        char *content = world_content(folder);
+        assert_string_equal(content, expected);
+        assert_int_equal(world_ask(folder, "select max(epoch) - count(*) from epoch_header"), 0);
+        generation_count += world_ask(folder, "select count(distinct generation) from epoch_header");
+        world_free(content);
+        temp_dir_release(folder);
+    }
+    assert_true(generation_count > KILL_COUNT / 2); /* Most of them had committed something. */
+    world_free(expected);
+    temp_dir_release(unkilled);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_chunks_and_epochs_do_not_change_content),
+        cmocka_unit_test(killed_at_any_moment_it_ends_with_the_same_content),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
