@@ -228,14 +228,15 @@ sum_source(struct run *run, const struct graph_source *source, struct batch_sour
         sum->input_count += run->specs[run->inputs[i].spec_index].source == source;
     sql_set_text(&run->names, "source", source->name);
     enum status status = sql_query(run->connection, &run->names, &result, err, SOURCE_COUNTS);
-    if (status == ST_OK)
-        status = db_next(&result, &row_count, err);
-    for (uint32_t row = 0; status == ST_OK && row < row_count; row++) {
-        int64_t *const counts[] = { &sum->loaded, &sum->quarantined, &sum->deduplicated, &sum->filtered };
-        struct str     outcome  = db_text(&result, 0, row);
-        *counts[(outcome.data[0] - '0') & 3] = db_int64(&result, 1, row);
-        sum->bytes += db_int64(&result, 2, row);
-        sum->received += db_int64(&result, 1, row);
+    /* Four groups may come in four chunks: DuckDB's hash aggregate gives one of each of its partitions. */
+    while (status == ST_OK && (status = db_next(&result, &row_count, err)) == ST_OK && row_count > 0) {
+        for (uint32_t row = 0; row < row_count; row++) {
+            int64_t *const counts[] = { &sum->loaded, &sum->quarantined, &sum->deduplicated, &sum->filtered };
+            struct str     outcome  = db_text(&result, 0, row);
+            *counts[(outcome.data[0] - '0') & 3] = db_int64(&result, 1, row);
+            sum->bytes += db_int64(&result, 2, row);
+            sum->received += db_int64(&result, 1, row);
+        }
     }
     db_result_release(&result);
     return status;
