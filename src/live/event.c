@@ -1,7 +1,6 @@
 #include "live/event.h"
 
-#include "base/check.h"
-#include "health/person.h"
+#include <string.h>
 
 #define INT64     TYPE(TYPE_INT64)
 #define TEXT      TYPE(TYPE_TEXT)
@@ -50,30 +49,39 @@ static const struct schema_column columns[EVENT_COLUMN_COUNT] = {
 
 const struct schema event_schema = { columns, EVENT_COLUMN_COUNT };
 
-static bool
-hash_pair(const struct siphash_key *key, struct chunk *chunk, enum event_column system, enum event_column low, uint32_t row)
+/* The bytes that person_id_print hashes, so that a patient's hash is the provisional person. Longer identifiers than any of the
+ * field go in as their own hashes. */
+struct hash128
+event_pair_hash(const struct siphash_key *person_key, struct str system, struct str value)
 {
-    char           text[HASH128_TEXT_SIZE];
-    struct hash128 hash;
-    if (event_is_null(chunk, system + 1, row)) {
-        chunk_set_null(chunk, low, row);
-        chunk_set_null(chunk, low + 1, row);
-        return true;
+    char     bytes[512];
+    uint32_t size = (uint32_t)system.size;
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (char)(size >> (8 * i));
+    if (system.size + value.size > sizeof(bytes) - 4) {
+        struct hash128 parts[2] = { hash128(system.data, system.size), hash128(value.data, value.size) };
+        return siphash128(person_key, parts, sizeof(parts));
     }
-    if (!person_id_print(key, event_text(chunk, system, row), event_text(chunk, system + 1, row), &chunk->arena, text))
-        return false;
-    CHECK(hash128_parse(str_from(text), &hash));
-    chunk_set_int64(chunk, low, row, (int64_t)hash.low);
-    chunk_set_int64(chunk, low + 1, row, (int64_t)hash.high);
-    return true;
+    if (system.size > 0)
+        memcpy(bytes + 4, system.data, system.size);
+    if (value.size > 0)
+        memcpy(bytes + 4 + system.size, value.data, value.size);
+    return siphash128(person_key, bytes, 4 + system.size + value.size);
 }
 
-enum status
-event_hash_identities(const struct siphash_key *person_key, struct chunk *chunk, struct error *err)
+static void
+hash_pair(struct chunk *chunk, const struct siphash_key *key, enum event_column system, enum event_column low, uint32_t row)
 {
-    for (uint32_t row = 0; row < chunk->row_count; row++)
-        if (!hash_pair(person_key, chunk, EVENT_SYSTEM, EVENT_IDENTITY_LOW, row)
-            || !hash_pair(person_key, chunk, EVENT_PATIENT_SYSTEM, EVENT_PATIENT_LOW, row))
-            return error_no_memory(err);
-    return ST_OK;
+    struct hash128 hash = event_pair_hash(key, event_text(chunk, system, row), event_text(chunk, system + 1, row));
+    chunk_set_int64(chunk, low, row, (int64_t)hash.low);
+    chunk_set_int64(chunk, low + 1, row, (int64_t)hash.high);
+}
+
+void
+event_hash_identities(struct chunk *chunk, const struct siphash_key *person_key)
+{
+    for (uint32_t row = 0; row < chunk->row_count; row++) {
+        hash_pair(chunk, person_key, EVENT_SYSTEM, EVENT_IDENTITY_LOW, row);
+        hash_pair(chunk, person_key, EVENT_PATIENT_SYSTEM, EVENT_PATIENT_LOW, row);
+    }
 }

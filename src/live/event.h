@@ -93,7 +93,10 @@ event_row(const struct chunk *chunk, uint32_t index)
     return chunk->selection != NULL ? chunk->selection[index] : index;
 }
 
-/* Fills the identity and patient columns of all rows from system and id: for rows that did not come through the intake. */
-enum status event_hash_identities(const struct siphash_key *person_key, struct chunk *chunk, struct error *err);
+/* Fills the four identity columns of all rows from the pairs, under the pipeline's person key. A null pair hashes as empty texts. */
+void event_hash_identities(struct chunk *chunk, const struct siphash_key *person_key);
+
+/* Equal for events of one pair; low is what dedup and rules are exchanged by. */
+struct hash128 event_pair_hash(const struct siphash_key *person_key, struct str system, struct str value);
 
 #endif

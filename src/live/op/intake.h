@@ -1,48 +1,51 @@
-/* From a partition's bytes to rows of event_schema: decode, program, validate, enrich. One intake a worker.
+/* From the bytes of one poll to event rows, on a worker: decode, entity program, validate_event, enrich_with_patient_master.
  *
- *     batch ─▶ decoder ─▶ program of each mapping ─▶ validate ─▶ enrich ─▶ events, in the order of their positions
- *                 ╰──────────────╰─────────────────────╰──▶ dead letters, counts and reasons in the epoch's output
+ *     record batch ─▶ decoder ─▶ a raw chunk a mapping ─▶ program ─▶ outcomes ─┬▶ event rows, in the order of positions
+ *                                                                              ├▶ dead letters, counts and reasons
+ *                                                                              └▶ unevaluated_result alerts
  *
- * Also here, because it is a matter of the event's own position: the partition's watermark moves on, and what is late beyond
- * the lateness is told to late_event with its bytes and goes on with EVENT_IS_LATE. A lab result that is rejected raises
- * unevaluated_result in the output's alerts.
- *
- * It counts received, filtered, quarantined, and the records' bytes; the shards count loaded, deduplicated and late (P5).
- * No threads, no clock, no system calls; nothing is kept between two batches but memory. */
+ * Always true: rows are taken in the order of their positions over all mappings, for a partition's watermark at a position
+ * is of all accepted rows before it; a row is late by that watermark alone. Person and birth date are those of the master,
+ * else the provisional person. What is late beyond the lateness is told as late_event here and goes on with EVENT_IS_LATE. */
 #ifndef HEDDLE_LIVE_OP_INTAKE_H
 #define HEDDLE_LIVE_OP_INTAKE_H
 
 #include "base/hash.h"
 #include "graph/graph.h"
+#include "live/event.h"
+#include "live/op/alert.h"
 #include "live/output.h"
 #include "match/master.h"
 #include "source/source.h"
 
-/* A partition as the intake sees it; the runtime keeps it, one worker at a time uses it. */
+/* Of one partition; the runtime keeps it and stores the watermark. */
 struct intake_partition {
-    uint32_t    index;        /* EVENT_PARTITION, and the row of the output's counts. */
-    uint32_t    input;        /* Whose it is, of graph->streaming.source.inputs: its system, zone, facility. */
-    const char *source;
-    const char *partition_id;
-    int64_t     watermark_us; /* Largest event time accepted so far minus disorder; STORE_TIME_NONE: none yet. */
+    uint32_t index;        /* EVENT_PARTITION, and the place in output->counts. */
+    int64_t  watermark_us; /* Newest accepted event time less the disorder; INT64_MIN: none yet. */
 };
 
 struct intake_options {
-    const struct graph         *graph;
-    const struct siphash_key   *person_key;
-    const struct master        *master; /* NULL: nobody is known. */
+    const struct graph            *graph;
+    const struct graph_input      *input; /* Of graph->streaming.source. */
+    const struct siphash_key      *person_key;
+    const struct partition_names  *partitions; /* Borrowed; may grow between calls. */
+    uint32_t                       chunk_capacity; /* graph->runtime.chunk_row_count_max */
 };
 
+/* Takes a chunk of event rows; it and its texts live as long as the call. */
+typedef enum status intake_rows_fn(void *context, struct chunk *chunk, struct error *err);
+
 struct intake;
-
-/* The options' structs outlive the intake. */
 enum status intake_create(const struct intake_options *options, struct intake **ret_intake, struct error *err);
-/* Accepts NULL. */
-void intake_free(struct intake *intake);
+void        intake_free(struct intake *intake); /* Accepts NULL. */
 
-/* Takes a whole batch. `events` is an empty chunk of event_schema with room for batch->record_count rows (JSON events make
- * at most one row a record); its texts are its own afterwards. now_us: for received_at and the detected_at of alerts alone. */
-enum status intake_take(struct intake *intake, struct intake_partition *partition, const struct record_batch *batch,
-                        int64_t now_us, struct epoch_output *output, struct chunk *events, struct error *err);
+/* Between batches. NULL: nobody is known. Borrowed. */
+void intake_set_master(struct intake *intake, const struct master *master);
+
+/* All of one polled batch. `received_us` is for received_at alone. Counts the records and entity rows that are received,
+ * filtered and quarantined into `output`, not those that are loaded (the shards do). */
+enum status intake_batch(struct intake *intake, struct intake_partition *partition, const struct record_batch *batch,
+                         int64_t received_us, struct epoch_output *output, intake_rows_fn *rows, void *context,
+                         struct error *err);
 
 #endif

@@ -157,9 +157,8 @@ gather_validity(struct chunk *to, uint32_t column, const struct column *from, co
     }
 }
 
-/* Appends the rows; `to` has room for them. */
-static enum status
-gather(struct chunk *to, const struct chunk *from, const uint16_t *rows, uint32_t count, struct error *err)
+enum status
+chunk_gather(struct chunk *to, const struct chunk *from, const uint16_t *rows, uint32_t count, struct error *err)
 {
     for (uint32_t i = 0; i < to->schema->column_count; i++) {
         const struct column *column = &from->columns[i];
@@ -243,7 +242,7 @@ exchange_shard(struct exchange *exchange, uint32_t shard, struct error *err)
         if (count > room)
             count = room;
         (*open)->ports = exchange->ports;
-        if (gather(chunk, exchange->chunk, exchange->rows + exchange->next[shard], count, err) != ST_OK)
+        if (chunk_gather(chunk, exchange->chunk, exchange->rows + exchange->next[shard], count, err) != ST_OK)
             return ST_ERROR;
         exchange->next[shard] += count;
         if (chunk->row_count == chunk->capacity) {

@@ -53,6 +53,9 @@ void lane_return(struct lane *lane, struct parcel *parcel);
 
 void time_view_add(struct time_view *view, const struct time_view *other);
 
+/* Appends the chunk's rows (count of them, by index) to `to`, which has room for them and the same schema; texts are copied. */
+enum status chunk_gather(struct chunk *to, const struct chunk *from, const uint16_t *rows, uint32_t count, struct error *err);
+
 /* Sends chunks to one port of all shards, each row to the one that owns its key group. */
 struct exchange {
     struct lane          **lanes; /* To shard 0..shard_count-1. */

@@ -55,7 +55,7 @@ check_identity(const struct runtime *runtime, uint32_t partition, uint32_t entit
         return ST_OK;
     return error_set(err, ERR_INTERNAL,
                      "partition %s, %s: received %lld is not loaded %lld + deduplicated %lld + filtered %lld + quarantined %lld",
-                     runtime->partitions[partition]->intake.partition_id,
+                     runtime->partitions[partition]->id,
                      entity < model->entity_count ? model->entities[entity].name : "records", (long long)count->received,
                      (long long)count->loaded, (long long)count->deduplicated, (long long)count->filtered,
                      (long long)count->quarantined);
@@ -90,9 +90,9 @@ merge_partition(struct runtime *runtime, uint64_t epoch, uint32_t index, struct 
             continue;
         if (is_record && sum.bytes != report->end - report->begin)
             return error_set(err, ERR_INTERNAL, "partition %s moved by %lld bytes, %lld are accounted for",
-                             partition->intake.partition_id, (long long)(report->end - report->begin), (long long)sum.bytes);
+                             partition->id, (long long)(report->end - report->begin), (long long)sum.bytes);
         accounts[(*count)++] = (struct store_account){
-            .source = str_from(partition->intake.source), .partition_id = str_from(partition->intake.partition_id),
+            .source = runtime->graph->streaming.source.name, .partition_id = str_from(partition->id),
             .entity = is_record ? STR_EMPTY : str_from(model->entities[entity].name),
             .position_begin = is_record ? report->begin : 0, .position_end = is_record ? report->end : 0,
             .received = sum.received, .loaded = sum.loaded, .deduplicated = sum.deduplicated, .filtered = sum.filtered,
@@ -119,7 +119,7 @@ merge_partitions(struct runtime *runtime, uint64_t epoch, struct merge *merge, s
         int64_t                        watermark = report->watermark_us;
         if (merge_partition(runtime, epoch, i, accounts, &merge->commit.account_count, err) != ST_OK)
             return ST_ERROR;
-        positions[i] = (struct store_position){ str_from(partition->intake.source), str_from(partition->intake.partition_id),
+        positions[i] = (struct store_position){ runtime->graph->streaming.source.name, str_from(partition->id),
                                                 report->end, watermark, str_from(report->identity) };
         merge->has_traffic |= report->begin != report->end;
         time_view_add(&merge->view, &(struct time_view){ report->is_idle ? 0 : 1, report->is_idle ? INT64_MAX : watermark,

@@ -84,7 +84,7 @@ is_open(const struct runtime *runtime, const char *partition_id)
 {
     uint32_t count = atomic_load(&runtime->partition_count);
     for (uint32_t i = 0; i < count; i++)
-        if (strcmp(runtime->partitions[i]->intake.partition_id, partition_id) == 0)
+        if (strcmp(runtime->partitions[i]->id, partition_id) == 0)
             return true;
     return false;
 }
@@ -107,8 +107,10 @@ partition_open(struct runtime *runtime, const struct source_listing *listing, co
         return ST_ERROR;
     partition->begin  = begin;
     partition->end    = -1;
-    partition->intake = (struct intake_partition){ index, listing->input, source->name, id,
-                                                   position == NULL ? watermark_us : position->watermark_us };
+    partition->input  = listing->input;
+    partition->id     = id;
+    partition->intake = (struct intake_partition){ index, position == NULL ? watermark_us : position->watermark_us };
+    runtime->partition_ids[index] = str_from(id);
     runtime->partitions[index] = partition;
     atomic_store(&runtime->partition_count, index + 1);
     if (runtime->options->end == LIVE_UNTIL_STOPPED)
@@ -251,9 +253,8 @@ history_feed(struct runtime *runtime, struct error *err)
         status = history->next(history->context, &chunk, err);
         if (status != ST_OK || chunk.row_count == 0)
             break;
-        status = event_hash_identities(runtime->options->person_key, &chunk, err);
-        if (status == ST_OK)
-            status = history_chunk(runtime, &chunk, hashes, err);
+        event_hash_identities(&chunk, runtime->options->person_key);
+        status = history_chunk(runtime, &chunk, hashes, err);
     }
     if (status != ST_OK)
         error_context(err, "filling the rules' state from history");

@@ -46,6 +46,8 @@ struct partition_report {
 /* Opened by the committer, then its worker's. */
 struct partition {
     struct intake_partition  intake;
+    const char              *id;
+    uint32_t                 input; /* Of graph->streaming.source.inputs. */
     struct source_partition *source;
     int64_t                  begin;  /* Position at the last barrier. */
     int64_t                  end;    /* LIVE_ONCE, LIVE_DRAIN: where it is done; else -1. */
@@ -67,7 +69,7 @@ struct worker {
     uint32_t         index;
     uint32_t         partition_count; /* That it knows of, of all workers. */
     uint32_t         turn;            /* Next partition to poll. */
-    struct intake   *intake;
+    struct intake  **intakes; /* One an input of the binding. */
     struct chunk     events;
     bool             is_sending;
     struct exchange  exchange; /* To the shards' stage 1; with one shard only its lane is used. */
@@ -115,6 +117,8 @@ struct runtime {
 
     struct partition **partitions; /* [LIVE_PARTITION_COUNT_MAX]; entries below partition_count are set. */
     _Atomic(uint32_t)  partition_count;
+    struct str        *partition_ids; /* [LIVE_PARTITION_COUNT_MAX]; empty where there is none yet. */
+    struct partition_names partition_names; /* Of all LIVE_PARTITION_COUNT_MAX, so that it never changes. */
     struct arena       arena; /* Partition ids; lives as long as the runtime. */
 
     struct step_set    *steps; /* [worker_count]: of each shard. */

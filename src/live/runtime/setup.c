@@ -17,6 +17,7 @@ alloc_all(struct runtime *runtime, struct error *err)
 {
     uint32_t count = runtime->worker_count, lanes = 2 * count * count;
     runtime->partitions = memory_alloc_array_zero(LIVE_PARTITION_COUNT_MAX, sizeof(struct partition *));
+    runtime->partition_ids = memory_alloc_array_zero(LIVE_PARTITION_COUNT_MAX, sizeof(struct str));
     runtime->steps      = memory_alloc_array_zero(count, sizeof(*runtime->steps));
     runtime->workers    = memory_alloc_array_zero(count, sizeof(*runtime->workers));
     runtime->stage1     = memory_alloc_array_zero(count, sizeof(*runtime->stage1));
@@ -24,7 +25,9 @@ alloc_all(struct runtime *runtime, struct error *err)
     runtime->threads    = memory_alloc_array_zero(count, sizeof(*runtime->threads));
     runtime->lanes      = memory_alloc_aligned(CACHE_LINE_PAIR, lanes * sizeof(*runtime->lanes));
     runtime->lane_table = memory_alloc_array_zero(2 * (size_t)lanes, sizeof(*runtime->lane_table));
-    bool is_ok = runtime->partitions != NULL && runtime->steps != NULL && runtime->workers != NULL && runtime->stage1 != NULL
+    runtime->partition_names = (struct partition_names){ runtime->graph->streaming.source.name, runtime->partition_ids,
+                                                         LIVE_PARTITION_COUNT_MAX };
+    bool is_ok = runtime->partitions != NULL && runtime->partition_ids != NULL && runtime->steps != NULL && runtime->workers != NULL && runtime->stage1 != NULL
                  && runtime->stage2 != NULL && runtime->threads != NULL && runtime->lanes != NULL && runtime->lane_table != NULL;
     return is_ok ? ST_OK : error_no_memory(err);
 }
@@ -75,11 +78,27 @@ actor_init(struct actor *actor, const struct runtime *runtime, struct error *err
 }
 
 static enum status
+intakes_init(struct runtime *runtime, struct worker *worker, struct error *err)
+{
+    const struct graph_source *source = &runtime->graph->streaming.source;
+    worker->intakes = memory_alloc_array_zero(source->input_count, sizeof(struct intake *));
+    if (worker->intakes == NULL)
+        return error_no_memory(err);
+    for (size_t i = 0; i < source->input_count; i++) {
+        struct intake_options options = { runtime->graph, &source->inputs[i], runtime->options->person_key,
+                                          &runtime->partition_names, runtime->chunk_capacity };
+        if (intake_create(&options, &worker->intakes[i], err) != ST_OK)
+            return ST_ERROR;
+        intake_set_master(worker->intakes[i], runtime->has_master ? &runtime->master : NULL);
+    }
+    return ST_OK;
+}
+
+static enum status
 worker_init(struct runtime *runtime, uint32_t index, struct error *err)
 {
-    struct worker        *worker  = &runtime->workers[index];
-    uint32_t              count   = runtime->worker_count;
-    struct intake_options options = { runtime->graph, runtime->options->person_key, runtime->has_master ? &runtime->master : NULL };
+    struct worker *worker = &runtime->workers[index];
+    uint32_t       count  = runtime->worker_count;
     worker->runtime = runtime;
     worker->index   = index;
     if (actor_init(&worker->actor, runtime, err) != ST_OK
@@ -87,7 +106,7 @@ worker_init(struct runtime *runtime, uint32_t index, struct error *err)
         || exchange_init(&worker->exchange, &runtime->lane_table[index * count], count, runtime->lane_capacity, 1,
                          runtime->steps[0].dedup, err) != ST_OK)
         return ST_ERROR;
-    return intake_create(&options, &worker->intake, err);
+    return intakes_init(runtime, worker, err);
 }
 
 static enum status
@@ -118,7 +137,7 @@ static enum status
 actors_init(struct runtime *runtime, struct error *err)
 {
     for (uint32_t i = 0; i < runtime->worker_count; i++)
-        if (steps_create(runtime->graph, runtime->options->person_key, &runtime->steps[i], err) != ST_OK)
+        if (steps_create(runtime->graph, runtime->options->person_key, &runtime->partition_names, &runtime->steps[i], err) != ST_OK)
             return ST_ERROR;
     ports_find(runtime);
     for (uint32_t i = 0; i < runtime->worker_count; i++)
@@ -245,7 +264,9 @@ workers_release(struct runtime *runtime)
 {
     for (uint32_t i = 0; runtime->workers != NULL && i < runtime->worker_count; i++) {
         struct worker *worker = &runtime->workers[i];
-        intake_free(worker->intake);
+        for (size_t j = 0; worker->intakes != NULL && j < runtime->graph->streaming.source.input_count; j++)
+            intake_free(worker->intakes[j]);
+        memory_free(worker->intakes);
         exchange_release(&worker->exchange);
         chunk_release(&worker->events);
         actor_release(&worker->actor);
@@ -259,6 +280,7 @@ runtime_release(struct runtime *runtime)
     for (uint32_t i = 0; i < atomic_load(&runtime->partition_count); i++)
         runtime->options->source->kind->close(runtime->partitions[i]->source);
     memory_free(runtime->partitions);
+    memory_free(runtime->partition_ids);
     workers_release(runtime);
     shards_release(runtime->stage1, runtime->worker_count);
     shards_release(runtime->stage2, runtime->worker_count);

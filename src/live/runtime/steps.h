@@ -3,6 +3,7 @@
 #define HEDDLE_LIVE_RUNTIME_STEPS_H
 
 #include "graph/graph.h"
+#include "live/op/alert.h"
 #include "live/op/operator.h"
 
 #define STEP_COUNT_MAX 32
@@ -16,8 +17,8 @@ struct step_set {
 };
 
 /* On failure what was made is in *ret_set, to be released like the whole. */
-enum status steps_create(const struct graph *graph, const struct siphash_key *person_key, struct step_set *ret_set,
-                         struct error *err);
+enum status steps_create(const struct graph *graph, const struct siphash_key *person_key,
+                         const struct partition_names *partitions, struct step_set *ret_set, struct error *err);
 /* Accepts a zeroed set. */
 void steps_release(struct step_set *set);
 

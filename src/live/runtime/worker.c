@@ -107,14 +107,27 @@ partition_idle(struct worker *worker, struct partition *partition, bool is_idle)
         atomic_fetch_sub(&worker->idle_count, 1);
 }
 
+/* Takes event rows from the intake: at most as many as the batch had records, so there is room. */
+static enum status
+take_rows(void *context, struct chunk *chunk, struct error *err)
+{
+    struct worker *worker = context;
+    uint32_t       count  = event_count(chunk);
+    uint16_t       rows[CHUNK_ROW_COUNT_MAX];
+    CHECK(worker->events.row_count + count <= worker->events.capacity);
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = (uint16_t)event_row(chunk, i);
+    return chunk_gather(&worker->events, chunk, rows, count, err);
+}
+
 static enum status
 take_batch(struct worker *worker, struct partition *partition, const struct record_batch *batch, int64_t now_us,
            struct error *err)
 {
     struct runtime      *runtime = worker->runtime;
     struct epoch_output *output  = &worker->actor.outputs[worker->actor.epoch % EPOCHS_UNDER_WAY];
-    if (intake_take(worker->intake, &partition->intake, batch, now_us, output, &worker->events, err) != ST_OK) {
-        error_at_offset(err, partition->intake.partition_id, (uint64_t)batch->position);
+    if (intake_batch(worker->intakes[partition->input], &partition->intake, batch, now_us, output, take_rows, worker, err) != ST_OK) {
+        error_at_offset(err, partition->id, (uint64_t)batch->position);
         return ST_ERROR;
     }
     int64_t before = atomic_fetch_add(&runtime->row_count, (int64_t)batch->record_count);

@@ -1,0 +1,26 @@
+/* What alerts of all rules have in common: ids, evidence. */
+#ifndef HEDDLE_LIVE_OP_ALERT_H
+#define HEDDLE_LIVE_OP_ALERT_H
+
+#include "base/hash.h"
+#include "base/str.h"
+
+/* Names of the source and of its partitions, for evidence. The runtime owns it and may add partitions between chunks. */
+struct partition_names {
+    struct str        source; /* The binding's name. */
+    const struct str *ids;    /* By EVENT_PARTITION. */
+    uint32_t          count;
+};
+
+/* 8 bytes of event time (big-endian, sign flipped, so that ids sort by time), 16 bytes of keyed hash; in hexadecimal. */
+#define ALERT_ID_TEXT_SIZE 49
+struct alert_identity {
+    struct str     pipeline;
+    struct str     rule;
+    int64_t        event_us; /* Of the firing event. */
+    struct hash128 subject;  /* event_pair_hash of the local identifier pair. */
+    struct hash128 event;    /* event_pair_hash of (system, event id). */
+};
+void alert_id_print(const struct siphash_key *key, const struct alert_identity *identity, char out[ALERT_ID_TEXT_SIZE]);
+
+#endif
