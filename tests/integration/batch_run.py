@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""The batch leg on a generated world: counts as the oracle's, the same digest whatever the threads and chunks, nothing added by
+the same input, a second day with changed rows, a run that is not published, a locked warehouse, questions to its owner."""
+import fcntl
+import json
+import os
+import pathlib
+import signal
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/oracle"))
+import oracle  # noqa: E402
+
+HEDDLE = os.environ["HEDDLE"]
+WAREHOUSE = "ENTERPRISE_DATA_WAREHOUSE"
+BINDINGS = {
+    "pipeline": {"name": "edw", "zone": "America/New_York"},
+    "bindings": {
+        "EHR_RAW": "in/ehr/**", "CLAIMS_RAW": "in/claims/**", "LAB_RESULTS_RAW": "in/lab/*.hl7", "KAFKA_EDW_EVENTS": "events/*.ndjson",
+        WAREHOUSE: {"type": "duckdb", "path": "warehouse.db", "encryption": "none"},
+        "REALTIME_ANALYTICS_STORE": {"type": "sqlite", "path": "store.db", "key": "file:store.key"},
+        "ALERTING_SERVICE": {"type": "file", "path": "alerts.ndjson"}}}
+
+
+def heddle(folder, *words, code=0):
+    made = subprocess.run([HEDDLE, *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert made.returncode == code, f"{words}: exit {made.returncode}, expected {code}\n{made.stdout}{made.stderr}"
+    return made
+
+
+def batch(folder, *more, code=0):
+    made = heddle(folder, "batch", "pipeline.json", "--for", "2026-03-05", "--format", "json", *more, code=code)
+    return json.loads(made.stdout.splitlines()[0]) if made.stdout else None
+
+
+def ask(folder, sql, *more):
+    out = heddle(folder, "query", WAREHOUSE, sql, "--format", "json", *more).stdout
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def world(folder, seed):
+    heddle(folder, "generate", "--seed", str(seed), "--patients", "120", "--days", "3", "--out", ".")
+    shutil.copy(ROOT / "examples/hybrid/pipeline.json", folder)
+    (pathlib.Path(folder) / "bindings.json").write_text(json.dumps(BINDINGS))
+
+
+def copy_inputs(source, target):
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("warehouse.db*", "audit*", "store*"))
+
+
+def counts_equal_the_oracle(folder):
+    summary = batch(folder)
+    assert summary["published"] and summary["encryption"] == "none"
+    truth = oracle.expectations(folder)["history"]
+    for source in summary["sources"]:
+        assert source["received"] == sum(source[name] for name in ("loaded", "deduplicated", "filtered", "quarantined")), source
+        assert source["received"] == truth["received"].get(source["source"], 0), source
+    reasons = {f"{row['entity'] or row['source']}/{row['reason_code']}": row["row_count"]
+               for row in ask(folder, "SELECT entity, source, reason_code, sum(row_count) AS row_count FROM meta.accounting_reason GROUP BY ALL")}
+    for name, count in truth["reasons"].items():
+        assert reasons.get(name) == count, (name, count, reasons.get(name))
+    tables = {table["table"]: table for table in summary["tables"]}
+    assert tables["lab_result"]["versions"] == truth["lab_result_versions"]
+    assert tables["encounter"]["current"] == truth["encounters"]
+    assert ask(folder, "SELECT count(DISTINCT lab_result_id) AS n FROM core.lab_result_version")[0]["n"] == truth["lab_results"]
+    assert ask(folder, "SELECT count(*) AS n FROM meta.quarantine WHERE bytes IS NULL OR (length > 0 AND octet_length(bytes) = 0)")[0]["n"] == 0
+    return summary
+
+
+def digests(folder):
+    rows = ask(folder, "SELECT table_name, row_count, digest FROM meta.run_digest d JOIN meta.run r USING (run_id) "
+                       "WHERE number = (SELECT max(number) FROM meta.run WHERE published) ORDER BY ALL")
+    assert rows
+    return rows
+
+
+def threads_and_chunks_do_not_matter(folder, parent, expected):
+    for workers, rows in ((1, 1), (2, 7), (4, 2048)):
+        copy = os.path.join(parent, f"w{workers}")
+        copy_inputs(folder, copy)
+        batch(copy, "--set", f"runtime.workers={workers}", "--set", f"runtime.chunk_rows={rows}")
+        assert digests(copy) == expected, (workers, rows)
+        shutil.rmtree(copy)
+
+
+def same_input_adds_nothing(folder, first):
+    second = batch(folder)
+    assert all(table["added"] == 0 for table in second["tables"]), second
+    assert all(source["loaded"] == 0 for source in second["sources"]), second
+    assert second["digest"] == first["digest"]
+
+
+def second_day(folder):
+    before = ask(folder, "SELECT patient_id, last_name FROM core.patient WHERE source = 'EHR_RAW' ORDER BY ALL LIMIT 1")[0]
+    path = pathlib.Path(folder) / "in/ehr/patients.csv"
+    text = path.read_text(errors="surrogateescape")
+    head, *lines = text.splitlines(keepends=True)
+    line = next(line for line in lines if before["patient_id"] in line)
+    path.write_text(head + line.replace(before["last_name"], "Zzyzx", 1), errors="surrogateescape")
+    heddle(folder, "batch", "pipeline.json", "--for", "2026-03-06")
+    now = ask(folder, f"SELECT count(*) AS n, count(*) FILTER (is_current) AS current, max(last_name) FILTER (is_current) AS name "
+                      f"FROM core.patient_version WHERE source = 'EHR_RAW' AND patient_id = '{before['patient_id']}'")[0]
+    assert now["current"] == 1 and now["n"] >= 2 and now["name"].upper() == "ZZYZX", now
+    first = ask(folder, "SELECT min(run_id) AS id FROM meta.run WHERE published")[0]["id"]
+    then = ask(folder, f"SELECT last_name FROM core.patient WHERE patient_id = '{before['patient_id']}' AND source = 'EHR_RAW'", "--as-of", first)
+    assert [row["last_name"] for row in then] == [before["last_name"]], then
+    path.write_text(text, errors="surrogateescape")
+
+
+def gate_keeps_a_run_back(folder, parent):
+    copy = os.path.join(parent, "gate")
+    copy_inputs(folder, copy)
+    shutil.rmtree(os.path.join(copy, "in"))
+    summary = batch(copy, code=1)
+    assert not summary["published"] and "no input" in summary["gate"]
+    runs = [json.loads(line) for line in heddle(copy, "runs", "--format", "json").stdout.splitlines()]
+    assert [(run["status"], run["published"]) for run in runs] == [("refused", False)]
+
+
+def locked(folder):
+    with open(os.path.join(folder, "warehouse.db.lock"), "a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "held by process" in heddle(folder, "batch", "pipeline.json", code=75).stderr
+        assert "does not answer" in heddle(folder, "query", WAREHOUSE, "SELECT 1", code=75).stderr
+
+
+def audited(folder):
+    entries = [json.loads(line) for line in open(os.path.join(folder, "audit.ndjson"))]
+    assert entries[-1]["action"] == "query" and entries[-1]["binding"] == WAREHOUSE
+    ask(folder, "SELECT 1 AS one")
+    more = [json.loads(line) for line in open(os.path.join(folder, "audit.ndjson"))]
+    assert len(more) == len(entries) + 1 and more[-1]["detail"] == "SELECT 1 AS one" and more[-1]["previous"] == entries[-1]["hash"]
+
+
+def killed_and_interrupted(folder, parent, expected):
+    copy = os.path.join(parent, "killed")
+    copy_inputs(folder, copy)
+    for stop, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        made = subprocess.Popen([HEDDLE, "batch", "pipeline.json", "--for", "2026-03-05"], cwd=copy, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        made.stderr.readline()  # It says that nothing is encrypted before it opens the warehouse.
+        while made.poll() is None and not os.path.exists(os.path.join(copy, "warehouse.db.socket")):
+            pass
+        made.send_signal(stop)
+        made.stderr.read()
+        assert made.wait() in (code, 0), (stop, made.returncode)
+    batch(copy)
+    assert digests(copy) == expected
+    statuses = {row["status"] for row in ask(copy, "SELECT status FROM meta.run")}
+    assert statuses <= {"published", "failed"}, statuses
+
+
+def main():
+    with tempfile.TemporaryDirectory() as parent:
+        folder = os.path.join(parent, "world")
+        os.mkdir(folder)
+        world(folder, 3)
+        first = counts_equal_the_oracle(folder)
+        expected = digests(folder)
+        threads_and_chunks_do_not_matter(folder, parent, expected)
+        same_input_adds_nothing(folder, first)
+        audited(folder)
+        second_day(folder)
+        gate_keeps_a_run_back(folder, parent)
+        locked(folder)
+        killed_and_interrupted(folder, parent, expected)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
