@@ -15,7 +15,7 @@
 enum event_column {
     EVENT_PARTITION,  /* int64: index into the runtime's partitions. */
     EVENT_POSITION,   /* int64: of its record. */
-    EVENT_ROW_NUMBER, /* int64: of the record's rows. */
+    EVENT_ROW_NUMBER, /* int64: of the record's rows that go on, from 0; row 0 stands for the record in the accounting. */
     EVENT_ENTITY,     /* int64: index into model->entities. */
     EVENT_IDENTITY_LOW,  /* int64, with the next: a keyed hash of (EVENT_SYSTEM, EVENT_ID): the event, for dedup. */
     EVENT_IDENTITY_HIGH, /* int64 */

@@ -1,0 +1,375 @@
+#include "live/op/window.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/int128.h"
+#include "base/memory.h"
+#include "live/event.h"
+#include "live/op/lateness.h"
+
+#define STATE_ROWS     0
+#define STATE_PATIENTS 1
+#define COLUMN_COUNT_MAX (4 + GRAPH_WINDOW_KEY_COUNT + GRAPH_AGGREGATE_COUNT)
+
+/* Key of state `rows`: the group's texts by their hash, whose low half is what rows are exchanged by. */
+struct row_key {
+    uint64_t group_low;
+    uint64_t group_high;
+    int64_t  start_us;
+};
+
+struct patient_key {
+    struct row_key row;
+    uint64_t       patient_low;
+    uint64_t       patient_high;
+};
+
+/* Value of state `rows`. The texts of the group's key follow, one behind the other. */
+struct row_value {
+    int128   value_sum; /* Millionths. */
+    int64_t  value_count;
+    int64_t  value_min;
+    int64_t  value_max;
+    int64_t  event_count;
+    int64_t  patient_count;
+    int64_t  abnormal_count;
+    int64_t  revision; /* Of the last row that was written; 0: none. */
+    uint32_t is_closed;
+    uint32_t text_sizes[GRAPH_WINDOW_KEY_COUNT];
+    uint32_t unused[3]; /* No byte of a state record is undefined. */
+};
+_Static_assert(sizeof(struct row_value) % 16 == 0, "no padding at the end");
+
+struct window {
+    struct operator            op;
+    const struct graph_window *plan;
+    const struct model        *model;
+    int64_t                    next_close_us; /* No window that is open ends before. INT64_MIN: not known, look. */
+    struct schema_column       columns[COLUMN_COUNT_MAX];
+    struct schema              schema;
+    struct store_table         table;
+    char                       digest[HASH128_TEXT_SIZE];
+};
+
+/* ---- Rows ---- */
+
+static struct str
+key_text(const struct window *window, const struct chunk *chunk, uint32_t row, enum graph_window_key key)
+{
+    switch (key) {
+    case GRAPH_KEY_FACILITY:
+        return event_text(chunk, EVENT_FACILITY, row);
+    case GRAPH_KEY_EVENT_TYPE:
+        return str_from(window->model->entities[event_int64(chunk, EVENT_ENTITY, row)].name);
+    case GRAPH_KEY_CODE:
+        return event_text(chunk, EVENT_CODE, row);
+    case GRAPH_KEY_UNIT:
+        return event_text(chunk, EVENT_UNIT, row);
+    case GRAPH_WINDOW_KEY_COUNT:
+        break;
+    }
+    CHECK(false);
+    return STR_EMPTY;
+}
+
+/* The group's hash; texts[k] is empty for what the window does not group by. */
+static struct hash128
+group_of(const struct window *window, const struct chunk *chunk, uint32_t row, struct str texts[GRAPH_WINDOW_KEY_COUNT])
+{
+    struct hash128 parts[GRAPH_WINDOW_KEY_COUNT];
+
+    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++) {
+        texts[k] = window->plan->has_key[k] ? key_text(window, chunk, row, (enum graph_window_key)k) : STR_EMPTY;
+        parts[k] = hash128(texts[k].data, texts[k].size);
+    }
+    return hash128(parts, sizeof(parts));
+}
+
+static void
+window_exchange(const struct operator *op, const struct chunk *chunk, uint64_t *ret_hashes)
+{
+    struct str texts[GRAPH_WINDOW_KEY_COUNT];
+    for (uint32_t row = 0; row < chunk->row_count; row++)
+        ret_hashes[row] = group_of((const struct window *)op, chunk, row, texts).low;
+}
+
+static void
+count_value(struct row_value *value, const struct chunk *chunk, uint32_t row)
+{
+    /* "<0.01" is a bound and no value. */
+    if (event_is_null(chunk, EVENT_VALUE, row) || event_text(chunk, EVENT_COMPARATOR, row).size > 0)
+        return;
+    int64_t number = event_int64(chunk, EVENT_VALUE, row);
+    if (value->value_count == 0 || number < value->value_min)
+        value->value_min = number;
+    if (value->value_count == 0 || number > value->value_max)
+        value->value_max = number;
+    value->value_sum += number; /* 2^63 values of 18 digits stay below 2^127. */
+    value->value_count++;
+}
+
+static enum status
+count_patient(struct window *window, struct row_value *value, const struct row_key *row_key, int64_t expires_us,
+              const struct chunk *chunk, uint32_t row, struct error *err)
+{
+    struct patient_key  key = { *row_key, (uint64_t)event_int64(chunk, EVENT_PATIENT_LOW, row), (uint64_t)event_int64(chunk, EVENT_PATIENT_HIGH, row) };
+    struct state_table *table = &window->op.states[STATE_PATIENTS];
+    uint64_t            hash  = state_hash(&key, sizeof(key));
+    struct state_entry *entry;
+
+    if (event_is_null(chunk, EVENT_PATIENT_ID, row) || state_find(table, hash, &key, sizeof(key)) != NULL)
+        return ST_OK;
+    if (state_put(table, hash, &key, sizeof(key), 0, expires_us, &entry, NULL, err) != ST_OK)
+        return ST_ERROR;
+    value->patient_count++;
+    return ST_OK;
+}
+
+static void
+keep_texts(struct row_value *value, const struct str texts[GRAPH_WINDOW_KEY_COUNT])
+{
+    char *to = (char *)(value + 1);
+    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++) {
+        value->text_sizes[k] = (uint32_t)texts[k].size;
+        if (texts[k].size > 0)
+            memcpy(to, texts[k].data, texts[k].size);
+        to += texts[k].size;
+    }
+}
+
+static enum status
+window_row(struct window *window, const struct chunk *chunk, uint32_t row, struct error *err)
+{
+    struct str          texts[GRAPH_WINDOW_KEY_COUNT];
+    struct hash128      group   = group_of(window, chunk, row, texts);
+    int64_t             time_us = event_int64(chunk, EVENT_TIME, row);
+    struct row_key      key     = { group.low, group.high, window_start_of(window->plan, time_us) };
+    int64_t             end     = key.start_us + window->plan->size_us;
+    int64_t             expires = window_late_from(window->plan, time_us);
+    size_t              size    = sizeof(struct row_value);
+    struct state_entry *entry;
+    bool                is_new;
+
+    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++)
+        size += texts[k].size;
+    if (state_put(&window->op.states[STATE_ROWS], state_hash(&key, sizeof(key)), &key, sizeof(key), size, expires, &entry, &is_new, err) != ST_OK)
+        return ST_ERROR;
+    struct row_value *value = state_value(entry);
+    if (is_new)
+        keep_texts(value, texts);
+    if (is_new && end < window->next_close_us)
+        window->next_close_us = end;
+    value->event_count++;
+    struct str flag = event_text(chunk, EVENT_FLAG, row);
+    value->abnormal_count += flag.size > 0 && !str_equal(flag, STR("N"));
+    count_value(value, chunk, row);
+    return window->plan->has_aggregate[GRAPH_PATIENT_COUNT] ? count_patient(window, value, &key, expires, chunk, row, err) : ST_OK;
+}
+
+static enum status
+window_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output, struct error *err)
+{
+    uint32_t count = event_count(chunk);
+    (void)output;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = event_row(chunk, i);
+        if (((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] == 0 && window_row((struct window *)op, chunk, row, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+/* ---- Barrier ---- */
+
+static void
+set_aggregate(const struct row_value *value, enum graph_aggregate aggregate, struct chunk *chunk, uint32_t column, uint32_t row)
+{
+    const int64_t counts[GRAPH_AGGREGATE_COUNT] = {
+        [GRAPH_EVENT_COUNT] = value->event_count, [GRAPH_PATIENT_COUNT] = value->patient_count, [GRAPH_ABNORMAL_COUNT] = value->abnormal_count,
+        [GRAPH_VALUE_MIN] = value->value_min,     [GRAPH_VALUE_MAX] = value->value_max,
+    };
+    bool is_of_values = aggregate >= GRAPH_VALUE_MIN;
+
+    if (is_of_values && value->value_count == 0)
+        return;
+    /* avg() of the batch leg divides the same exact sum and rounds alike (I4). */
+    chunk_set_int64(chunk, column, row, aggregate == GRAPH_VALUE_AVG ? (int64_t)int128_divide_rounded(value->value_sum, value->value_count) : counts[aggregate]);
+}
+
+static enum status
+write_row(const struct window *window, const struct row_key *key, const struct row_value *value, struct epoch_output *output, struct error *err)
+{
+    struct chunk *chunk;
+    uint32_t      row;
+    uint32_t      column = 0;
+    const char   *text   = (const char *)(value + 1);
+
+    if (output_window_row(output, &chunk, &row, err) != ST_OK)
+        return ST_ERROR;
+    chunk_set_int64(chunk, column++, row, key->start_us);
+    chunk_set_int64(chunk, column++, row, key->start_us + window->plan->size_us);
+    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++) {
+        if (window->plan->has_key[k] && chunk_set_text(chunk, column++, row, text, value->text_sizes[k], err) != ST_OK)
+            return ST_ERROR;
+        text += value->text_sizes[k];
+    }
+    for (uint32_t a = 0; a < GRAPH_AGGREGATE_COUNT; a++)
+        if (window->plan->has_aggregate[a])
+            set_aggregate(value, (enum graph_aggregate)a, chunk, column++, row);
+    chunk_set_bool(chunk, column++, row, value->is_closed != 0);
+    chunk_set_int64(chunk, column, row, value->revision);
+    return ST_OK;
+}
+
+static bool
+closes(const struct window *window, const struct row_key *key, const struct epoch_decision *decision)
+{
+    return decision->is_drain || key->start_us + window->plan->size_us <= decision->watermark_us;
+}
+
+/* What changed since the last barrier, as its next revision. */
+static enum status
+revise_changed(struct window *window, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
+{
+    struct state_table *table = &window->op.states[STATE_ROWS];
+
+    for (uint32_t i = 0; i < table->dirty_count; i++) {
+        struct state_entry   *entry = table->dirty[i];
+        const struct row_key *key   = state_key(entry);
+        struct row_value     *value = state_value(entry);
+        value->is_closed |= closes(window, key, decision);
+        value->revision++;
+        if (write_row(window, key, value, output, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+static enum status
+close_group(struct window *window, uint32_t group, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
+{
+    struct state_table *table  = &window->op.states[STATE_ROWS];
+    uint32_t            cursor = 0;
+    struct state_entry *entry;
+
+    while ((entry = state_next(table, group, &cursor)) != NULL) {
+        const struct row_key *key   = state_key(entry);
+        struct row_value     *value = state_value(entry);
+        if (value->is_closed)
+            continue;
+        if (!closes(window, key, decision)) {
+            int64_t end = key->start_us + window->plan->size_us;
+            if (end < window->next_close_us)
+                window->next_close_us = end;
+            continue;
+        }
+        value->is_closed = 1;
+        value->revision++;
+        /* Marks it as changed; a key that is there moves nothing. */
+        if (state_put(table, entry->hash, key, sizeof(*key), entry->value_size, entry->expires_us, &entry, NULL, err) != ST_OK
+            || write_row(window, key, value, output, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+static enum status
+window_barrier(struct operator *op, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
+{
+    struct window *window = (struct window *)op;
+
+    if (revise_changed(window, decision, output, err) != ST_OK)
+        return ST_ERROR;
+    if (!decision->is_drain && decision->watermark_us < window->next_close_us)
+        return ST_OK;
+    window->next_close_us = INT64_MAX;
+    for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++)
+        if (close_group(window, group, decision, output, err) != ST_OK)
+            return ST_ERROR;
+    return ST_OK;
+}
+
+/* ---- The table ---- */
+
+static void
+add_column(struct window *window, const char *name, struct type type)
+{
+    CHECK(window->schema.column_count < COLUMN_COUNT_MAX);
+    window->columns[window->schema.column_count++] = (struct schema_column){ name, type };
+}
+
+static void
+make_table(struct window *window)
+{
+    const struct graph_window *plan = window->plan;
+
+    window->schema.columns = window->columns;
+    add_column(window, "window_start", TYPE(TYPE_TIMESTAMP));
+    add_column(window, "window_end", TYPE(TYPE_TIMESTAMP));
+    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++)
+        if (plan->has_key[k])
+            add_column(window, graph_window_key_name((enum graph_window_key)k), TYPE(TYPE_TEXT));
+    window->table.key_count = window->schema.column_count;
+    for (uint32_t a = 0; a < GRAPH_AGGREGATE_COUNT; a++)
+        if (plan->has_aggregate[a])
+            add_column(window, graph_aggregate_name((enum graph_aggregate)a), a >= GRAPH_VALUE_MIN ? TYPE_DECIMAL_OF(6) : TYPE(TYPE_INT64));
+    add_column(window, "closed", TYPE(TYPE_BOOL));
+    add_column(window, "revision", TYPE(TYPE_INT64));
+
+    /* Lateness and disorder are not of the definition: they change which events count, not what a row means. */
+    char    bytes[64 + 2 * 16];
+    int     size = snprintf(bytes, sizeof(bytes), "%lld %lld ", (long long)plan->size_us, (long long)plan->offset_us);
+    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++)
+        bytes[size++] = plan->has_key[k] ? '1' : '0';
+    for (uint32_t a = 0; a < GRAPH_AGGREGATE_COUNT; a++)
+        bytes[size++] = plan->has_aggregate[a] ? '1' : '0';
+    hash128_print(hash128(bytes, (size_t)size), window->digest);
+    window->table.name              = plan->step.name.data;
+    window->table.definition_digest = str_from(window->digest);
+    window->table.schema            = &window->schema;
+}
+
+static void
+window_free(struct operator *op)
+{
+    state_table_release(&op->states[STATE_ROWS]);
+    state_table_release(&op->states[STATE_PATIENTS]);
+    memory_free(op);
+}
+
+static const struct operator_kind kind = {
+    .name        = "window",
+    .state_names = { "rows", "patients" },
+    .exchange    = window_exchange,
+    .rows        = window_rows,
+    .barrier     = window_barrier,
+    .free        = window_free,
+};
+
+enum status
+window_create(const struct graph *graph, struct operator **ret_operator, struct error *err)
+{
+    struct window *window = memory_alloc_zero(sizeof(*window));
+
+    if (window == NULL)
+        return error_no_memory(err);
+    window->op.kind       = &kind;
+    window->op.step_name  = graph->streaming.window.step.name.data;
+    window->plan          = &graph->streaming.window;
+    window->model         = graph->model;
+    window->next_close_us = INT64_MIN; /* State may be read back that nobody has looked at. */
+    state_table_init(&window->op.states[STATE_ROWS]);
+    state_table_init(&window->op.states[STATE_PATIENTS]);
+    make_table(window);
+    *ret_operator = &window->op;
+    return ST_OK;
+}
+
+const struct store_table *
+window_table(const struct operator *op)
+{
+    return &((const struct window *)op)->table;
+}
