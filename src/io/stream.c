@@ -114,6 +114,8 @@ file_writer_open(struct file_writer *writer, struct io *io, const char *path, en
     if (io->fstat(io, fd, &info) != 0) {
         io_error(err, "look at", path);
         close_named(io, &fd, &path_copy);
+        if (mode == FILE_CREATE) /* Made a moment ago: left behind, it would stop the next try. */
+            io->unlink(io, path);
         return ST_ERROR;
     }
     *writer = (struct file_writer){ .io = io, .fd = fd, .offset = (uint64_t)info.st_size, .path = path_copy };
