@@ -25,6 +25,7 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
     [SQL_POSITION_PUT] = "insert into source_position (source, partition_id, position, watermark, identity, epoch) values (?, ?, ?, ?, ?, ?) "
                          "on conflict (source, partition_id) do update set position = excluded.position, "
                          "watermark = excluded.watermark, identity = excluded.identity, epoch = excluded.epoch",
+    [SQL_NEXT_REVISION] = "select coalesce(max(revision), 0) + 1 from alert_revisions where alert_id = ?",
     [SQL_ALERT] = "insert into alert_revisions (alert_id, revision, rule, rule_version, limits_approved, mode, severity, status, "
                   "status_reason, person_id, subject_system, subject_id, encounter_id, location, ordering_practitioner_id, code, "
                   "value, unit, reference_range, event_time, effective_time, detected_at, explanation, evidence, labels, epoch) "

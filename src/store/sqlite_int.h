@@ -18,6 +18,7 @@ enum sqlite_statement {
     SQL_ACCOUNT,
     SQL_REASON,
     SQL_POSITION_PUT,
+    SQL_NEXT_REVISION,
     SQL_ALERT,
     SQL_OUTBOX,
     SQL_DEAD_LETTER,

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
+#include "base/memory.h"
 #include "store/sqlite_int.h"
 
 static enum status
@@ -135,8 +137,25 @@ put_position(struct sqlite_store *sqlite, const struct store_position *position,
     return sqlite_step(sqlite, statement, err, "write a position");
 }
 
+/* One more than the alert's newest revision, those of this epoch included. */
 static enum status
-put_alert(struct sqlite_store *sqlite, const struct store_alert *alert, uint64_t epoch, struct error *err)
+number_alert(struct sqlite_store *sqlite, struct str alert_id, int64_t *ret_revision, struct error *err)
+{
+    sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_NEXT_REVISION, err);
+    if (statement == NULL)
+        return ST_ERROR;
+    sqlite_bind_text(statement, 1, alert_id, false);
+    int     code = sqlite3_step(statement);
+    int64_t revision = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_reset(statement);
+    if (code != SQLITE_ROW)
+        return sqlite_error(sqlite, err, "number an alert's revision");
+    *ret_revision = revision;
+    return ST_OK;
+}
+
+static enum status
+put_alert(struct sqlite_store *sqlite, const struct store_alert *alert, int64_t revision, uint64_t epoch, struct error *err)
 {
     sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_ALERT, err);
     if (statement == NULL)
@@ -145,7 +164,7 @@ put_alert(struct sqlite_store *sqlite, const struct store_alert *alert, uint64_t
                                  alert->subject_id, alert->encounter_id, alert->location, alert->ordering_practitioner_id, alert->code,
                                  alert->value, alert->unit, alert->reference_range };
     sqlite_bind_text(statement, 1, alert->alert_id, false);
-    sqlite3_bind_int64(statement, 2, alert->revision);
+    sqlite3_bind_int64(statement, 2, revision);
     sqlite_bind_text(statement, 3, alert->rule, false);
     sqlite_bind_text(statement, 4, alert->rule_version, false);
     sqlite3_bind_int(statement, 5, alert->limits_approved);
@@ -162,17 +181,41 @@ put_alert(struct sqlite_store *sqlite, const struct store_alert *alert, uint64_t
 }
 
 static enum status
-put_delivery(struct sqlite_store *sqlite, const struct epoch_commit *commit, const struct store_delivery *delivery, struct error *err)
+put_delivery(struct sqlite_store *sqlite, const struct epoch_commit *commit, const struct store_delivery *delivery, const int64_t *revisions,
+             struct error *err)
 {
-    sqlite3_stmt             *statement = sqlite_prepare(sqlite, SQL_OUTBOX, err);
-    const struct store_alert *alert = &commit->alerts[delivery->alert_index];
+    sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_OUTBOX, err);
     if (statement == NULL)
         return ST_ERROR;
-    sqlite_bind_text(statement, 1, alert->alert_id, false);
-    sqlite3_bind_int64(statement, 2, alert->revision);
+    CHECK(delivery->alert_index < commit->alert_count);
+    sqlite_bind_text(statement, 1, commit->alerts[delivery->alert_index].alert_id, false);
+    sqlite3_bind_int64(statement, 2, revisions[delivery->alert_index]);
     sqlite_bind_text(statement, 3, delivery->sink, false);
     sqlite3_bind_int64(statement, 4, commit->committed_at_us);
     return sqlite_step(sqlite, statement, err, "write to the outbox");
+}
+
+/* The alerts in their order, then what goes to the sinks, under the revisions that the alerts were given. */
+static enum status
+put_alerts(struct sqlite_store *sqlite, const struct epoch_commit *commit, struct error *err)
+{
+    enum status status = ST_OK;
+    int64_t    *revisions;
+
+    if (commit->alert_count == 0)
+        return ST_OK;
+    revisions = memory_alloc_array(commit->alert_count, sizeof *revisions);
+    if (revisions == NULL)
+        return error_no_memory(err);
+    for (size_t i = 0; i < commit->alert_count && status == ST_OK; i++) {
+        status = number_alert(sqlite, commit->alerts[i].alert_id, &revisions[i], err);
+        if (status == ST_OK)
+            status = put_alert(sqlite, &commit->alerts[i], revisions[i], commit->epoch, err);
+    }
+    for (size_t i = 0; i < commit->delivery_count && status == ST_OK; i++)
+        status = put_delivery(sqlite, commit, &commit->deliveries[i], revisions, err);
+    memory_free(revisions);
+    return status;
 }
 
 static enum status
@@ -239,10 +282,8 @@ put_outputs(struct sqlite_store *sqlite, const struct epoch_commit *commit, stru
     enum status status = ST_OK;
     for (size_t i = 0; i < commit->rows_count && status == ST_OK; i++)
         status = sqlite_put_rows(sqlite, &commit->rows[i], commit->epoch, err);
-    for (size_t i = 0; i < commit->alert_count && status == ST_OK; i++)
-        status = put_alert(sqlite, &commit->alerts[i], commit->epoch, err);
-    for (size_t i = 0; i < commit->delivery_count && status == ST_OK; i++)
-        status = put_delivery(sqlite, commit, &commit->deliveries[i], err);
+    if (status == ST_OK)
+        status = put_alerts(sqlite, commit, err);
     for (size_t i = 0; i < commit->dead_letter_count && status == ST_OK; i++)
         status = put_dead_letter(sqlite, commit, &commit->dead_letters[i], err);
     for (size_t i = 0; i < commit->late_event_count && status == ST_OK; i++)

@@ -88,11 +88,11 @@ struct store_rows {
     size_t                    chunk_count;
 };
 
-/* One row of `alert_revisions`. Empty texts are stored as null where the schema allows it. */
-/* The store numbers revisions: one more than the newest of that alert_id, in the order given. */
+/* One row of `alert_revisions`. Empty texts are stored as null where the schema allows it. The store numbers revisions: one
+ * more than the newest of that alert_id, from 1, in the order given. */
 struct store_alert {
     struct str alert_id; /* 48 hexadecimal digits. */
-    int64_t    revision; /* From 1. */
+    int64_t    revision; /* The caller's own, to keep an alert's revisions in order; the store does not look at it. */
     struct str rule;
     struct str rule_version;
     bool       limits_approved;

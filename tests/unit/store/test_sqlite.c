@@ -235,6 +235,39 @@ test_keys_and_names(void **state)
     support_free(bytes);
 }
 
+/* The store numbers revisions itself, also where an epoch has several of one alert; the outbox follows. */
+static void
+test_revisions(void **state)
+{
+    (void)state;
+    struct error          err = ERROR_EMPTY;
+    struct sample         sample;
+    struct store_alert    alerts[3];
+    struct store_delivery deliveries[2] = { { 2, STR("A") }, { 1, STR("B") } };
+    uint64_t              generation = 0;
+    struct store         *store = open_store(key_a, &err);
+    assert_int_equal(store_own(store, &generation, &err), ST_OK);
+    for (uint64_t epoch = 13; epoch <= 14; epoch++) {
+        sample_init(&sample, epoch, generation);
+        for (int i = 0; i < 3; i++) {
+            alerts[i] = sample.alert;
+            alerts[i].revision = 0;
+            alerts[i].alert_id = i == 1 ? STR("8000000000000002") : STR("8000000000000003");
+        }
+        alerts[2].status = STR("retracted");
+        sample.commit.alerts = alerts;
+        sample.commit.alert_count = 3;
+        sample.commit.deliveries = deliveries;
+        sample.commit.delivery_count = 2;
+        assert_int_equal(submit_changed(store, &sample, &err), STORE_COMMITTED);
+    }
+    store_close(store);
+    assert_int_equal(ask("select count(*) from alert_revisions where alert_id = '8000000000000002'"), 2);
+    assert_int_equal(ask("select revision from alert where alert_id = '8000000000000003' and status = 'retracted'"), 4);
+    assert_int_equal(ask("select sum(revision) from alert_outbox where sink = 'A'"), 2 + 4);
+    assert_int_equal(ask("select sum(revision) from alert_outbox where sink = 'B'"), 1 + 2);
+}
+
 static int
 set_up(void **state)
 {
@@ -259,6 +292,7 @@ main(void)
         cmocka_unit_test(test_epochs), /* The order matters: one store grows. */
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_changed_definition),
+        cmocka_unit_test(test_revisions),
         cmocka_unit_test(test_keys_and_names),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

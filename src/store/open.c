@@ -1,0 +1,53 @@
+#include "store/open.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "io/file.h"
+#include "io/key.h"
+#include "store/sqlite.h"
+
+static enum status
+look_for_file(struct io *io, const char *path, bool *ret_is_there, struct error *err)
+{
+    struct stat info;
+
+    *ret_is_there = io->stat(io, path, &info) == 0;
+    return *ret_is_there || errno == ENOENT ? ST_OK : io_error(err, "look at", path);
+}
+
+/* The key is made before the file, so what a start leaves that ends in between is a key that nothing is sealed under. */
+static enum status
+take_key(struct io *io, const struct graph_store *bound, struct key *ret_key, struct error *err)
+{
+    bool        is_there = false, is_new = false;
+    enum status status = look_for_file(io, bound->path.data, &is_there, err);
+
+    if (status == ST_OK)
+        status = is_there ? key_read(io, bound->encryption.key.text, NULL, ret_key, err)
+                          : key_obtain(io, bound->encryption.key.text, NULL, ret_key, &is_new, err);
+    if (status != ST_OK && is_there && err != NULL && err->code == ERR_KEY)
+        error_hint(err, "the store is there and was made with its key: put that key back, a new one opens nothing");
+    return status;
+}
+
+enum status
+store_open_graph(struct io *io, const struct graph *graph, struct store **ret_store, struct error *err)
+{
+    const struct graph_store   *bound   = &graph->streaming.store;
+    struct key                  key     = { { 0 } };
+    struct sqlite_store_options options = { .path = bound->path.data, .pipeline = graph->name.data };
+    enum status                 status  = ST_OK;
+
+    CHECK(graph->has_streaming && bound->type == GRAPH_STORE_SQLITE);
+    if (bound->encryption.is_encrypted) {
+        status      = take_key(io, bound, &key, err);
+        options.key = key.bytes;
+    }
+    if (status == ST_OK)
+        status = sqlite_store_open(&options, ret_store, err);
+    if (status != ST_OK)
+        error_at(err, bound->origin.file.data, bound->origin.line, bound->origin.column);
+    key_clear(&key);
+    return status;
+}

@@ -1,0 +1,15 @@
+/* Opens the store that a graph's streaming leg writes to. */
+#ifndef HEDDLE_STORE_OPEN_H
+#define HEDDLE_STORE_OPEN_H
+
+#include "base/error.h"
+#include "graph/graph.h"
+#include "io/io.h"
+#include "store/store.h"
+
+/* A store that is not there is made, and with it its key file, where the configuration names a file that is not there
+ * either. A store that is there needs its key: ERR_KEY names the file that should hold it, for a new key would open
+ * nothing. Otherwise as sqlite_store_open. The caller ends it with store_close. */
+enum status store_open_graph(struct io *io, const struct graph *graph, struct store **ret_store, struct error *err);
+
+#endif
