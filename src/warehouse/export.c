@@ -1,12 +1,11 @@
 #include "warehouse/export.h"
 
-#include <inttypes.h>
-
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/str_builder.h"
+#include "io/file.h"
 #include "match/master.h"
-#include "warehouse/schema.h"
+#include "match/master_files.h"
 
 /* Fills `entries` and `births`, which have room for entry_count. A person of several birth dates has the smallest: any order
  * of rows gives the same. */
@@ -39,11 +38,10 @@ read_entries(struct db_connection *connection, struct master_entry *entries, int
     return status;
 }
 
-enum status
-warehouse_export_master(struct db_connection *connection, struct io *io, const char *store_path, uint64_t version,
-                        const struct siphash_key *key, struct error *err)
+static enum status
+write_snapshot(struct db_connection *connection, struct io *io, const char *path, uint64_t version,
+               const struct siphash_key *key, struct error *err)
 {
-    struct str_builder   path    = STR_BUILDER_EMPTY;
     struct master_entry *entries = NULL;
     int32_t             *births  = NULL;
     int64_t              count   = 0;
@@ -57,71 +55,54 @@ warehouse_export_master(struct db_connection *connection, struct io *io, const c
     }
     if (status == ST_OK)
         status = read_entries(connection, entries, births, (size_t)count, err);
-    str_builder_printf(&path, "%s.master.%" PRIu64, store_path, version);
     if (status == ST_OK)
-        status = str_builder_status(&path, err);
-    if (status == ST_OK)
-        status = master_write(io, str_builder_cstr(&path), version, key, entries, births, (size_t)count, err);
-    if (status != ST_OK)
-        error_context(err, "exporting the patient master");
+        status = master_write(io, path, version, key, entries, births, (size_t)count, err);
     memory_free(births);
     memory_free(entries);
-    str_builder_release(&path);
     return status;
 }
 
+/* The store's folder may not be there before the live leg's first start. */
 static enum status
-ask_history(struct db_connection *connection, const struct entity *entity, const uint32_t *columns,
-            uint32_t column_count, int64_t from_us, struct db_result *ret_result, struct error *err)
+make_folder(struct io *io, const char *store_path, struct error *err)
 {
-    struct sql_names   names;
-    struct str_builder list = STR_BUILDER_EMPTY;
-    enum status        status;
+    struct str         path   = str_from(store_path);
+    size_t             slash  = str_find_last_byte(path, '/');
+    struct str_builder folder = STR_BUILDER_EMPTY;
 
-    CHECK(entity->event_time_column >= 0);
-    sql_names_init(&names);
-    columns_append(&list, entity, columns, column_count, "", "", ", ");
-    sql_set(&names, "columns", str_builder_text(&list));
-    sql_setf(&names, "version", "core.\"%s_version\"", entity->name);
-    sql_set_name(&names, "event", str_from(entity->columns[entity->event_time_column].name));
-    sql_setf(&names, "from", "make_timestamp(%" PRId64 "::BIGINT)", from_us);
-    if (entity->effective_time_column >= 0)
-        sql_setf(&names, "effective", "coalesce(\"%s\", \"%s\")",
-                 entity->columns[entity->effective_time_column].name, entity->columns[entity->event_time_column].name);
-    else
-        sql_set_name(&names, "effective", str_from(entity->columns[entity->event_time_column].name));
-    status = str_builder_status(&list, err);
+    if (slash == STR_NOT_FOUND || slash == 0)
+        return ST_OK;
+    str_builder_append(&folder, str_slice(path, 0, slash));
+    enum status status = str_builder_status(&folder, err);
     if (status == ST_OK)
-        status = sql_query(connection, &names, ret_result, err,
-                           "SELECT {columns} FROM {version} WHERE {effective} >= {from}\n"
-                           "ORDER BY {effective}, {event}, source, file, position, row_number, content_hash");
-    str_builder_release(&list);
-    sql_names_release(&names);
+        status = io_folder_make(io, str_builder_cstr(&folder), err);
+    str_builder_release(&folder);
     return status;
 }
 
 enum status
-warehouse_read_history(struct db_connection *connection, const struct entity *entity, const uint32_t *columns,
-                       uint32_t column_count, int64_t from_us, history_rows_fn *rows, void *context, struct error *err)
+warehouse_export_master(struct db_connection *connection, struct io *io, const char *store_path, uint64_t version,
+                        const struct siphash_key *key, struct error *err)
 {
-    struct db_result result    = DB_RESULT_EMPTY;
-    struct vector   *vectors   = memory_alloc_array(column_count, sizeof *vectors);
-    uint32_t         row_count = 1;
-    enum status      status    = ST_OK;
+    struct str_builder path     = STR_BUILDER_EMPTY, newest_path = STR_BUILDER_EMPTY;
+    bool               is_found = false;
+    uint64_t           newest   = 0;
+    enum status        status   = master_file_newest(io, store_path, &newest_path, &is_found, &newest, err);
 
-    if (vectors == NULL)
-        return error_no_memory(err);
-    status = ask_history(connection, entity, columns, column_count, from_us, &result, err);
-    while (status == ST_OK && row_count != 0) {
-        status = db_next(&result, &row_count, err);
-        for (uint32_t i = 0; status == ST_OK && row_count != 0 && i < column_count; i++)
-            vectors[i] = db_vector(&result, i, entity->columns[columns[i]].type);
-        if (status == ST_OK && row_count != 0)
-            status = rows(context, vectors, row_count, err);
-    }
+    str_builder_release(&newest_path);
+    if (status == ST_OK && is_found && newest == version)
+        return ST_OK;
+    master_file_path(&path, store_path, version);
+    if (status == ST_OK)
+        status = str_builder_status(&path, err);
+    if (status == ST_OK)
+        status = make_folder(io, store_path, err);
+    if (status == ST_OK)
+        status = write_snapshot(connection, io, str_builder_cstr(&path), version, key, err);
+    if (status == ST_OK)
+        status = master_file_prune(io, store_path, err);
     if (status != ST_OK)
-        error_context(err, "reading the history of %s", entity->name);
-    db_result_release(&result);
-    memory_free(vectors);
+        error_context(err, "exporting the patient master");
+    str_builder_release(&path);
     return status;
 }

@@ -214,13 +214,16 @@ warehouse_run(struct warehouse *warehouse, const struct batch_options *options, 
     if (status == ST_OK && !arena_text(&summary.arena, str_from(run.id), &summary.run_id))
         status = error_no_memory(&own);
     if (status != ST_OK) {
-        fail(&run, &own);
+        if (!summary.is_published)
+            fail(&run, &own);
         error_context(&own, "running the batch leg for run %s", run.id);
-        if (err != NULL)
-            *err = own;
     }
     drop_schemas(&run);
     db_run(run.connection, STR("CHECKPOINT"), NULL); /* Costs room only where it fails. */
+    if (status == ST_OK && summary.is_published && (status = warehouse_write_master(warehouse, &own)) != ST_OK)
+        error_context(&own, "leaving the patient master of run %s, which is published, beside the store", run.id);
+    if (status != ST_OK && err != NULL)
+        *err = own;
     run_release(&run);
     summary.duration_us = clock_monotonic_us(warehouse->options.clock) - begin_us;
     *ret_summary        = summary;

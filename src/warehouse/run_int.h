@@ -36,6 +36,9 @@ struct warehouse {
     struct db_connection    *connection; /* Of runs: it holds the person key, and no query of a user's sees it. */
 };
 
+/* Leaves the patient master of what is published beside the store of the streaming leg, if it is not there yet. */
+enum status warehouse_write_master(struct warehouse *warehouse, struct error *err);
+
 /* One input of a binding: many files in one context. */
 struct run_spec {
     const struct graph_source *source;

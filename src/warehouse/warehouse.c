@@ -108,6 +108,22 @@ give_person_key(struct warehouse *warehouse, struct error *err)
 }
 
 enum status
+warehouse_write_master(struct warehouse *warehouse, struct error *err)
+{
+    const struct graph *graph = warehouse->options.graph;
+    int64_t             recorded_us = 0;
+
+    if (!graph->has_streaming)
+        return ST_OK;
+    enum status status = db_query_int64(warehouse->connection, &recorded_us, err,
+                                        "SELECT coalesce(max(epoch_us(recorded_at)), 0) FROM meta.run WHERE published");
+    if (status == ST_OK && recorded_us > 0)
+        status = warehouse_export_master(warehouse->connection, warehouse->options.io, graph->streaming.store.path.data,
+                                         (uint64_t)recorded_us, warehouse->options.person_key, err);
+    return status;
+}
+
+enum status
 warehouse_open(const struct warehouse_options *options, struct warehouse **ret_warehouse, struct error *err)
 {
     const char       *path      = options->graph->batch.warehouse.path.data;
@@ -130,6 +146,8 @@ warehouse_open(const struct warehouse_options *options, struct warehouse **ret_w
         status = recover(warehouse, err);
     if (status == ST_OK)
         status = give_person_key(warehouse, err);
+    if (status == ST_OK)
+        status = warehouse_write_master(warehouse, err);
     if (status != ST_OK) {
         error_context(err, "opening the warehouse %s", path);
         warehouse_close(warehouse);
@@ -154,15 +172,4 @@ struct db *
 warehouse_db(struct warehouse *warehouse)
 {
     return warehouse->db;
-}
-
-enum status
-warehouse_write_master(struct warehouse *warehouse, const char *path, struct error *err)
-{
-    int64_t     number = 0;
-    enum status status = db_query_int64(warehouse->connection, &number, err, "SELECT coalesce(max(number), 0) FROM meta.run WHERE published");
-
-    if (status == ST_OK)
-        status = warehouse_export_master(warehouse->connection, warehouse->options.io, path, (uint64_t)number, warehouse->options.person_key, err);
-    return status;
 }

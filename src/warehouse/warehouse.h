@@ -23,7 +23,10 @@ struct warehouse_options {
 };
 
 /* Takes the lock (ERR_BUSY names the owner), opens or makes the file, recovers what a crash left (R2), makes schemas. The
- * pipeline's name must be the one it was made with. The caller closes it. */
+ * pipeline's name must be the one it was made with. The caller closes it.
+ *
+ * Where the graph has a streaming leg, the patient master of what is published lies beside its store (match/master_files.h)
+ * whenever warehouse_open or warehouse_run has returned ST_OK. */
 enum status warehouse_open(const struct warehouse_options *options, struct warehouse **ret_warehouse, struct error *err);
 void        warehouse_close(struct warehouse *warehouse); /* Accepts NULL. */
 struct db  *warehouse_db(struct warehouse *warehouse);    /* For queries beside. */
@@ -67,12 +70,10 @@ struct batch_summary {
 };
 
 /* One run. A failed gate is not an error: is_published is false and `gate` says why. On an error meta.run has the run as
- * failed, and core is as before (I9). The caller releases the summary in both cases where it is filled. */
+ * failed, and core is as before (I9); unless is_published is true: then only the patient master could not be written, which the
+ * next warehouse_open makes good. The caller releases the summary in both cases where it is filled. */
 enum status warehouse_run(struct warehouse *warehouse, const struct batch_options *options, struct batch_summary *ret_summary,
                           struct error *err);
 void        batch_summary_release(struct batch_summary *summary);
-
-/* Writes the patient master of what is published now to `path` (match/master.h), if its version is not there yet. */
-enum status warehouse_write_master(struct warehouse *warehouse, const char *path, struct error *err);
 
 #endif

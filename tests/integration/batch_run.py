@@ -79,6 +79,24 @@ def digests(folder):
     return rows
 
 
+def snapshots(folder):
+    return sorted(pathlib.Path(folder).glob("store.db.master.*"))
+
+
+def master_lies_beside_the_store(folder):
+    """Its entries are the crosswalk's; the last two are kept, and one that is missing is made when the warehouse is opened."""
+    kept = snapshots(folder)
+    assert len(kept) == 2, kept  # Three runs were published.
+    newest = kept[-1].read_bytes()
+    entries = int.from_bytes(newest[24:32], "little")
+    assert newest[:8] == b"HDMASTER" and entries == ask(folder, "SELECT count(*) AS n FROM core.person_identifier")[0]["n"] > 0
+    kept[-1].unlink()
+    os.rename(os.path.join(folder, "in"), os.path.join(folder, "away"))
+    batch(folder, code=1)
+    os.rename(os.path.join(folder, "away"), os.path.join(folder, "in"))
+    assert snapshots(folder) == kept and kept[-1].read_bytes() == newest
+
+
 def threads_and_chunks_do_not_matter(folder, parent, expected):
     for workers, rows in ((1, 1), (2, 7), (4, 2048)):
         copy = os.path.join(parent, f"w{workers}")
@@ -120,6 +138,7 @@ def gate_keeps_a_run_back(folder, parent):
     assert not summary["published"] and "no input" in summary["gate"]
     runs = [json.loads(line) for line in heddle(copy, "runs", "--format", "json").stdout.splitlines()]
     assert [(run["status"], run["published"]) for run in runs] == [("refused", False)]
+    assert not snapshots(copy)
 
 
 def locked(folder):
@@ -165,6 +184,7 @@ def main():
         same_input_adds_nothing(folder, first)
         audited(folder)
         second_day(folder)
+        master_lies_beside_the_store(folder)
         gate_keeps_a_run_back(folder, parent)
         locked(folder)
         killed_and_interrupted(folder, parent, expected)

@@ -1,0 +1,335 @@
+#include "warehouse/live_history.h"
+
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "live/event.h"
+#include "model/model.h"
+#include "warehouse/schema.h"
+
+#define CANDIDATE_COUNT_MAX 4
+
+/* Which of an entity's columns an event column is: the first that is not null of those that the entity has in the event
+ * column's type. The same names as the live leg's intake goes by. */
+static const struct column_source {
+    enum event_column column;
+    const char       *names[CANDIDATE_COUNT_MAX];
+} SOURCES[] = {
+    { EVENT_TIME, { "event_time" } },
+    { EVENT_EFFECTIVE_TIME, { "effective_time", "event_time" } },
+    { EVENT_SYSTEM, { "patient_system" } },
+    { EVENT_PATIENT_SYSTEM, { "patient_system" } },
+    { EVENT_PATIENT_ID, { "patient_id" } },
+    { EVENT_FACILITY, { "facility" } },
+    { EVENT_ENCOUNTER_ID, { "encounter_id" } },
+    { EVENT_LOCATION, { "location" } },
+    { EVENT_CODE, { "normalized_component_code", "source_component_code" } },
+    { EVENT_VALUE, { "normalized_value" } },
+    { EVENT_UNIT, { "normalized_units", "source_units" } },
+    { EVENT_COMPARATOR, { "source_comparator" } },
+    { EVENT_FLAG, { "normalized_abnormal_flag" } },
+    { EVENT_RESULT, { "result" } },
+    { EVENT_RESULT_UNIT, { "source_units" } },
+    { EVENT_STATUS, { "status" } },
+    { EVENT_STATUS_ACTION, { "status_action" } },
+    { EVENT_RESULT_ID, { "lab_result_id", "clinical_order_id" } },
+    { EVENT_PRACTITIONER_ID, { "ordering_practitioner_id", "attending_practitioner_id" } },
+    { EVENT_USER_SYSTEM, { "patient_system" } }, /* Of the practitioner. */
+    { EVENT_DEPARTMENT, { "department" } },
+    { EVENT_BEGIN_TIME, { "encounter_start_time", "effective_time", "event_time" } },
+    { EVENT_END_TIME, { "encounter_end_time", "encounter_start_time", "effective_time", "event_time" } },
+};
+#define SOURCE_COUNT (sizeof SOURCES / sizeof *SOURCES)
+
+/* What is wanted of an entity. */
+struct wanted {
+    const struct entity *entity;
+    int64_t              history_us; /* 0: nothing. */
+};
+
+/* Columns of the present result: event_columns[i] for i < column_count - 1, then the key's text. */
+struct warehouse_history {
+    struct db_connection *connection;
+    const struct model   *model;
+    struct wanted        *wanted; /* By the model's entities. */
+    uint32_t              entity; /* The one that is read, or is to be opened next. */
+    struct db_result      result;
+    enum event_column     event_columns[SOURCE_COUNT + 2];
+    uint32_t              column_count; /* Of the event columns. */
+    uint32_t              row_count;    /* Of the result's present rows. */
+    uint32_t              row;          /* Of these, the next. */
+    int64_t               position;
+    struct str_builder    event_id;
+};
+
+/* ---- What is wanted ---- */
+
+static void
+want(struct warehouse_history *history, const struct entity *entity, int64_t history_us)
+{
+    struct wanted *wanted = &history->wanted[entity - history->model->entities];
+
+    if (!entity_has_person(entity) || entity->event_time_column < 0 || entity->key_count == 0)
+        return;
+    wanted->entity = entity;
+    if (history_us > wanted->history_us)
+        wanted->history_us = history_us;
+}
+
+static void
+want_rule(struct warehouse_history *history, const struct rule_pack *rule)
+{
+    if (rule->kind == RULE_CRITICAL_VALUE)
+        want(history, rule->entity, rule->history_us);
+    for (uint32_t i = 0; i < rule->explained_by_count; i++)
+        want(history, rule->explained_by[i], rule->history_us);
+}
+
+enum status
+warehouse_history_open(struct db *db, const struct graph *graph, struct warehouse_history **ret_history, struct error *err)
+{
+    struct warehouse_history *history = memory_alloc_zero(sizeof *history);
+    enum status               status  = ST_OK;
+
+    if (history == NULL)
+        return error_no_memory(err);
+    history->model    = graph->model;
+    history->result   = DB_RESULT_EMPTY;
+    history->event_id = STR_BUILDER_EMPTY;
+    history->wanted   = memory_alloc_array(graph->model->entity_count, sizeof *history->wanted);
+    if (history->wanted == NULL)
+        status = error_no_memory(err);
+    for (uint32_t i = 0; status == ST_OK && i < graph->model->entity_count; i++)
+        history->wanted[i] = (struct wanted){ NULL, 0 };
+    for (size_t i = 0; status == ST_OK && i < graph->streaming.rule_count; i++) {
+        const struct rule_pack *rule = model_rule(graph->model, graph->streaming.rules[i].step.name);
+        if (rule != NULL)
+            want_rule(history, rule);
+    }
+    if (status == ST_OK)
+        status = db_connect(db, &history->connection, err);
+    if (status != ST_OK) {
+        warehouse_history_close(history);
+        return status;
+    }
+    *ret_history = history;
+    return ST_OK;
+}
+
+void
+warehouse_history_close(struct warehouse_history *history)
+{
+    if (history == NULL)
+        return;
+    db_result_release(&history->result);
+    db_disconnect(history->connection);
+    str_builder_release(&history->event_id);
+    memory_free(history->wanted);
+    memory_free(history);
+}
+
+/* ---- The statement ---- */
+
+/* Writes coalesce(e."a", e."b"); nothing where the entity has none of them. */
+static bool
+append_source(struct str_builder *out, const struct entity *entity, const struct column_source *source)
+{
+    const struct type wanted = event_schema.columns[source->column].type;
+    bool              is_any = false;
+
+    for (uint32_t i = 0; i < CANDIDATE_COUNT_MAX && source->names[i] != NULL; i++) {
+        int32_t column = entity_column_find(entity, source->names[i]);
+        if (column < 0 || entity->columns[column].type.kind != wanted.kind || entity->columns[column].type.scale != wanted.scale)
+            continue;
+        str_builder_append_cstr(out, is_any ? ", e." : "coalesce(e.");
+        sql_append_name(out, str_from(source->names[i]));
+        is_any = true;
+    }
+    if (is_any)
+        str_builder_append_char(out, ')');
+    return is_any;
+}
+
+static void
+set_source(struct sql_names *names, const char *name, const struct entity *entity, enum event_column column)
+{
+    struct str_builder text = STR_BUILDER_EMPTY;
+
+    for (uint32_t i = 0; i < SOURCE_COUNT; i++)
+        if (SOURCES[i].column == column)
+            append_source(&text, entity, &SOURCES[i]);
+    sql_set(names, name, str_builder_text(&text));
+    names->has_failed |= !str_builder_is_ok(&text);
+    str_builder_release(&text);
+}
+
+/* The select list, and in event_columns what stands where. */
+static void
+set_columns(struct warehouse_history *history, struct sql_names *names, const struct entity *entity, bool has_birth)
+{
+    struct str_builder list = STR_BUILDER_EMPTY;
+
+    history->column_count = 0;
+    for (uint32_t i = 0; i < SOURCE_COUNT; i++)
+        if (append_source(&list, entity, &SOURCES[i])) {
+            str_builder_append_cstr(&list, ", ");
+            history->event_columns[history->column_count++] = SOURCES[i].column;
+        }
+    str_builder_append_cstr(&list, "e.person_id, ");
+    history->event_columns[history->column_count++] = EVENT_PERSON_ID;
+    if (has_birth) {
+        str_builder_append_cstr(&list, "b.birth_date, ");
+        history->event_columns[history->column_count++] = EVENT_BIRTH_DATE;
+    }
+    str_builder_append_cstr(&list, "e.");
+    sql_append_name(&list, str_from(entity->columns[entity->key[entity->key_count - 1]].name));
+    sql_set(names, "columns", str_builder_text(&list));
+    names->has_failed |= !str_builder_is_ok(&list);
+    str_builder_release(&list);
+}
+
+/* Of a person of several birth dates the smallest, as in the patient master's snapshot. */
+static const char BIRTHS[] = "LEFT JOIN (SELECT person_id, min(birth_date) AS birth_date FROM core.patient\n"
+                             "  WHERE birth_date IS NOT NULL GROUP BY person_id) b ON b.person_id = e.person_id";
+
+static bool
+has_birth_dates(const struct model *model)
+{
+    const struct entity *patient = model_entity(model, STR("patient"));
+    int32_t              column  = patient == NULL ? -1 : entity_column_find(patient, "birth_date");
+
+    return column >= 0 && patient->columns[column].type.kind == TYPE_DATE && entity_has_person(patient);
+}
+
+static enum status
+ask(struct warehouse_history *history, const struct wanted *wanted, struct error *err)
+{
+    const bool       has_birth = has_birth_dates(history->model);
+    struct sql_names names;
+    int64_t          newest_us = 0;
+
+    sql_names_init(&names);
+    sql_setf(&names, "table", "core.\"%s\"", wanted->entity->name);
+    set_source(&names, "event", wanted->entity, EVENT_TIME);
+    set_source(&names, "effective", wanted->entity, EVENT_EFFECTIVE_TIME);
+    set_source(&names, "end", wanted->entity, EVENT_END_TIME);
+    set_columns(history, &names, wanted->entity, has_birth);
+    sql_set(&names, "births", has_birth ? str_from(BIRTHS) : STR(""));
+    /* What is dated later than it was recorded is a mistake of its sender, and would move all the others out of sight. */
+    enum status status = sql_int64(history->connection, &names, &newest_us, err,
+                                   "SELECT coalesce(max(epoch_us({effective})), 0) FROM {table} e\n"
+                                   "WHERE {effective} <= (SELECT max(recorded_at) FROM meta.run WHERE published)");
+    sql_setf(&names, "from", "make_timestamp(%" PRId64 "::BIGINT)", newest_us - wanted->history_us);
+    if (status == ST_OK)
+        status = sql_query(history->connection, &names, &history->result, err,
+                           "SELECT {columns} FROM {table} e {births}\n"
+                           "WHERE {effective} >= {from} OR {end} >= {from}\n"
+                           "ORDER BY {effective}, {event}, e.source, e.file, e.position, e.row_number, e.content_hash");
+    sql_names_release(&names);
+    return status;
+}
+
+/* ---- The rows ---- */
+
+static enum status
+set_value(const struct vector *from, uint32_t from_row, struct chunk *chunk, enum event_column column, struct error *err)
+{
+    const uint32_t row  = chunk->row_count;
+    const void    *data = from->data;
+
+    if (!vector_is_valid(from, from_row)) {
+        chunk_set_null(chunk, column, row);
+        return ST_OK;
+    }
+    if (from->type.kind == TYPE_TEXT) {
+        const struct text *text = &((const struct text *)data)[from_row];
+        return chunk_set_text(chunk, column, row, text_data(text), text->size, err);
+    }
+    if (from->type.kind == TYPE_DATE)
+        chunk_set_int32(chunk, column, row, ((const int32_t *)data)[from_row]);
+    else
+        chunk_set_int64(chunk, column, row, ((const int64_t *)data)[from_row]);
+    return ST_OK;
+}
+
+static enum status
+add_row(struct warehouse_history *history, const struct vector *columns, struct chunk *chunk, struct error *err)
+{
+    const struct entity *entity = history->wanted[history->entity].entity;
+    const uint32_t       row    = chunk->row_count;
+    enum status          status = ST_OK;
+
+    for (uint32_t i = 0; i < EVENT_COLUMN_COUNT; i++)
+        chunk_set_null(chunk, i, row);
+    chunk_set_int64(chunk, EVENT_PARTITION, row, EVENT_PARTITION_HISTORY);
+    chunk_set_int64(chunk, EVENT_POSITION, row, history->position++);
+    chunk_set_int64(chunk, EVENT_ROW_NUMBER, row, 0);
+    chunk_set_int64(chunk, EVENT_ENTITY, row, history->entity);
+    chunk_set_bool(chunk, EVENT_IS_LATE, row, false);
+    for (uint32_t i = 0; status == ST_OK && i < history->column_count; i++)
+        status = set_value(&columns[i], history->row, chunk, history->event_columns[i], err);
+    str_builder_clear(&history->event_id);
+    str_builder_printf(&history->event_id, "%s:", entity->name);
+    str_builder_append(&history->event_id, db_text(&history->result, history->column_count, history->row));
+    if (status == ST_OK)
+        status = str_builder_status(&history->event_id, err);
+    if (status == ST_OK)
+        status = chunk_set_text(chunk, EVENT_ID, row, history->event_id.data, history->event_id.size, err);
+    if (status == ST_OK)
+        chunk->row_count++;
+    history->row++;
+    return status;
+}
+
+static enum status
+add_rows(struct warehouse_history *history, struct chunk *chunk, struct error *err)
+{
+    struct vector columns[SOURCE_COUNT + 2];
+    enum status   status = ST_OK;
+
+    for (uint32_t i = 0; i < history->column_count; i++)
+        columns[i] = db_vector(&history->result, i, event_schema.columns[history->event_columns[i]].type);
+    while (status == ST_OK && chunk->row_count < chunk->capacity && history->row < history->row_count)
+        status = add_row(history, columns, chunk, err);
+    return status;
+}
+
+/* Opens the next entity's rows, takes the next of them, or goes on to the next entity. */
+static enum status
+advance(struct warehouse_history *history, struct error *err)
+{
+    const struct wanted *wanted = &history->wanted[history->entity];
+    enum status          status = ST_OK;
+
+    if (wanted->entity != NULL && !history->result.is_open)
+        status = ask(history, wanted, err);
+    history->row = history->row_count = 0;
+    if (status == ST_OK && wanted->entity != NULL)
+        status = db_next(&history->result, &history->row_count, err);
+    if (status != ST_OK) {
+        error_context(err, "reading the history of %s", wanted->entity->name);
+    } else if (history->row_count == 0) {
+        db_result_release(&history->result);
+        history->entity++;
+    }
+    return status;
+}
+
+static enum status
+next(void *context, struct chunk *chunk, struct error *err)
+{
+    struct warehouse_history *history = context;
+    enum status               status  = ST_OK;
+
+    CHECK(chunk->row_count == 0);
+    while (status == ST_OK && chunk->row_count < chunk->capacity && history->entity < history->model->entity_count)
+        status = history->row < history->row_count ? add_rows(history, chunk, err) : advance(history, err);
+    return status;
+}
+
+struct live_history
+warehouse_history_face(struct warehouse_history *history)
+{
+    return (struct live_history){ history, next };
+}

@@ -1,0 +1,224 @@
+/* What rules start with: the current rows of the entities that they go by, as event rows, within the rules' history. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str_builder.h"
+#include "base/time.h"
+#include "live/event.h"
+#include "warehouse/duckdb_functions.h"
+#include "warehouse/live_history.h"
+#include "warehouse/schema.h"
+
+struct fixture {
+    struct model         *model;
+    struct db            *db;
+    struct db_connection *connection;
+    struct graph_rule     rules[2];
+    struct graph          graph;
+};
+
+static void
+check(enum status status, const struct error *err)
+{
+    char text[ERROR_TEXT_SIZE];
+
+    if (status == ST_OK)
+        return;
+    error_print(err, text, sizeof text);
+    fail_msg("%s", text);
+}
+
+static void
+run(struct fixture *fixture, const char *sql)
+{
+    struct error err = ERROR_EMPTY;
+
+    check(db_run(fixture->connection, str_from(sql), &err), &err);
+}
+
+static int
+setup(void **state)
+{
+    static struct fixture   fixture;
+    const struct db_options options = { .thread_count = 2, .register_functions = duckdb_functions_register };
+    struct error            err     = ERROR_EMPTY;
+
+    fixture = (struct fixture){ .model = NULL };
+    check(model_load(NULL, 0, NULL, NULL, &fixture.model, &err), &err);
+    check(db_open(&fixture.db, &options, &err), &err);
+    check(db_connect(fixture.db, &fixture.connection, &err), &err);
+    check(schema_prepare(fixture.connection, fixture.model, &err), &err);
+    fixture.rules[0].step.name         = STR("abnormal_lab_trends");
+    fixture.rules[1].step.name         = STR("unusual_access");
+    fixture.graph.model                = fixture.model;
+    fixture.graph.streaming.rules      = fixture.rules;
+    fixture.graph.streaming.rule_count = 2;
+    run(&fixture, "INSERT INTO meta.run BY NAME SELECT 1 AS number, true AS published, TIMESTAMP '2026-03-10 00:00:00' AS recorded_at");
+    *state = &fixture;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    db_disconnect(fixture->connection);
+    db_free(fixture->db);
+    model_free(fixture->model);
+    return 0;
+}
+
+static void
+append_text(struct str_builder *out, const struct chunk *chunk, enum event_column column, uint32_t row)
+{
+    struct str text = event_text(chunk, column, row);
+
+    str_builder_printf(out, " %s=%.*s", event_schema.columns[column].name, STR_PRINTF(event_is_null(chunk, column, row) ? STR("-") : text));
+}
+
+static void
+append_row(struct str_builder *out, const struct fixture *fixture, const struct chunk *chunk, uint32_t row)
+{
+    static const enum event_column TEXTS[] = { EVENT_SYSTEM, EVENT_ID, EVENT_PATIENT_ID, EVENT_PERSON_ID, EVENT_ENCOUNTER_ID, EVENT_CODE,
+                                               EVENT_UNIT, EVENT_RESULT_ID, EVENT_PRACTITIONER_ID, EVENT_DEPARTMENT };
+    static const enum event_column TIMES[] = { EVENT_TIME, EVENT_EFFECTIVE_TIME, EVENT_BEGIN_TIME, EVENT_END_TIME };
+    char                           text[TIME_TEXT_SIZE];
+
+    assert_int_equal(event_int64(chunk, EVENT_PARTITION, row), EVENT_PARTITION_HISTORY);
+    assert_true(event_is_null(chunk, EVENT_WATERMARK, row));
+    assert_true(event_is_null(chunk, EVENT_IDENTITY_LOW, row));
+    assert_true(event_is_null(chunk, EVENT_PATIENT_HIGH, row));
+    str_builder_printf(out, "%d %s", (int)event_int64(chunk, EVENT_POSITION, row),
+                       fixture->model->entities[event_int64(chunk, EVENT_ENTITY, row)].name);
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        append_text(out, chunk, TEXTS[i], row);
+    for (size_t i = 0; i < sizeof TIMES / sizeof *TIMES; i++) {
+        time_print(event_int64(chunk, TIMES[i], row), text);
+        str_builder_printf(out, " %.10s", text);
+    }
+    if (!event_is_null(chunk, EVENT_VALUE, row))
+        str_builder_printf(out, " value=%lld", (long long)event_int64(chunk, EVENT_VALUE, row));
+    if (!event_is_null(chunk, EVENT_BIRTH_DATE, row))
+        str_builder_printf(out, " born=%d", ((const int32_t *)chunk->columns[EVENT_BIRTH_DATE].data)[row]);
+    str_builder_append_char(out, '\n');
+}
+
+/* All rows, in chunks of so many. */
+static int64_t
+read_all(struct fixture *fixture, uint32_t capacity, struct str_builder *out)
+{
+    struct warehouse_history *history = NULL;
+    struct chunk              chunk;
+    struct error              err   = ERROR_EMPTY;
+    int64_t                   count = 0;
+
+    str_builder_clear(out);
+    check(chunk_init(&chunk, &event_schema, capacity, &err), &err);
+    check(warehouse_history_open(fixture->db, &fixture->graph, &history, &err), &err);
+    struct live_history face = warehouse_history_face(history);
+    do {
+        chunk_clear(&chunk);
+        check(face.next(face.context, &chunk, &err), &err);
+        for (uint32_t row = 0; row < chunk.row_count; row++)
+            append_row(out, fixture, &chunk, row);
+        count += chunk.row_count;
+    } while (chunk.row_count != 0);
+    warehouse_history_close(history);
+    chunk_release(&chunk);
+    return count;
+}
+
+static void
+fill(struct fixture *fixture)
+{
+    run(fixture, "INSERT INTO core.patient_version BY NAME SELECT 'S' AS patient_system, 'p1' AS patient_id, lpad('1', 32, '0') AS person_id,\n"
+                 "  unnest([DATE '1970-01-21', DATE '1970-01-11']) AS birth_date, true AS is_current");
+    run(fixture, "INSERT INTO core.lab_result_version BY NAME SELECT 'S' AS patient_system, 'p1' AS patient_id, lpad('1', 32, '0') AS person_id, r AS lab_result_id,\n"
+                 "  'K' AS source_component_code, n AS normalized_component_code, v AS normalized_value, 'meq' AS source_units, u AS normalized_units, 'F' AS status,\n"
+                 "  e AS event_time, f AS effective_time, c AS is_current, 'o' AS ordering_practitioner_id FROM (VALUES\n"
+                 "  ('superseded', '2823-3', 7.1, 'mmol/L', TIMESTAMP '2026-03-01', TIMESTAMP '2026-03-01', false),\n"
+                 "  ('current', '2823-3', 4.1, 'mmol/L', TIMESTAMP '2026-03-02', TIMESTAMP '2026-03-01', true),\n"
+                 "  ('the sender''s', NULL, NULL, NULL, TIMESTAMP '2026-03-02', TIMESTAMP '2026-02-28', true),\n"
+                 "  ('old', '2823-3', 4.1, 'mmol/L', TIMESTAMP '2026-01-02', TIMESTAMP '2026-01-01', true),\n"
+                 "  ('misdated', '2823-3', 4.1, 'mmol/L', TIMESTAMP '2206-01-02', TIMESTAMP '2206-01-01', true)) t(r, n, v, u, e, f, c)");
+    run(fixture, "INSERT INTO core.encounter_version BY NAME SELECT 'S' AS patient_system, 'p2' AS patient_id, lpad('2', 32, '0') AS person_id, n AS encounter_id,\n"
+                 "  b AS encounter_start_time, e AS encounter_end_time, b AS event_time, b AS effective_time, true AS is_current, 'CARD' AS department,\n"
+                 "  'd' AS attending_practitioner_id FROM (VALUES\n"
+                 "  ('long stay', TIMESTAMP '2025-03-01', TIMESTAMP '2026-03-01'), ('visit', TIMESTAMP '2026-03-03', NULL),\n"
+                 "  ('old stay', TIMESTAMP '2025-03-01', TIMESTAMP '2025-03-02')) t(n, b, e)");
+    run(fixture, "INSERT INTO core.clinical_order_version BY NAME SELECT 'S' AS patient_system, 'p2' AS patient_id, NULL AS person_id, 'o1' AS clinical_order_id,\n"
+                 "  TIMESTAMP '2026-03-03' AS event_time, TIMESTAMP '2026-03-02' AS effective_time, true AS is_current, 'ICU' AS department,\n"
+                 "  'd' AS ordering_practitioner_id");
+    run(fixture, "INSERT INTO core.access_event_version BY NAME SELECT 'S' AS patient_system, 'p2' AS patient_id, 'a1' AS access_event_id,\n"
+                 "  TIMESTAMP '2026-03-03' AS event_time, TIMESTAMP '2026-03-02' AS effective_time, true AS is_current");
+}
+
+#define P1 "00000000000000000000000000000001"
+#define P2 "00000000000000000000000000000002"
+static const char EXPECTED[] =
+    "0 clinical_order event_system=S event_id=clinical_order:o1 patient_id=p2 person_id=- encounter_id=- code=- unit=- result_id=o1"
+    " practitioner_id=d department=ICU 2026-03-03 2026-03-02 2026-03-02 2026-03-02\n"
+    "1 encounter event_system=S event_id=encounter:long stay patient_id=p2 person_id=" P2 " encounter_id=long stay code=- unit=- result_id=-"
+    " practitioner_id=d department=CARD 2025-03-01 2025-03-01 2025-03-01 2026-03-01\n"
+    "2 encounter event_system=S event_id=encounter:visit patient_id=p2 person_id=" P2 " encounter_id=visit code=- unit=- result_id=-"
+    " practitioner_id=d department=CARD 2026-03-03 2026-03-03 2026-03-03 2026-03-03\n"
+    "3 lab_result event_system=S event_id=lab_result:the sender's patient_id=p1 person_id=" P1 " encounter_id=- code=K unit=meq result_id=the sender's"
+    " practitioner_id=o department=- 2026-03-02 2026-02-28 2026-02-28 2026-02-28 born=10\n"
+    "4 lab_result event_system=S event_id=lab_result:current patient_id=p1 person_id=" P1 " encounter_id=- code=2823-3 unit=mmol/L result_id=current"
+    " practitioner_id=o department=- 2026-03-02 2026-03-01 2026-03-01 2026-03-01 value=4100000 born=10\n"
+    "5 lab_result event_system=S event_id=lab_result:misdated patient_id=p1 person_id=" P1 " encounter_id=- code=2823-3 unit=mmol/L result_id=misdated"
+    " practitioner_id=o department=- 2206-01-02 2206-01-01 2206-01-01 2206-01-01 value=4100000 born=10\n";
+
+static void
+rows_of_the_rules_entities(void **state)
+{
+    struct fixture    *fixture = *state;
+    struct str_builder found   = STR_BUILDER_EMPTY;
+
+    assert_int_equal(read_all(fixture, 7, &found), 0); /* An empty warehouse knows nothing. */
+    fill(fixture);
+    for (uint32_t capacity = 1; capacity <= CHUNK_ROW_COUNT_MAX; capacity = capacity * 3 + 1) {
+        read_all(fixture, capacity, &found);
+        assert_string_equal(str_builder_cstr(&found), EXPECTED);
+    }
+    fixture->graph.streaming.rule_count = 1; /* Critical values alone are not explained by encounters. */
+    assert_int_equal(read_all(fixture, 100, &found), 3);
+    fixture->graph.streaming.rule_count = 0;
+    assert_int_equal(read_all(fixture, 100, &found), 0);
+    str_builder_release(&found);
+}
+
+static void
+more_rows_than_a_chunk(void **state)
+{
+    struct fixture    *fixture = *state;
+    struct str_builder found   = STR_BUILDER_EMPTY;
+    struct str_builder again   = STR_BUILDER_EMPTY;
+
+    run(fixture, "INSERT INTO core.encounter_version BY NAME SELECT 'S' AS patient_system, 'p' AS patient_id, 'encounter number ' || i AS encounter_id,\n"
+                 "  make_timestamp(1772409600000000 + (hash(i) % 1000)::BIGINT) AS encounter_start_time, i AS position, encounter_start_time AS event_time,\n"
+                 "  encounter_start_time AS effective_time, true AS is_current FROM range(5000) t(i)");
+    assert_int_equal(read_all(fixture, CHUNK_ROW_COUNT_MAX, &found), 5000);
+    assert_int_equal(read_all(fixture, 999, &again), 5000);
+    assert_string_equal(str_builder_cstr(&found), str_builder_cstr(&again));
+    str_builder_release(&found);
+    str_builder_release(&again);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(rows_of_the_rules_entities, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_rows_than_a_chunk, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
