@@ -123,8 +123,8 @@ void        program_state_free(struct program_state *state);
 
 /* `raw` is a raw chunk of the mapping (position, length, row_number, then the fields as text); its selection is not
  * looked at: all row_count rows are computed. `out` was made with program_schema and the same capacity or more; it gets
- * row_count rows, row i from row i, and a selection of the loaded ones. What stands in rows that are not selected has
- * no meaning. Texts of `out` are its own: `raw` may be cleared. Fails only where memory runs out; allocates nothing a
+ * row_count rows, row i from row i, and a selection of the loaded ones. In rows that are not selected, columns that mappings
+ * set hold what was converted (so a dead letter can name its event); standard columns have no meaning there. Texts of `out` are its own: `raw` may be cleared. Fails only where memory runs out; allocates nothing a
  * row once its arenas have grown. */
 #define PROGRAM_RAW_FIELD_FIRST 3 /* Field i of the mapping is column PROGRAM_RAW_FIELD_FIRST + i of a raw chunk. */
 enum status program_run(struct program_state *state, const struct chunk *raw, struct chunk *out,

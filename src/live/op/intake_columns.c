@@ -1,0 +1,156 @@
+/* Which columns of an entity become which columns of an event, by name. */
+#include <string.h>
+
+#include "base/check.h"
+#include "live/op/intake_int.h"
+
+/* Several entries for a column: the first column that the entity has comes first, the next one stands in where it is null. A
+ * code comes from columns of components alone: what was ordered is not what was measured. */
+static const struct {
+    enum event_column to;
+    const char       *from;
+} names[] = {
+    { EVENT_PATIENT_SYSTEM, "patient_system" },
+    { EVENT_PATIENT_ID, "patient_id" },
+    { EVENT_FACILITY, "facility" },
+    { EVENT_ENCOUNTER_ID, "encounter_id" },
+    { EVENT_LOCATION, "location" },
+    { EVENT_CODE, "normalized_component_code" },
+    { EVENT_CODE, "source_component_code" },
+    { EVENT_VALUE, "normalized_value" },
+    { EVENT_UNIT, "normalized_units" },
+    { EVENT_UNIT, "source_units" },
+    { EVENT_COMPARATOR, "source_comparator" },
+    { EVENT_FLAG, "normalized_abnormal_flag" },
+    { EVENT_RESULT, "result" },
+    { EVENT_RESULT_UNIT, "source_units" },
+    { EVENT_STATUS, "status" },
+    { EVENT_STATUS_ACTION, "status_action" },
+    { EVENT_RESULT_ID, "lab_result_id" },
+    { EVENT_RESULT_ID, "clinical_order_id" },
+    { EVENT_PRACTITIONER_ID, "ordering_practitioner_id" },
+    { EVENT_PRACTITIONER_ID, "attending_practitioner_id" },
+    { EVENT_USER_SYSTEM, "user_system" },
+    { EVENT_USER_SYSTEM, "patient_system" }, /* Who assigned the patient's identifier numbered who ordered and attends. */
+    { EVENT_USER_ID, "user_id" },
+    { EVENT_DEPARTMENT, "user_department" },
+    { EVENT_DEPARTMENT, "department" },
+    { EVENT_BEGIN_TIME, "encounter_start_time" },
+    { EVENT_END_TIME, "encounter_end_time" },
+};
+
+static void
+add_source(struct intake_lane *lane, enum event_column to, int32_t column)
+{
+    struct lane_source  *source = &lane->sources[to];
+    const struct schema *schema = program_schema(lane->program);
+
+    if (column < 0 || !type_equal(schema->columns[column].type, event_schema.columns[to].type))
+        return;
+    if (source->first < 0)
+        source->first = column;
+    else if (source->second < 0 && column != source->first)
+        source->second = column;
+}
+
+/* Key columns that a row may lack though they are no required ones: the batch leg rejects such rows too. */
+static enum status
+find_needed(struct intake *intake, struct intake_lane *lane, struct error *err)
+{
+    const struct entity *entity = lane->mapping->entity;
+    uint32_t            *needed = ARENA_ARRAY(&intake->arena, uint32_t, entity->key_count + 2);
+
+    if (needed == NULL)
+        return error_no_memory(err);
+    lane->needed       = needed;
+    lane->needed_count = 0;
+    for (uint32_t i = 0; i < entity->key_count; i++)
+        if (!entity->columns[entity->key[i]].is_required)
+            needed[lane->needed_count++] = entity->key[i];
+    if (!entity->columns[entity->event_time_column].is_required)
+        needed[lane->needed_count++] = (uint32_t)entity->event_time_column;
+    return ST_OK;
+}
+
+enum status
+intake_columns_find(struct intake *intake, struct intake_lane *lane, struct error *err)
+{
+    const struct entity *entity = lane->mapping->entity;
+    const struct schema *schema = program_schema(lane->program);
+
+    for (uint32_t i = 0; i < EVENT_COLUMN_COUNT; i++)
+        lane->sources[i] = (struct lane_source){ -1, -1 };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        add_source(lane, names[i].to, schema_find(schema, names[i].from));
+    add_source(lane, EVENT_SYSTEM, program_event_system_column(lane->program));
+    add_source(lane, EVENT_ID, program_event_id_column(lane->program));
+    add_source(lane, EVENT_TIME, entity->event_time_column);
+    add_source(lane, EVENT_EFFECTIVE_TIME, entity->effective_time_column);
+    add_source(lane, EVENT_EFFECTIVE_TIME, entity->event_time_column);
+    add_source(lane, EVENT_BEGIN_TIME, entity->effective_time_column);
+    add_source(lane, EVENT_BEGIN_TIME, entity->event_time_column);
+    add_source(lane, EVENT_END_TIME, lane->sources[EVENT_BEGIN_TIME].first);
+    add_source(lane, EVENT_END_TIME, lane->sources[EVENT_BEGIN_TIME].second);
+    CHECK(lane->sources[EVENT_SYSTEM].first >= 0 && lane->sources[EVENT_ID].first >= 0 && lane->sources[EVENT_TIME].first >= 0);
+
+    lane->is_lab_result    = strcmp(entity->name, "lab_result") == 0;
+    lane->range_low        = schema_find(schema, "source_reference_range_low");
+    lane->range_high       = schema_find(schema, "source_reference_range_high");
+    lane->source_value     = schema_find(schema, "source_value");
+    lane->normalized_value = schema_find(schema, "normalized_value");
+    return find_needed(intake, lane, err);
+}
+
+/* ---- Values ---- */
+
+bool
+lane_has(const struct intake_lane *lane, int32_t column, uint32_t row)
+{
+    if (column < 0)
+        return false;
+    const struct column *values = &lane->rows.columns[column];
+    return values->all_valid || validity_get(values->validity, row);
+}
+
+struct str
+lane_text(const struct intake_lane *lane, int32_t column, uint32_t row)
+{
+    if (!lane_has(lane, column, row) || lane->rows.columns[column].type.kind != TYPE_TEXT)
+        return STR_EMPTY;
+    const struct text *text = &((const struct text *)lane->rows.columns[column].data)[row];
+    return str_of(text_data(text), text->size);
+}
+
+int64_t
+lane_int64(const struct intake_lane *lane, int32_t column, uint32_t row)
+{
+    return lane_has(lane, column, row) ? ((const int64_t *)lane->rows.columns[column].data)[row] : 0;
+}
+
+struct str
+lane_event_text(const struct intake_lane *lane, enum event_column column, uint32_t row)
+{
+    const struct lane_source *source = &lane->sources[column];
+    return lane_text(lane, lane_has(lane, source->first, row) ? source->first : source->second, row);
+}
+
+size_t
+lane_range_size(const struct intake_lane *lane, uint32_t row)
+{
+    size_t low = lane_text(lane, lane->range_low, row).size, high = lane_text(lane, lane->range_high, row).size;
+    return low + high == 0 ? 0 : low + high + 1;
+}
+
+void
+lane_range_print(const struct intake_lane *lane, uint32_t row, char *out)
+{
+    struct str low = lane_text(lane, lane->range_low, row), high = lane_text(lane, lane->range_high, row);
+    if (low.size == 0 || high.size == 0)
+        *out++ = low.size == 0 ? '<' : '>';
+    if (low.size > 0)
+        memcpy(out, low.data, low.size);
+    if (low.size > 0 && high.size > 0)
+        out[low.size++] = '-';
+    if (high.size > 0)
+        memcpy(out + low.size, high.data, high.size);
+}

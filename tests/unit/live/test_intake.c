@@ -1,0 +1,294 @@
+/* The intake: lines of JSON in, event rows, dead letters, late events, alerts and counts out, over the model of examples/hybrid. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/str_builder.h"
+#include "base/time.h"
+#include "io/io.h"
+#include "live/op/intake.h"
+#include "plan/plan.h"
+#include "support/support.h"
+#include "support/sweep.h"
+
+#define RECORD_COUNT_MAX 512
+
+static struct config_errors      errors;
+static struct plan               plan;
+static const struct siphash_key  key   = { { 1, 2, 3 } };
+static const struct str          ids[] = { STR_INIT("a.ndjson"), STR_INIT("b.ndjson") };
+static struct partition_names    names = { STR_INIT("KAFKA_EDW_EVENTS"), ids, 2 };
+
+static int
+set_up(void **state)
+{
+    struct error              err = ERROR_EMPTY;
+    char                      text[ERROR_TEXT_SIZE];
+    const struct plan_request request = { .pipeline_path = source_path("examples/hybrid/pipeline.json") };
+    (void)state;
+    if (plan_load(io_system(), &request, &errors, &plan, &err) != ST_OK) {
+        error_print(&err, text, sizeof(text));
+        fail_msg("%s", text);
+    }
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    plan_release(&plan);
+    config_errors_release(&errors);
+    return 0;
+}
+
+/* ---- All that an intake tells, as text ---- */
+
+static void
+print_value(struct str_builder *out, const struct chunk *chunk, uint32_t column, uint32_t row)
+{
+    char                 text[TIME_TEXT_SIZE];
+    const struct column *values = &chunk->columns[column];
+    if (event_is_null(chunk, (enum event_column)column, row))
+        return;
+    str_builder_printf(out, "|%s=", event_schema.columns[column].name);
+    switch (values->type.kind) {
+    case TYPE_TEXT: str_builder_append(out, event_text(chunk, (enum event_column)column, row)); break;
+    case TYPE_TIMESTAMP: time_print(((const int64_t *)values->data)[row], text), str_builder_append(out, str_of(text, 19)); break;
+    case TYPE_DATE: date_print(((const int32_t *)values->data)[row], text), str_builder_append_cstr(out, text); break;
+    case TYPE_BOOL: str_builder_append_cstr(out, ((const uint8_t *)values->data)[row] ? "true" : "false"); break;
+    default: str_builder_printf(out, "%lld", (long long)((const int64_t *)values->data)[row]);
+    }
+}
+
+struct told {
+    struct str_builder rows;
+    bool               is_whole; /* All columns, else what tests of single rows look at. */
+};
+
+static enum status
+take_rows(void *context, struct chunk *chunk, struct error *err)
+{
+    static const enum event_column some[] = { EVENT_POSITION, EVENT_ID, EVENT_TIME, EVENT_WATERMARK, EVENT_IS_LATE };
+    struct told                   *told   = context;
+    (void)err;
+    assert_true(chunk->row_count > 0 && chunk->selection == NULL);
+    for (uint32_t row = 0; row < chunk->row_count; row++) {
+        if (told->is_whole)
+            for (uint32_t column = 0; column < EVENT_COLUMN_COUNT; column++)
+                print_value(&told->rows, chunk, column, row);
+        else
+            for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+                print_value(&told->rows, chunk, some[i], row);
+        str_builder_append_char(&told->rows, '\n');
+    }
+    return ST_OK;
+}
+
+static void
+print_output(struct str_builder *out, const struct epoch_output *output)
+{
+    char time[TIME_TEXT_SIZE];
+    for (size_t i = 0; i < output->dead_letter_count; i++) {
+        const struct store_dead_letter *letter = &output->dead_letters[i];
+        str_builder_printf(out, "dead %.*s %lld %.*s %.*s %.*s %.*s %.*s\n", STR_PRINTF(letter->partition_id), (long long)letter->position,
+                           STR_PRINTF(letter->step), STR_PRINTF(letter->reason_code), STR_PRINTF(letter->entity), STR_PRINTF(letter->path),
+                           STR_PRINTF(letter->event_id));
+        assert_true(letter->reason.size > 0);
+    }
+    for (size_t i = 0; i < output->late_event_count; i++) {
+        const struct store_late_event *late = &output->late_events[i];
+        time_print(late->watermark_us, time);
+        str_builder_printf(out, "late %.*s %lld %.*s %.*s %.19s\n", STR_PRINTF(late->partition_id), (long long)late->position, STR_PRINTF(late->step),
+                           STR_PRINTF(late->reason_code), time);
+    }
+    for (size_t i = 0; i < output->alert_count; i++) {
+        const struct store_alert *alert = &output->alerts[i];
+        assert_int_equal(alert->alert_id.size, 48);
+        assert_true(alert->is_delivered);
+        str_builder_printf(out, "alert %.16s %.*s %.*s %.*s %.*s code=%.*s value=%.*s unit=%.*s subject=%.*s range=%.*s\n  %.*s\n  %.*s\n",
+                           alert->alert_id.data, STR_PRINTF(alert->rule), STR_PRINTF(alert->severity), STR_PRINTF(alert->status), STR_PRINTF(alert->status_reason),
+                           STR_PRINTF(alert->code), STR_PRINTF(alert->value), STR_PRINTF(alert->unit), STR_PRINTF(alert->subject_id),
+                           STR_PRINTF(alert->reference_range), STR_PRINTF(alert->evidence), STR_PRINTF(alert->explanation));
+    }
+}
+
+static void
+print_counts(struct str_builder *out, struct epoch_output *output, uint32_t partition)
+{
+    const struct model *model = plan.graph->model;
+    for (uint32_t entity = 0; entity <= model->entity_count; entity++) {
+        const struct output_count *count = output_counts(output, partition, entity);
+        const char                *name  = entity == model->entity_count ? "records" : model->entities[entity].name;
+        if (count->received > 0)
+            str_builder_printf(out, "%s received %lld filtered %lld quarantined %lld bytes %lld\n", name, (long long)count->received,
+                               (long long)count->filtered, (long long)count->quarantined, (long long)count->bytes);
+        assert_int_equal(count->loaded + count->deduplicated + count->late, 0);
+        for (uint32_t i = 0; i < OUTCOME_COUNT * model->reason_count; i++) {
+            int64_t times = output->reasons[(size_t)entity * OUTCOME_COUNT * model->reason_count + i];
+            if (times > 0)
+                str_builder_printf(out, "  %s %s %s %lld\n", name, outcome_name((enum outcome)(i / model->reason_count)),
+                                   model->reasons[i % model->reason_count].code, (long long)times);
+        }
+    }
+    if (output->unknown_patient_count > 0)
+        str_builder_printf(out, "unknown patients %lld\n", (long long)output->unknown_patient_count);
+}
+
+/* How a log is cut into batches and chunks. */
+struct cut {
+    uint32_t chunk_capacity;
+    uint32_t batch_record_count;
+};
+
+struct run {
+    struct intake          *intake;
+    struct epoch_output     output;
+    struct told             told;
+    struct intake_partition partition;
+};
+
+static enum status
+run_open(struct run *run, uint32_t chunk_capacity, struct error *err)
+{
+    const struct graph_source  *source  = &plan.graph->streaming.source;
+    const struct intake_options options = { plan.graph, &source->inputs[0], &key, &names, chunk_capacity };
+    *run = (struct run){ .told = { STR_BUILDER_EMPTY, false }, .partition = { 0, INT64_MIN } };
+    if (output_init(&run->output, plan.graph->model, 2, NULL, err) != ST_OK)
+        return ST_ERROR;
+    return intake_create(&options, &run->intake, err);
+}
+
+static void
+run_close(struct run *run)
+{
+    intake_free(run->intake);
+    output_release(&run->output);
+    str_builder_release(&run->told.rows);
+}
+
+/* The log from `position` on, at most so many lines a batch, as the event log would give it. */
+static enum status
+run_log(struct run *run, struct str log, uint32_t batch_record_count, struct error *err)
+{
+    struct record records[RECORD_COUNT_MAX];
+    size_t        at = 0;
+    while (at < log.size) {
+        struct record_batch batch = { .data = log.data + at, .records = records, .position = (int64_t)at };
+        size_t              used  = 0;
+        while (batch.record_count < batch_record_count && at + used < log.size) {
+            const char *end  = memchr(batch.data + used, '\n', log.size - at - used);
+            size_t      size = end == NULL ? log.size - at - used : (size_t)(end - batch.data) - used;
+            if (size > 0)
+                records[batch.record_count++] = (struct record){ (uint32_t)used, (uint32_t)size };
+            used += size + (end != NULL);
+        }
+        batch.bytes         = (int64_t)used;
+        batch.position_next = (int64_t)(at + used);
+        if (intake_batch(run->intake, &run->partition, &batch, 77, &run->output, take_rows, &run->told, err) != ST_OK)
+            return ST_ERROR;
+        at += used;
+    }
+    return ST_OK;
+}
+
+static void
+must(enum status status, const struct error *err)
+{
+    char text[ERROR_TEXT_SIZE];
+    if (status == ST_OK)
+        return;
+    error_print(err, text, sizeof(text));
+    fail_msg("%s", text);
+}
+
+static void
+tell(const char *log, struct cut cut, bool is_whole, struct str_builder *out)
+{
+    struct error err = ERROR_EMPTY;
+    struct run   run;
+    must(run_open(&run, cut.chunk_capacity, &err), &err);
+    run.told.is_whole = is_whole;
+    must(run_log(&run, str_from(log), cut.batch_record_count, &err), &err);
+    str_builder_append(out, str_builder_text(&run.told.rows));
+    print_output(out, &run.output);
+    print_counts(out, &run.output, 0);
+    run_close(&run);
+}
+
+/* What the log leads to, for each cut the same. */
+static void
+expect(const char *log, bool is_whole, const char *wanted)
+{
+    static const struct cut cuts[] = { { CHUNK_ROW_COUNT_MAX, 500 }, { 7, 7 }, { 3, 2 }, { 2, 500 }, { 1, 1 } };
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        struct str_builder out = STR_BUILDER_EMPTY;
+        tell(log, cuts[i], is_whole, &out);
+        assert_string_equal(str_builder_cstr(&out), wanted);
+        str_builder_release(&out);
+    }
+}
+
+/* ---- Tests ---- */
+
+#define RESULT(ID, TIME, MORE) \
+    "{\"event_id\":\"" ID "\",\"type\":\"lab_result\",\"event_time\":\"" TIME "\",\"patient_id\":\"P1\",\"lab_result_id\":\"L1\"," \
+    "\"source_component_code\":\"2823-3\",\"result\":\"4.1\",\"source_units\":\"mEq/L\",\"status\":\"F\"" MORE "}\n"
+#define ACCESS(ID, TIME) \
+    "{\"event_id\":\"" ID "\",\"type\":\"access_event\",\"event_time\":\"" TIME "\",\"patient_id\":\"P1\",\"user_id\":\"U1\",\"user_department\":\"ICU\"}\n"
+
+static void
+columns_of_a_result(void **state)
+{
+    (void)state;
+    expect(RESULT("E1", "2026-01-02T03:04:05Z", ",\"facility\":\"STE\",\"encounter_id\":\"C1\",\"source_abnormal_flag\":\"h\",\"ordering_practitioner_id\":\"D1\","
+                                                "\"source_reference_range_low\":\"3.5\",\"source_reference_range_high\":\"5.1\",\"collection_datetime\":\"2026-01-02T02:00:00Z\""),
+           true, "");
+}
+
+/* Watermark = newest accepted time less a minute, of what stands before; late is what lies an hour and its window behind it. */
+static void
+times_and_watermarks(void **state)
+{
+    (void)state;
+    expect(RESULT("E1", "2026-01-02T03:04:00Z", "") ACCESS("A2", "2026-01-02T03:03:00Z") ACCESS("A3", "2026-01-02T04:06:00Z")
+               RESULT("E4", "2026-01-02T03:04:59Z", "") RESULT("E5", "2026-01-02T03:05:00Z", "") ACCESS("A6", "2026-01-02T04:07:00Z"),
+           false, "");
+}
+
+/* What does not go on: by the decoder, by validation, by a filter; a rejected result is told as an alert. */
+static void
+dead_letters(void **state)
+{
+    (void)state;
+    expect("{\"event_id\":\"X1\",\"type\":\"coffee\"}\n"
+           "{\"event_id\":\n"
+           "\n"
+           "{\"event_id\":\"X2\"}\n"
+           "{\"event_id\":\"A1\",\"type\":\"access_event\",\"event_time\":\"yesterday\",\"patient_id\":\"P1\",\"user_id\":\"U1\"}\n"
+           "{\"event_id\":\"A2\",\"type\":\"access_event\",\"event_time\":\"2026-01-02T03:04:00Z\",\"user_id\":\"U1\"}\n"
+           "{\"type\":\"access_event\",\"event_time\":\"2026-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"user_id\":\"U1\"}\n"
+           "{\"event_id\":\"R1\",\"type\":\"lab_result\",\"event_time\":\"2026-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"source_component_code\":\"2823-3\","
+           "\"lab_result_id\":\"L1\",\"source_value\":\"many\",\"source_units\":\"mEq/L\",\"source_reference_range_high\":\"5.1\"}\n"
+           "{\"event_id\":\"R2\",\"type\":\"lab_result\",\"event_time\":\"2026-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"source_component_code\":\"2823-3\",\"lab_result_id\":\"L2\"}\n"
+           "{\"event_id\":\"R3\",\"type\":\"lab_result\",\"event_time\":\"2026-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"source_component_code\":\"2823-3\","
+           "\"lab_result_id\":\"L3\",\"source_value\":\"4\",\"source_units\":\"furlong\"}\n",
+           false, "");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(columns_of_a_result),
+        cmocka_unit_test(times_and_watermarks),
+        cmocka_unit_test(dead_letters),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
