@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -91,10 +92,19 @@ take_rows(void *context, struct chunk *chunk, struct error *err)
     return ST_OK;
 }
 
+static int
+compare_letters(const void *a, const void *b)
+{
+    const struct store_dead_letter *x = a, *y = b;
+    return x->position < y->position ? -1 : x->position > y->position;
+}
+
 static void
-print_output(struct str_builder *out, const struct epoch_output *output)
+print_output(struct str_builder *out, struct epoch_output *output)
 {
     char time[TIME_TEXT_SIZE];
+    if (output->dead_letter_count > 0) /* Those of the decoder come before those of its rows. */
+        qsort(output->dead_letters, output->dead_letter_count, sizeof(output->dead_letters[0]), compare_letters);
     for (size_t i = 0; i < output->dead_letter_count; i++) {
         const struct store_dead_letter *letter = &output->dead_letters[i];
         str_builder_printf(out, "dead %.*s %lld %.*s %.*s %.*s %.*s %.*s\n", STR_PRINTF(letter->partition_id), (long long)letter->position,
@@ -249,7 +259,17 @@ columns_of_a_result(void **state)
     (void)state;
     expect(RESULT("E1", "2026-01-02T03:04:05Z", ",\"facility\":\"STE\",\"encounter_id\":\"C1\",\"source_abnormal_flag\":\"h\",\"ordering_practitioner_id\":\"D1\","
                                                 "\"source_reference_range_low\":\"3.5\",\"source_reference_range_high\":\"5.1\",\"collection_datetime\":\"2026-01-02T02:00:00Z\""),
-           true, "");
+           true, "|partition=0|position=0|row_number=0|entity=3|identity_low=7778159171072623350|identity_high=6280623287947594048"
+           "|patient_low=1624764554208187307|patient_high=-2676833071325681183"
+           "|event_system=urn:heddle:edw|event_id=E1|event_time=2026-01-02T03:04:05|effective_time=2026-01-02T02:00:00"
+           "|is_late=false|patient_system=urn:heddle:edw|patient_id=P1|person_id=dad9fa810c9d69e1168c52c0f13993ab"
+           "|facility=STE|encounter_id=C1|code=2823-3|value=4100000|unit=mmol/L|flag=H"
+           "|result=4.1|result_unit=mEq/L|reference_range=3.5-5.1"
+           "|status=F|status_action=upsert|result_id=L1|practitioner_id=D1|user_system=urn:heddle:edw"
+           "|begin_time=2026-01-02T02:00:00|end_time=2026-01-02T02:00:00\n"
+           "lab_result received 1 filtered 0 quarantined 0 bytes 0\n"
+           "records received 1 filtered 0 quarantined 0 bytes 409\n"
+           "unknown patients 1\n");
 }
 
 /* Watermark = newest accepted time less a minute, of what stands before; late is what lies an hour and its window behind it. */
@@ -259,7 +279,19 @@ times_and_watermarks(void **state)
     (void)state;
     expect(RESULT("E1", "2026-01-02T03:04:00Z", "") ACCESS("A2", "2026-01-02T03:03:00Z") ACCESS("A3", "2026-01-02T04:06:00Z")
                RESULT("E4", "2026-01-02T03:04:59Z", "") RESULT("E5", "2026-01-02T03:05:00Z", "") ACCESS("A6", "2026-01-02T04:07:00Z"),
-           false, "");
+           false, "|position=0|event_id=E1|event_time=2026-01-02T03:04:00|is_late=false\n"
+           "|position=197|event_id=A2|event_time=2026-01-02T03:03:00|watermark=2026-01-02T03:03:00|is_late=false\n"
+           "|position=330|event_id=A3|event_time=2026-01-02T04:06:00|watermark=2026-01-02T03:03:00|is_late=false\n"
+           "|position=463|event_id=E4|event_time=2026-01-02T03:04:59|watermark=2026-01-02T04:05:00|is_late=true\n"
+           "|position=660|event_id=E5|event_time=2026-01-02T03:05:00|watermark=2026-01-02T04:05:00|is_late=false\n"
+           "|position=857|event_id=A6|event_time=2026-01-02T04:07:00|watermark=2026-01-02T04:05:00|is_late=false\n"
+           "late a.ndjson 463 window_5m too_late 2026-01-02T04:05:00\n"
+           "access_event received 3 filtered 0 quarantined 0 bytes 0\n"
+           "lab_result received 3 filtered 0 quarantined 0 bytes 0\n"
+           "  lab_result late too_late 1\n"
+           "records received 6 filtered 0 quarantined 0 bytes 990\n"
+           "  records late too_late 1\n"
+           "unknown patients 6\n");
 }
 
 /* What does not go on: by the decoder, by validation, by a filter; a rejected result is told as an alert. */
@@ -279,7 +311,35 @@ dead_letters(void **state)
            "{\"event_id\":\"R2\",\"type\":\"lab_result\",\"event_time\":\"2026-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"source_component_code\":\"2823-3\",\"lab_result_id\":\"L2\"}\n"
            "{\"event_id\":\"R3\",\"type\":\"lab_result\",\"event_time\":\"2026-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"source_component_code\":\"2823-3\","
            "\"lab_result_id\":\"L3\",\"source_value\":\"4\",\"source_units\":\"furlong\"}\n",
-           false, "");
+           false, "|position=721|event_id=R3|event_time=2026-01-02T03:04:00|is_late=false\n"
+           "dead a.ndjson 0 decode unknown_type   \n"
+           "dead a.ndjson 34 decode malformed_record   \n"
+           "dead a.ndjson 48 decode malformed_record   \n"
+           "dead a.ndjson 66 validate_event bad_timestamp access_event event_time A1\n"
+           "dead a.ndjson 164 validate_event missing_required access_event patient_id A2\n"
+           "dead a.ndjson 255 validate_event missing_required access_event access_event_id \n"
+           "dead a.ndjson 348 validate_event bad_number lab_result source_value R1\n"
+           "alert 8006475ef600a800 unevaluated_result high open bad_number code=2823-3 value=many unit=mEq/L subject=P1 range=<5.1\n"
+           "  {\"events\":[{\"source\":\"KAFKA_EDW_EVENTS\",\"partition_id\":\"a.ndjson\",\"position\":348}]}\n"
+           "  {\"reason\":\"bad_number\",\"column\":\"source_value\",\"help\":\"Text that is not a number, or one outside 18 digits.\"}\n"
+           "alert 8006475ef600a800 unevaluated_result high open unknown_unit code=2823-3 value=4 unit=furlong subject=P1 range=\n"
+           "  {\"events\":[{\"source\":\"KAFKA_EDW_EVENTS\",\"partition_id\":\"a.ndjson\",\"position\":721}]}\n"
+           "  {\"reason\":\"unknown_unit\",\"column\":\"source_units\",\"help\":\"A unit that is not in the table, or does not fit the analyte.\"}\n"
+           "access_event received 3 filtered 0 quarantined 3 bytes 0\n"
+           "  access_event quarantined missing_required 2\n"
+           "  access_event quarantined bad_timestamp 1\n"
+           "lab_result received 3 filtered 1 quarantined 1 bytes 0\n"
+           "  lab_result filtered no_result 1\n"
+           "  lab_result quarantined bad_number 1\n"
+           "  lab_result field unknown_unit 1\n"
+           "records received 9 filtered 1 quarantined 7 bytes 911\n"
+           "  records filtered no_result 1\n"
+           "  records quarantined malformed_record 2\n"
+           "  records quarantined unknown_type 1\n"
+           "  records quarantined missing_required 2\n"
+           "  records quarantined bad_number 1\n"
+           "  records quarantined bad_timestamp 1\n"
+           "unknown patients 1\n");
 }
 
 int
