@@ -166,11 +166,12 @@ batch_print(const struct batch_summary *summary, const struct graph *graph, bool
 /* ---- The verb ---- */
 
 enum status
-batch_run(struct warehouse *warehouse, int32_t logical_date, struct batch_summary *ret_summary, struct error *err)
+batch_run_files(struct warehouse *warehouse, int32_t logical_date, const struct batch_manifest *manifest, struct batch_summary *ret_summary,
+                struct error *err)
 {
     struct terminal      terminal = terminal_of(2);
     struct watch         watch    = { .step = NULL };
-    struct batch_options with = { .logical_date = logical_date, .is_stopping = is_stopping, .progress = show_progress, .context = &watch };
+    struct batch_options with = { .logical_date = logical_date, .manifest = manifest, .is_stopping = is_stopping, .progress = show_progress, .context = &watch };
 
     progress_begin(&watch.progress, io_system(), &terminal, process_clock(), "list", PROGRESS_BYTES);
     enum status status = warehouse_run(warehouse, &with, ret_summary, err);
@@ -178,6 +179,12 @@ batch_run(struct warehouse *warehouse, int32_t logical_date, struct batch_summar
     if (status != ST_OK && err->code == ERR_INTERRUPTED && process_stop_signal() == SIGTERM)
         err->code = ERR_TERMINATED;
     return status;
+}
+
+enum status
+batch_run(struct warehouse *warehouse, int32_t logical_date, struct batch_summary *ret_summary, struct error *err)
+{
+    return batch_run_files(warehouse, logical_date, NULL, ret_summary, err);
 }
 
 static enum status

@@ -15,6 +15,9 @@ enum status batch_open(const struct graph *graph, struct siphash_key *person_key
 /* One run with a progress line; stopped by the signals that process_signals_init notes (ERR_INTERRUPTED or ERR_TERMINATED).
  * The caller releases the summary on success. */
 enum status batch_run(struct warehouse *warehouse, int32_t logical_date, struct batch_summary *ret_summary, struct error *err);
+/* The same over just these files. */
+enum status batch_run_files(struct warehouse *warehouse, int32_t logical_date, const struct batch_manifest *manifest,
+                            struct batch_summary *ret_summary, struct error *err);
 
 enum status batch_print(const struct batch_summary *summary, const struct graph *graph, bool is_json, struct str_builder *out,
                         struct error *err);

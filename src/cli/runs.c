@@ -1,7 +1,8 @@
-/* heddle runs: the warehouse's runs, and what one of them took in and made. */
+/* heddle runs: the warehouse's runs, what one of them took in and made, and one made again. */
 #include <string.h>
 
 #include "cli/ask.h"
+#include "cli/reproduce.h"
 #include "cli/verb.h"
 
 struct runs_options {
@@ -18,16 +19,19 @@ run(const struct verb_call *call, struct error *err)
     const struct runs_options *given   = call->options;
     const char                *what    = call->argument_count > 0 ? call->arguments[0] : "list";
     const bool                 is_show = strcmp(what, "show") == 0;
+    const bool                 is_reproduce = strcmp(what, "reproduce") == 0;
     struct ask                 ask     = ASK_EMPTY;
     enum status                status;
 
-    if (call->argument_count != (is_show ? 2u : 0u)) {
+    if (call->argument_count != (is_show || is_reproduce ? 2u : 0u)) {
         error_set(err, ERR_USAGE, "what of the runs is meant?");
-        error_hint(err, "heddle runs lists them; heddle runs show RUN tells all of one");
+        error_hint(err, "heddle runs lists them; heddle runs show RUN tells all of one; heddle runs reproduce RUN makes it again");
         return ST_ERROR;
     }
     status = ask_open(&ask, &given->ask, call, err);
-    if (status == ST_OK)
+    if (status == ST_OK && is_reproduce)
+        status = reproduce(ask.plan.graph, str_from(call->arguments[1]), call->is_json, err);
+    else if (status == ST_OK)
         status = ask_warehouse(&ask, is_show ? WAREHOUSE_RUN : WAREHOUSE_RUNS, is_show ? str_from(call->arguments[1]) : STR_EMPTY,
                                STR_EMPTY, err);
     ask_release(&ask);
@@ -36,9 +40,10 @@ run(const struct verb_call *call, struct error *err)
 
 const struct verb verb_runs = {
     .name = "runs",
-    .arguments = "[show RUN]",
-    .help = "Lists the warehouse's runs, or tells one's inputs, counts and digests.",
+    .arguments = "[show RUN | reproduce RUN]",
+    .help = "Lists the warehouse's runs, tells one's inputs, counts and digests, or makes one again and compares.",
     .options = &table,
     .reads_pipeline = true,
+    .is_stoppable = true,
     .run = run,
 };

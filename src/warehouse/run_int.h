@@ -93,6 +93,14 @@ struct run {
     struct batch_summary       *summary;
 };
 
+/* SHA-256 and size of the bytes as stored. A file that cannot be read is left without a digest: decoding tells why. `buffer`
+ * has FILE_READ_SIZE bytes. */
+enum status run_digest_file(struct io *io, struct run_input *input, char *buffer, struct error *err);
+
+/* Whether the run is to read the file, and, behind the listing, whether it lists all that it is to read, unchanged. */
+bool        run_is_meant(const struct run *run, struct str source, struct str file);
+enum status run_check_manifest(const struct run *run, struct error *err);
+
 /* ERR_INTERRUPTED where somebody asked to stop; tells the step. */
 enum status run_pause(struct run *run, const char *step, int64_t bytes, int64_t bytes_total, struct error *err);
 

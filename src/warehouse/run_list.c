@@ -10,9 +10,8 @@
 
 #include "base/hash.h"
 
-/* SHA-256 and size of the stored bytes. A file that cannot be read is left without a digest: decoding tells why. */
-static enum status
-digest_file(struct io *io, struct run_input *input, char *buffer, struct error *err)
+enum status
+run_digest_file(struct io *io, struct run_input *input, char *buffer, struct error *err)
 {
     struct file_reader    reader = FILE_READER_EMPTY;
     struct sha256_stream *hash   = NULL;
@@ -114,13 +113,16 @@ run_list(struct run *run, struct error *err)
     }
     for (uint32_t i = 0; status == ST_OK && i < run->spec_count; i++)
         for (size_t k = 0; status == ST_OK && k < walks[i].count; k++) {
-            struct run_input *input = &run->inputs[run->input_count++];
+            struct run_input *input = &run->inputs[run->input_count];
+            if (!run_is_meant(run, run->specs[i].source->name, str_from(name_of(run->graph, walks[i].paths[k]))))
+                continue;
+            run->input_count++;
             *input = (struct run_input){ .number = (int64_t)run->input_count, .spec_index = i, .path = walks[i].paths[k],
                                          .file = name_of(run->graph, walks[i].paths[k]), .format = "" };
-            status = digest_file(run->warehouse->options.io, input, buffer, err);
+            status = run_digest_file(run->warehouse->options.io, input, buffer, err);
             if (status == ST_OK)
                 status = run_pause(run, "list", 0, 0, err);
         }
     memory_free(buffer);
-    return status;
+    return status == ST_OK ? run_check_manifest(run, err) : status;
 }

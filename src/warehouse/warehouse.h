@@ -36,8 +36,21 @@ struct batch_progress {
     int64_t     bytes, bytes_total; /* While decoding. */
 };
 
+/* The files of an earlier run. */
+struct batch_manifest_input {
+    struct str source;
+    struct str file;   /* As meta.input names it. */
+    struct str digest; /* Of its bytes; empty: it could not be read. */
+};
+
+struct batch_manifest {
+    const struct batch_manifest_input *inputs; /* In the order of source and file. */
+    size_t                             count;
+};
+
 struct batch_options {
     int32_t logical_date; /* Days since 1970. */
+    const struct batch_manifest *manifest; /* Just these files, with these bytes, else ERR_NO; NULL: what the bindings find. */
     bool (*is_stopping)(void *context); /* Interrupted: nothing is published, ERR_INTERRUPTED. */
     void (*progress)(void *context, const struct batch_progress *progress); /* NULL: nobody looks. */
     void *context;

@@ -130,6 +130,34 @@ def second_day(folder):
     path.write_text(text, errors="surrogateescape")
 
 
+def reproduced(folder):
+    """Every published run of the chain, whatever was put there since; a file that is changed or missing is named."""
+    ids = [json.loads(line) for line in heddle(folder, "runs", "--format", "json").stdout.splitlines()]
+    ids = [run["run_id"] for run in ids if run["published"]]
+    more = pathlib.Path(folder, "in/lab/zz_later.hl7")
+    more.write_bytes(next(iter(sorted(pathlib.Path(folder, "in/lab").glob("*.hl7")))).read_bytes())
+    for count, run_id in enumerate(ids[:2], 1):
+        made = json.loads(heddle(folder, "runs", "reproduce", run_id, "--format", "json").stdout)
+        assert made["run_id"] == run_id and made["reproduced"] and made["runs"] == count and made["tables"] > 5, made
+    more.unlink()
+    # The third was made of other bytes, which second_day took back.
+    told = heddle(folder, "runs", "reproduce", ids[2], code=1).stderr
+    assert "in/ehr/patients.csv" in told and "has changed" in told, told
+    path = pathlib.Path(folder, "in/ehr/encounters.csv")
+    path.rename(path.with_suffix(".away"))
+    told = heddle(folder, "runs", "reproduce", ids[0], code=1).stderr
+    assert "in/ehr/encounters.csv" in told and "not there" in told, told
+    path.with_suffix(".away").rename(path)
+    key = pathlib.Path(folder, "person.key")
+    kept = key.read_bytes()
+    key.write_bytes(bytes(reversed(kept)))
+    told = heddle(folder, "runs", "reproduce", ids[0], code=1).stderr
+    assert "not the same again" in told and "core." in told, told
+    key.write_bytes(kept)
+    assert "there is no run" in heddle(folder, "runs", "reproduce", "nonsense", code=2).stderr
+    assert not os.path.exists(os.path.join(folder, "warehouse.db.reproduce"))
+
+
 def gate_keeps_a_run_back(folder, parent):
     copy = os.path.join(parent, "gate")
     copy_inputs(folder, copy)
@@ -184,6 +212,7 @@ def main():
         same_input_adds_nothing(folder, first)
         audited(folder)
         second_day(folder)
+        reproduced(folder)
         master_lies_beside_the_store(folder)
         gate_keeps_a_run_back(folder, parent)
         locked(folder)
