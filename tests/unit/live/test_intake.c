@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,17 +27,29 @@ static const struct siphash_key  key   = { { 1, 2, 3 } };
 static const struct str          ids[] = { STR_INIT("a.ndjson"), STR_INIT("b.ndjson") };
 static struct partition_names    names = { STR_INIT("KAFKA_EDW_EVENTS"), ids, 2 };
 
+static void
+must(enum status status, const struct error *err)
+{
+    char text[ERROR_TEXT_SIZE];
+    if (status == ST_OK)
+        return;
+    error_print(err, text, sizeof(text));
+    fail_msg("%s", text);
+}
+
+static void
+load(const char *pipeline_path)
+{
+    struct error              err     = ERROR_EMPTY;
+    const struct plan_request request = { .pipeline_path = pipeline_path };
+    must(plan_load(io_system(), &request, &errors, &plan, &err), &err);
+}
+
 static int
 set_up(void **state)
 {
-    struct error              err = ERROR_EMPTY;
-    char                      text[ERROR_TEXT_SIZE];
-    const struct plan_request request = { .pipeline_path = source_path("examples/hybrid/pipeline.json") };
     (void)state;
-    if (plan_load(io_system(), &request, &errors, &plan, &err) != ST_OK) {
-        error_print(&err, text, sizeof(text));
-        fail_msg("%s", text);
-    }
+    load(source_path("examples/hybrid/pipeline.json"));
     return 0;
 }
 
@@ -70,6 +83,7 @@ print_value(struct str_builder *out, const struct chunk *chunk, uint32_t column,
 
 struct told {
     struct str_builder rows;
+    int64_t            row_count;
     bool               is_whole; /* All columns, else what tests of single rows look at. */
 };
 
@@ -80,6 +94,7 @@ take_rows(void *context, struct chunk *chunk, struct error *err)
     struct told                   *told   = context;
     (void)err;
     assert_true(chunk->row_count > 0 && chunk->selection == NULL);
+    told->row_count += chunk->row_count;
     for (uint32_t row = 0; row < chunk->row_count; row++) {
         if (told->is_whole)
             for (uint32_t column = 0; column < EVENT_COLUMN_COUNT; column++)
@@ -169,7 +184,7 @@ run_open(struct run *run, uint32_t chunk_capacity, struct error *err)
 {
     const struct graph_source  *source  = &plan.graph->streaming.source;
     const struct intake_options options = { plan.graph, &source->inputs[0], &key, &names, chunk_capacity };
-    *run = (struct run){ .told = { STR_BUILDER_EMPTY, false }, .partition = { 0, INT64_MIN } };
+    *run = (struct run){ .told = { .rows = STR_BUILDER_EMPTY }, .partition = { 0, INT64_MIN } };
     if (output_init(&run->output, plan.graph->model, 2, NULL, err) != ST_OK)
         return ST_ERROR;
     return intake_create(&options, &run->intake, err);
@@ -206,16 +221,6 @@ run_log(struct run *run, struct str log, uint32_t batch_record_count, struct err
         at += used;
     }
     return ST_OK;
-}
-
-static void
-must(enum status status, const struct error *err)
-{
-    char text[ERROR_TEXT_SIZE];
-    if (status == ST_OK)
-        return;
-    error_print(err, text, sizeof(text));
-    fail_msg("%s", text);
 }
 
 static void
@@ -342,6 +347,183 @@ dead_letters(void **state)
            "unknown patients 1\n");
 }
 
+/* ---- Persons ---- */
+
+/* A patient that the master knows has its person and birth date, under the hash that stays the provisional one. */
+static void
+persons_of_the_master(void **state)
+{
+    char                folder[TEMP_DIR_SIZE_MAX], path[TEMP_DIR_SIZE_MAX + 16];
+    struct error        err    = ERROR_EMPTY;
+    struct master       master = MASTER_EMPTY;
+    struct run          run;
+    struct hash128      known = event_pair_hash(&key, STR("urn:heddle:edw"), STR("P1"));
+    struct master_entry entry = { known, { 0x1111, 0x2222 } };
+    int32_t             birth = date_from_civil(1970, 2, 1);
+    (void)state;
+    temp_dir_init(folder);
+    snprintf(path, sizeof(path), "%s/master", folder);
+    must(master_write(io_system(), path, 1, &key, &entry, &birth, 1, &err), &err);
+    must(master_open(io_system(), path, &key, &master, &err), &err);
+    must(run_open(&run, 5, &err), &err);
+    intake_set_master(run.intake, &master);
+    run.told.is_whole = true;
+    must(run_log(&run, STR(ACCESS("A1", "2026-01-02T03:04:00Z") "{\"event_id\":\"A2\",\"type\":\"access_event\",\"event_time\":\"2026-01-02T03:04:00Z\","
+                                                               "\"patient_id\":\"P2\",\"user_id\":\"U1\"}\n"),
+                 5, &err),
+         &err);
+    assert_non_null(strstr(str_builder_cstr(&run.told.rows), "|person_id=00000000000022220000000000001111|birth_date=1970-02-01"));
+    assert_null(strstr(strstr(str_builder_cstr(&run.told.rows), "|event_id=A2"), "birth_date"));
+    assert_int_equal(run.output.unknown_patient_count, 1);
+    run_close(&run);
+    master_release(io_system(), &master);
+    temp_dir_release(folder);
+}
+
+/* ---- Mappings of the site ---- */
+
+static const char site_mapping[] =
+    "{ \"mapping\": \"json_call\", \"format\": \"json\", \"entity\": \"access_event\", \"help\": \"h\", \"when\": \"kind = 'call' or kind = 'visit'\",\n"
+    "  \"fields\": { \"kind\": \"kind\", \"event_id\": \"event_id\", \"event_time\": \"event_time\", \"patient_id\": \"patient_id\", \"user_id\": \"user_id\" },\n"
+    "  \"columns\": { \"access_event_id\": \"event_id\", \"effective_time\": \"event_time\" } }\n";
+
+static void
+load_site(char *folder)
+{
+    char path[TEMP_DIR_SIZE_MAX + 32];
+    temp_dir_init(folder);
+#define WRITE(NAME, TEXT) \
+    snprintf(path, sizeof(path), "%s/" NAME, folder), assert_true(support_write_file(path, TEXT, strlen(TEXT)))
+    WRITE("call.json", site_mapping);
+    WRITE("bindings.json", "{ \"pipeline\": { \"name\": \"edw\", \"zone\": \"America/New_York\" }, \"model\": [\"call.json\"], \"bindings\": {\n"
+                           " \"LOG\": \"events/*.ndjson\", \"STORE\": { \"type\": \"sqlite\", \"path\": \"s.db\", \"key\": \"file:k\" },\n"
+                           " \"ALERTS\": { \"type\": \"file\", \"path\": \"a.ndjson\" } } }");
+    WRITE("pipeline.json", "{ \"pipeline\": { \"streaming\": { \"source\": \"LOG\", \"transforms\": [\"enrich_with_patient_master\", \"validate_event\"], \"windows\": \"5m\",\n"
+                           " \"alerts\": { \"enabled\": true, \"rules\": [\"abnormal_lab_trends\"] }, \"sink\": [\"STORE\", \"ALERTS\"] } } }");
+#undef WRITE
+    plan_release(&plan);
+    config_errors_release(&errors);
+    load(path);
+}
+
+static void
+unload_site(const char *folder)
+{
+    temp_dir_release(folder);
+    tear_down(NULL);
+    set_up(NULL);
+}
+
+/* A mapping whose `when` the decoder cannot tell from the type reads every record: rows of several mappings are taken in the
+ * order of positions, and a record that all of them refuse is of no known type. */
+static void
+rows_of_several_mappings(void **state)
+{
+    char folder[TEMP_DIR_SIZE_MAX];
+    (void)state;
+    load_site(folder);
+    expect(ACCESS("A1", "2026-01-02T03:04:00Z") "{\"event_id\":\"C2\",\"kind\":\"call\",\"event_time\":\"2026-01-02T03:05:00Z\",\"patient_id\":\"P1\",\"user_id\":\"U\"}\n"
+               "{\"event_id\":\"X3\",\"type\":\"coffee\"}\n" ACCESS("A4", "2026-01-02T03:06:00Z")
+               "{\"event_id\":\"C5\",\"kind\":\"visit\",\"event_time\":\"soon\",\"patient_id\":\"P1\",\"user_id\":\"U\"}\n"
+               "{\"event_id\":\"C6\",\"kind\":\"visit\",\"event_time\":\"2026-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"user_id\":\"U\"}\n"
+               RESULT("E7", "2026-01-02T03:04:00Z", ""), false,
+           "|position=0|event_id=A1|event_time=2026-01-02T03:04:00|is_late=false\n"
+           "|position=133|event_id=C2|event_time=2026-01-02T03:05:00|watermark=2026-01-02T03:03:00|is_late=false\n"
+           "|position=267|event_id=A4|event_time=2026-01-02T03:06:00|watermark=2026-01-02T03:04:00|is_late=false\n"
+           "|position=485|event_id=C6|event_time=2026-01-02T03:04:00|watermark=2026-01-02T03:05:00|is_late=false\n"
+           "|position=586|event_id=E7|event_time=2026-01-02T03:04:00|watermark=2026-01-02T03:05:00|is_late=false\n"
+           "dead a.ndjson 233 decode unknown_type   \n"
+           "dead a.ndjson 400 validate_event bad_timestamp access_event event_time C5\n"
+           "access_event received 5 filtered 0 quarantined 1 bytes 0\n"
+           "  access_event quarantined bad_timestamp 1\n"
+           "lab_result received 1 filtered 0 quarantined 0 bytes 0\n"
+           "records received 7 filtered 0 quarantined 2 bytes 783\n"
+           "  records quarantined unknown_type 1\n"
+           "  records quarantined bad_timestamp 1\n"
+           "unknown patients 5\n");
+    unload_site(folder);
+}
+
+static void
+two_mappings_of_one_event(void **state)
+{
+    char         folder[TEMP_DIR_SIZE_MAX];
+    struct error err = ERROR_EMPTY;
+    struct run   run;
+    (void)state;
+    load_site(folder);
+    must(run_open(&run, 3, &err), &err);
+    assert_int_equal(run_log(&run, STR("{\"event_id\":\"A1\",\"type\":\"access_event\",\"kind\":\"call\",\"event_time\":\"2026-01-02T03:05:00Z\",\"patient_id\":\"P1\","
+                                       "\"user_id\":\"U\"}\n"), 3, &err), ST_ERROR);
+    assert_int_equal(err.code, ERR_CONFIG);
+    assert_non_null(strstr(err.message, "json_access_event"));
+    assert_non_null(strstr(err.message, "json_call"));
+    run_close(&run);
+    unload_site(folder);
+}
+
+/* ---- Failures ---- */
+
+static const char mixed_log[] = RESULT("E1", "2026-01-02T03:04:00Z", ",\"source_reference_range_low\":\"3.5\"") "{\"event_id\":\n" ACCESS("A3", "2026-01-02T05:06:00Z")
+    RESULT("E4", "2026-01-02T03:04:59Z", "") "{\"event_id\":\"X5\",\"type\":\"coffee\"}\n"
+    "{\"event_id\":\"R6\",\"type\":\"lab_result\",\"event_time\":\"2026-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"source_component_code\":\"2823-3\","
+    "\"lab_result_id\":\"L1\",\"source_value\":\"many\"}\n";
+
+static enum status
+scenario(struct io *io, void *context, struct error *err)
+{
+    struct run  run;
+    enum status status = run_open(&run, 4, err);
+    (void)io;
+    (void)context;
+    if (status == ST_OK)
+        status = run_log(&run, str_of(mixed_log, sizeof(mixed_log) - 1), 4, err);
+    run_close(&run);
+    return status;
+}
+
+static void
+every_allocation_fails_once(void **state)
+{
+    (void)state;
+    sweep_run(scenario, NULL);
+}
+
+/* I1 over whatever stands in the log: each record is one row, one filtered or one quarantined, and each byte counts. */
+static void
+check_accounts(struct str log)
+{
+    struct error err = ERROR_EMPTY;
+    struct run   run;
+    must(run_open(&run, 16, &err), &err);
+    must(run_log(&run, log, 16, &err), &err);
+    const struct output_count *records = output_counts(&run.output, 0, output_record_entity(&run.output));
+    assert_int_equal(records->received, run.told.row_count + records->filtered + records->quarantined);
+    assert_int_equal(records->bytes, log.size);
+    assert_int_equal(records->quarantined, run.output.dead_letter_count);
+    run_close(&run);
+}
+
+static void
+any_bytes(void **state)
+{
+    struct random random;
+    char          bytes[sizeof(mixed_log)];
+    size_t        size = sizeof(mixed_log) - 1;
+    (void)state;
+    random_init(&random, 7);
+    for (size_t cut = 0; cut <= size; cut += cut < 220 ? 2 : 7)
+        check_accounts(str_of(mixed_log, cut));
+    for (int i = 0; i < 100; i++) {
+        memcpy(bytes, mixed_log, size);
+        for (int k = 0; k < 1 + i % 9; k++) {
+            char *byte = &bytes[random_below(&random, size)];
+            *byte      = (char)random_below(&random, 256);
+        }
+        check_accounts(str_of(bytes, size));
+    }
+}
+
 int
 main(void)
 {
@@ -349,6 +531,11 @@ main(void)
         cmocka_unit_test(columns_of_a_result),
         cmocka_unit_test(times_and_watermarks),
         cmocka_unit_test(dead_letters),
+        cmocka_unit_test(persons_of_the_master),
+        cmocka_unit_test(rows_of_several_mappings),
+        cmocka_unit_test(two_mappings_of_one_event),
+        cmocka_unit_test(every_allocation_fails_once),
+        cmocka_unit_test(any_bytes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
