@@ -119,6 +119,14 @@
 /* Key groups that an epoch writes wholly: a round takes 128 epochs, and an epoch writes 1/128 of the state besides its delta. */
 #define LIVE_SNAPSHOT_GROUP_COUNT 8
 
+/* ---- store ---- */
+
+/* Alerts that are written and marked together: one fsync and one commit carry them all, and so many lines of a file are
+ * looked at after a crash. */
+#define OUTBOX_BATCH_COUNT_MAX 256
+/* Batches a sink gets between two epochs: the next epoch must not wait for a long queue. */
+#define OUTBOX_BATCHES_PER_STEP 4
+
 /* ---- govern ---- */
 
 /* What an audit entry says was done: an SQL text, mostly of some hundred bytes; a generated list of patients fits. */

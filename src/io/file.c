@@ -135,9 +135,8 @@ write_all(struct io *io, int fd, const char *path, const char *bytes, size_t siz
     return ST_OK;
 }
 
-/* A rename is on disk only when the folder is. */
-static enum status
-sync_folder_of(struct io *io, const char *path, struct error *err)
+enum status
+io_folder_sync(struct io *io, const char *path, struct error *err)
 {
     char        folder[PATH_SIZE_MAX];
     const char *slash = strrchr(path, '/');
@@ -186,7 +185,7 @@ io_file_replace(struct io *io, const char *path, const void *bytes, size_t size,
         io->unlink(io, temporary);
         return status;
     }
-    return sync_folder_of(io, path, err);
+    return io_folder_sync(io, path, err);
 }
 
 enum status

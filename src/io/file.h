@@ -37,6 +37,9 @@ enum status io_file_replace(struct io *io, const char *path, const void *bytes, 
 /* Makes the folder and those above it, mode 0755 less the umask; one that is there already is fine. */
 enum status io_folder_make(struct io *io, const char *path, struct error *err);
 
+/* Puts the folder that holds `path` on disk: a new name, or one that was renamed, is safe only then. */
+enum status io_folder_sync(struct io *io, const char *path, struct error *err);
+
 /* Copies a regular file whole or not at all, as io_file_replace writes it; the copy has the file's mode. `path_to` must not be
  * the file itself. */
 enum status io_file_copy(struct io *io, const char *path_from, const char *path_to, struct error *err);

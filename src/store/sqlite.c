@@ -38,6 +38,19 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                        "received_at, status, epoch) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)",
     [SQL_META] = "select value from store_meta where name = ?",
     [SQL_META_PUT] = "insert into store_meta (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
+    /* A row that was never tried is due whatever the clock says: a clock set back must not hold an alert. */
+    [SQL_OUTBOX_DUE] = "select o.attempts, coalesce(h.committed_at, a.detected_at), a.limits_approved, a.event_time, a.effective_time, "
+                       "a.detected_at, a.revision, a.alert_id, a.rule, a.rule_version, a.mode, a.severity, a.status, a.status_reason, "
+                       "a.person_id, a.subject_system, a.subject_id, a.encounter_id, a.location, a.ordering_practitioner_id, a.code, "
+                       "a.value, a.unit, a.reference_range, a.explanation, a.evidence, a.labels "
+                       "from (select w.alert_id, w.revision, w.attempts from alert_outbox w indexed by alert_outbox_waiting "
+                       "where w.sink = ?1 and w.status = 'waiting' and (w.attempts = 0 or w.next_attempt_at <= ?2) and not exists "
+                       "(select 1 from alert_outbox p where p.alert_id = w.alert_id and p.sink = w.sink and p.revision < w.revision and "
+                       "p.status = 'waiting' and p.attempts > 0 and p.next_attempt_at > ?2) order by w.alert_id, w.revision limit ?3) o "
+                       "join alert_revisions a on a.alert_id = o.alert_id and a.revision = o.revision "
+                       "left join epoch_header h on h.epoch = a.epoch order by o.alert_id, o.revision",
+    [SQL_OUTBOX_MARK] = "update alert_outbox set status = ?4, attempts = attempts + 1, next_attempt_at = ?5, delivered_at = ?6, last_error = ?7 "
+                        "where alert_id = ?1 and revision = ?2 and sink = ?3 and status = 'waiting'",
 };
 
 enum status
@@ -142,14 +155,14 @@ own(struct store *store, uint64_t *ret_generation, struct error *err)
     if (status != ST_OK)
         sqlite3_exec(sqlite->db, "rollback", NULL, NULL, NULL);
     else
-        *ret_generation = generation;
+        *ret_generation = sqlite->generation = generation;
     if (status != ST_OK)
         error_context(err, "taking ownership of the store");
     return status;
 }
 
-static bool
-column_text(struct arena *arena, sqlite3_stmt *statement, int column, struct str *ret_text)
+bool
+sqlite_column_str(struct arena *arena, sqlite3_stmt *statement, int column, struct str *ret_text)
 {
     const char *text = (const char *)sqlite3_column_text(statement, column);
     return arena_text(arena, str_of(text, (size_t)sqlite3_column_bytes(statement, column)), ret_text);
@@ -174,8 +187,8 @@ load_positions(struct sqlite_store *sqlite, struct arena *arena, struct store_st
         if (!has_memory)
             break;
         struct store_position *position = &positions[count++];
-        has_memory = column_text(arena, statement, 0, &position->source) && column_text(arena, statement, 1, &position->partition_id) &&
-                     column_text(arena, statement, 4, &position->identity);
+        has_memory = sqlite_column_str(arena, statement, 0, &position->source) && sqlite_column_str(arena, statement, 1, &position->partition_id) &&
+                     sqlite_column_str(arena, statement, 4, &position->identity);
         position->position = sqlite3_column_int64(statement, 2);
         position->watermark_us = sqlite3_column_type(statement, 3) == SQLITE_NULL ? STORE_TIME_NONE : sqlite3_column_int64(statement, 3);
     }
@@ -198,7 +211,7 @@ load(struct store *store, struct arena *arena, struct store_state *ret_state, st
     bool has_memory = true;
     if (code == SQLITE_ROW) {
         state.epoch = (uint64_t)sqlite3_column_int64(statement, 0);
-        has_memory = column_text(arena, statement, 1, &state.segment) && column_text(arena, statement, 2, &state.decisions);
+        has_memory = sqlite_column_str(arena, statement, 1, &state.segment) && sqlite_column_str(arena, statement, 2, &state.decisions);
     }
     enum status status = !has_memory ? error_no_memory(err) : code == SQLITE_ROW || code == SQLITE_DONE ? ST_OK : sqlite_error(sqlite, err, "read the last epoch");
     sqlite3_reset(statement);
@@ -235,7 +248,8 @@ close_store(struct store *store)
     memory_free(sqlite);
 }
 
-static const struct store_kind kind = { .name = "sqlite", .own = own, .load = load, .submit = sqlite_submit, .maintain = maintain, .close = close_store };
+static const struct store_kind kind = { .name = "sqlite", .own = own, .load = load, .submit = sqlite_submit, .maintain = maintain,
+                                        .outbox_due = sqlite_outbox_due, .outbox_mark = sqlite_outbox_mark, .close = close_store };
 
 /* "x'…64 digits…'" is SQLCipher's form of a raw key: no key derivation, 4 ms instead of 160. */
 enum status

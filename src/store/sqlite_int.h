@@ -25,6 +25,8 @@ enum sqlite_statement {
     SQL_LATE_EVENT,
     SQL_META,
     SQL_META_PUT,
+    SQL_OUTBOX_DUE,
+    SQL_OUTBOX_MARK,
     SQL_STATEMENT_COUNT
 };
 
@@ -34,6 +36,7 @@ struct sqlite_store {
     sqlite3_stmt *statements[SQL_STATEMENT_COUNT]; /* Prepared at first use. */
     char         *segment_folder;
     uint64_t      commit_count;
+    uint64_t      generation; /* What own() gave; 0: not owned. */
 };
 
 /* Gives the connection its key (NULL: none) and reads a first page, which shows whether it fits. */
@@ -46,6 +49,8 @@ sqlite3_stmt *sqlite_prepare(struct sqlite_store *sqlite, enum sqlite_statement 
 /* One step of a statement that gives no rows. */
 enum status sqlite_step(struct sqlite_store *sqlite, sqlite3_stmt *statement, struct error *err, const char *what);
 
+/* The text of a column, copied; false: no memory. */
+bool sqlite_column_str(struct arena *arena, sqlite3_stmt *statement, int column, struct str *ret_text);
 /* Binds text from position `at`; is_nullable: an empty text is NULL. Bytes live until the step. */
 void sqlite_bind_text(sqlite3_stmt *statement, int at, struct str text, bool is_nullable);
 /* STORE_TIME_NONE is NULL. */
@@ -54,6 +59,13 @@ void sqlite_bind_time(sqlite3_stmt *statement, int at, int64_t time_us);
 /* The value of a name in store_meta in `out` (empty where there is none). */
 enum status sqlite_meta(struct sqlite_store *sqlite, const char *name, char *out, size_t out_size, struct error *err);
 enum status sqlite_meta_put(struct sqlite_store *sqlite, const char *name, const char *value, struct error *err);
+
+/* ERR_FENCED where another generation owns the store. Inside a transaction. */
+enum status sqlite_check_generation(struct sqlite_store *sqlite, uint64_t generation, struct error *err);
+
+enum status sqlite_outbox_due(struct store *store, struct str sink, int64_t now_us, size_t count_max, struct arena *arena,
+                              struct store_outbox_row **ret_rows, size_t *ret_count, struct error *err);
+enum status sqlite_outbox_mark(struct store *store, const struct store_outbox_mark *marks, size_t count, struct error *err);
 
 enum store_outcome sqlite_submit(struct store *store, const struct epoch_commit *commit, struct error *err);
 /* Inserts the rows of one table for the epoch; makes the table and its view at first sight. Inside the transaction. */

@@ -12,17 +12,17 @@
 #include "base/memory.h"
 #include "store/sqlite_int.h"
 
-static enum status
-check_generation(struct sqlite_store *sqlite, const struct epoch_commit *commit, struct error *err)
+enum status
+sqlite_check_generation(struct sqlite_store *sqlite, uint64_t generation, struct error *err)
 {
     char        text[32];
-    uint64_t    generation = 0;
+    uint64_t    owner = 0;
     enum status status = sqlite_meta(sqlite, "generation", text, sizeof(text), err);
     if (status != ST_OK)
         return status;
-    if (!str_to_uint64(str_from(text), &generation) || generation != commit->generation) {
-        error_set(err, ERR_FENCED, "generation %llu owns the store now, this process is of generation %llu", (unsigned long long)generation,
-                  (unsigned long long)commit->generation);
+    if (!str_to_uint64(str_from(text), &owner) || owner != generation) {
+        error_set(err, ERR_FENCED, "generation %llu owns the store now, this process is of generation %llu", (unsigned long long)owner,
+                  (unsigned long long)generation);
         error_hint(err, "another process took the store over; this one stops");
         return ST_ERROR;
     }
@@ -297,7 +297,7 @@ sqlite_submit(struct store *store, const struct epoch_commit *commit, struct err
     struct sqlite_store *sqlite = (struct sqlite_store *)store;
     enum status          status = sqlite_run(sqlite, "begin immediate", err, "begin");
     if (status == ST_OK)
-        status = check_generation(sqlite, commit, err);
+        status = sqlite_check_generation(sqlite, commit->generation, err);
     if (status == ST_OK)
         status = check_epoch(sqlite, commit, err);
     if (status == ST_OK)

@@ -155,6 +155,25 @@ struct store_late_event {
     int64_t    received_at_us;
 };
 
+/* What of the outbox waits for a sink. */
+struct store_outbox_row {
+    struct store_alert alert;    /* That revision, numbered as stored. */
+    int64_t            attempts; /* So far. */
+    int64_t            since_us; /* When it was committed. */
+};
+
+/* What becomes of a row that waits, each time one attempt more. */
+enum store_outbox_status { STORE_OUTBOX_WAITING, STORE_OUTBOX_DELIVERED, STORE_OUTBOX_GIVEN_UP };
+struct store_outbox_mark {
+    struct str               alert_id;
+    int64_t                  revision;
+    struct str               sink;
+    enum store_outbox_status status;
+    int64_t                  next_attempt_at_us; /* STORE_TIME_NONE but where it waits on. */
+    int64_t                  delivered_at_us;    /* STORE_TIME_NONE but where it is delivered. */
+    struct str               last_error;         /* No patient data (I8). */
+};
+
 /* All of one epoch. What it points to belongs to the caller and lives until submit returns. */
 struct epoch_commit {
     uint64_t   epoch;      /* Last committed + 1, else the submit fails. */
@@ -202,6 +221,15 @@ struct store_kind {
     /* Optional work between epochs (checkpoint, outbox commands); NULL: none. Called by the committer when idle and
      * after each commit. */
     enum status (*maintain)(struct store *store, struct error *err);
+
+    /* P9. The rows that are due for the sink: no more than `count_max`, an alert's revisions in their order and none before
+     * an older one that waits for its next attempt. Rows and texts lie in `arena`. ERR_FENCED where another generation owns
+     * the store: then nothing may be sent any more. NULL: the kind has no outbox. */
+    enum status (*outbox_due)(struct store *store, struct str sink, int64_t now_us, size_t count_max, struct arena *arena,
+                              struct store_outbox_row **ret_rows, size_t *ret_count, struct error *err);
+    /* All marks in one transaction, under the generation that own() gave; a mark on a row that does not wait changes
+     * nothing. */
+    enum status (*outbox_mark)(struct store *store, const struct store_outbox_mark *marks, size_t count, struct error *err);
 
     /* Frees the store too. NULL-safe through store_close. */
     void (*close)(struct store *store);
