@@ -45,7 +45,20 @@ load_little(const uint8_t *bytes, size_t count)
     return value;
 }
 
-static void
+/* Eight bytes, as one load where the machine's order is that of the numbers. */
+static inline uint64_t
+load_word(const uint8_t *bytes)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+#else
+    return load_little(bytes, 8);
+#endif
+}
+
+static inline void
 sip_rounds(struct sip *sip, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -62,7 +75,7 @@ sip_rounds(struct sip *sip, unsigned count)
     }
 }
 
-static void
+static inline void
 sip_absorb(struct sip *sip, uint64_t word)
 {
     sip->v3 ^= word;
@@ -71,11 +84,11 @@ sip_absorb(struct sip *sip, uint64_t word)
 }
 
 /* Everything but the output; `mark` is what sets the 128-bit variant apart at the start and the end. */
-static void
+static inline void
 sip_digest(struct sip *sip, const struct siphash_key *key, const uint8_t *bytes, size_t size, bool is_128)
 {
-    uint64_t k0 = load_little(key->bytes, 8);
-    uint64_t k1 = load_little(key->bytes + 8, 8);
+    uint64_t k0 = load_word(key->bytes);
+    uint64_t k1 = load_word(key->bytes + 8);
     sip->v0     = k0 ^ UINT64_C(0x736f6d6570736575);
     sip->v1     = k1 ^ UINT64_C(0x646f72616e646f6d) ^ (is_128 ? 0xee : 0);
     sip->v2     = k0 ^ UINT64_C(0x6c7967656e657261);
@@ -83,7 +96,7 @@ sip_digest(struct sip *sip, const struct siphash_key *key, const uint8_t *bytes,
 
     size_t whole = size & ~(size_t)7;
     for (size_t i = 0; i < whole; i += 8)
-        sip_absorb(sip, load_little(bytes + i, 8));
+        sip_absorb(sip, load_word(bytes + i));
     uint64_t last = (uint64_t)size << 56;
     if (size > whole)
         last |= load_little(bytes + whole, size - whole);
@@ -121,11 +134,12 @@ siphash128(const struct siphash_key *key, const void *data, size_t size)
 
 /* ---- Hex ---- */
 
+static const char DIGITS[] = "0123456789abcdef";
+
 void
 hex_encode(const void *data, size_t size, char *out)
 {
-    static const char DIGITS[] = "0123456789abcdef";
-    const uint8_t    *bytes    = data;
+    const uint8_t *bytes = data;
     for (size_t i = 0; i < size; i++) {
         out[2 * i]     = DIGITS[bytes[i] >> 4];
         out[2 * i + 1] = DIGITS[bytes[i] & 15];
@@ -158,13 +172,6 @@ hex_decode(struct str text, void *out, size_t size)
     return true;
 }
 
-static void
-store_big(uint64_t value, uint8_t bytes[8])
-{
-    for (unsigned i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)(value >> (56 - 8 * i));
-}
-
 static uint64_t
 load_big(const uint8_t bytes[8])
 {
@@ -177,10 +184,11 @@ load_big(const uint8_t bytes[8])
 void
 hash128_print(struct hash128 value, char out[HASH128_TEXT_SIZE])
 {
-    uint8_t bytes[16];
-    store_big(value.high, bytes);
-    store_big(value.low, bytes + 8);
-    hex_encode(bytes, sizeof bytes, out);
+    for (unsigned i = 0; i < 16; i++) {
+        out[i]      = DIGITS[value.high >> (60 - 4 * i) & 15];
+        out[16 + i] = DIGITS[value.low >> (60 - 4 * i) & 15];
+    }
+    out[HASH128_TEXT_SIZE - 1] = '\0';
 }
 
 bool

@@ -78,10 +78,10 @@ blank_size_at(struct str text, bool at_end)
 }
 
 /* Neither end can be blank, seen from one byte of each: nearly every text. */
-static bool
-is_trimmed(struct str text)
+static inline bool
+is_trimmed(const char *data, size_t size)
 {
-    unsigned char first = (unsigned char)text.data[0], last = (unsigned char)text.data[text.size - 1];
+    unsigned char first = (unsigned char)data[0], last = (unsigned char)data[size - 1];
     return first > ' ' && first != 0xc2 && last > ' ' && last != 0xa0;
 }
 
@@ -89,12 +89,19 @@ static void
 trim(const struct vector *arg, uint32_t row_count, int sides, struct vector_out *out)
 {
     for (uint32_t row = 0; row < row_count; row++) {
-        if (!vector_is_valid(arg, row))
+        if (!vector_is_valid(arg, row)) {
+            if (!arg->is_constant && (row & 63) == 0 && arg->validity[row >> 6] == 0)
+                row += 63; /* All of the word's rows are null. */
             continue;
-        struct str text = vector_str(arg, row);
-        size_t     blank;
-        if (text.size > 0 && is_trimmed(text)) {
-            vector_out_text_shared(out, row, text.data, text.size);
+        }
+        const struct text *whole = vector_text(arg, row);
+        struct str         text  = str_of(text_data(whole), whole->size);
+        size_t             blank;
+        if (text.size > 0 && is_trimmed(text.data, text.size)) {
+            if (text.size <= TEXT_INLINE_SIZE || out->may_share)
+                ((struct text *)out->data)[row] = *whole;
+            else
+                vector_out_long_text(out, row, text.data, text.size);
             continue;
         }
         while ((sides & TRIM_LEFT) != 0 && (blank = blank_size_at(text, false)) > 0)
