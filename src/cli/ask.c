@@ -99,24 +99,61 @@ ask_warehouse(const struct ask *ask, enum warehouse_question question, struct st
     return status;
 }
 
+/* Reads the key and asks. */
 static enum status
-ask_store(const struct ask *ask, struct str sql, struct error *err)
+run_on_store(const struct ask *ask, struct store_query *query, uint64_t *ret_row_count, struct error *err)
 {
-    const struct graph_store *bound   = &ask->plan.graph->streaming.store;
-    struct witness            witness = witness_of(ask, bound->name, STR_EMPTY);
+    const struct graph_store *bound = &ask->plan.graph->streaming.store;
     struct key                key = { { 0 } };
-    uint64_t                  row_count = 0;
-    struct store_query        query = { bound->path.data, NULL, sql, rows_options(ask), witness_write, &witness };
     enum status               status = ST_OK;
 
+    query->path = bound->path.data;
+    query->rows = rows_options(ask);
     if (bound->encryption.is_encrypted) {
-        status    = key_read(io_system(), bound->encryption.key.text, NULL, &key, err);
-        query.key = key.bytes;
+        status     = key_read(io_system(), bound->encryption.key.text, NULL, &key, err);
+        query->key = key.bytes;
     }
     if (status == ST_OK)
-        status = store_query_run(&query, &row_count, err);
+        status = store_query_run(query, ret_row_count, err);
     key_clear(&key);
     return status;
+}
+
+static enum status
+query_store(const struct ask *ask, struct str sql, struct error *err)
+{
+    struct witness     witness   = witness_of(ask, ask->plan.graph->streaming.store.name, STR_EMPTY);
+    uint64_t           row_count = 0;
+    struct store_query query     = { .sql = sql, .audit = witness_write, .audit_context = &witness };
+
+    return run_on_store(ask, &query, &row_count, err);
+}
+
+struct named_witness {
+    struct audit       audit;
+    struct audit_entry entry;
+};
+
+static enum status
+named_witness_write(void *context, struct str sql, struct error *err)
+{
+    const struct named_witness *witness = context;
+
+    (void)sql; /* heddle's own. */
+    return witness->entry.detail.size == 0 ? ST_OK : audit_append(&witness->audit, &witness->entry, err);
+}
+
+enum status
+ask_store(const struct ask *ask, struct str action, struct str detail, struct str sql, uint64_t *ret_row_count, struct error *err)
+{
+    const struct graph  *graph   = ask->plan.graph;
+    struct named_witness witness = { .audit = { io_system(), process_clock(), graph->audit_path.data },
+                                     .entry = { .action = action, .binding = graph->streaming.store.name, .detail = detail } };
+    struct store_query   query   = { .sql = sql, .audit = named_witness_write, .audit_context = &witness };
+
+    if (!graph->has_streaming)
+        return error_set(err, ERR_USAGE, "the pipeline has no streaming leg, and so no store");
+    return run_on_store(ask, &query, ret_row_count, err);
 }
 
 enum status
@@ -134,7 +171,7 @@ ask_query(const struct ask *ask, struct str binding, struct str sql, struct str 
         return ask_warehouse(ask, WAREHOUSE_QUERY, sql, as_of, err);
     if (graph->has_streaming && str_equal(binding, graph->streaming.store.name)) {
         if (as_of.size == 0)
-            return ask_store(ask, sql, err);
+            return query_store(ask, sql, err);
         error_set(err, ERR_USAGE, "%.*s is a store, and --as-of is for a warehouse", STR_PRINTF(binding));
         error_hint(err, "its tables of revisions hold what was known before, by epoch");
         return ST_ERROR;

@@ -1,4 +1,4 @@
-/* What the commands share that look into a pipeline's warehouse and store without running it: query, runs. */
+/* What the commands share that look into a pipeline's warehouse and store without running it: query, runs, letters. */
 #ifndef HEDDLE_CLI_ASK_H
 #define HEDDLE_CLI_ASK_H
 
@@ -31,5 +31,9 @@ enum status ask_query(const struct ask *ask, struct str binding, struct str sql,
 /* Asks the warehouse, whoever owns it, and prints the answer. ERR_BUSY where its owner does not answer. */
 enum status ask_warehouse(const struct ask *ask, enum warehouse_question question, struct str text, struct str as_of,
                           struct error *err);
+/* Asks the store with a statement of heddle's own and prints the answer. Where it shows what a sender wrote, `detail` says of
+ * what, and the audit file is told first; empty: it shows nothing of a patient. */
+enum status ask_store(const struct ask *ask, struct str action, struct str detail, struct str sql, uint64_t *ret_row_count,
+                      struct error *err);
 
 #endif

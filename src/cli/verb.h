@@ -33,6 +33,7 @@ extern const struct verb verb_batch;
 extern const struct verb verb_check;
 extern const struct verb verb_explain;
 extern const struct verb verb_generate;
+extern const struct verb verb_letters;
 extern const struct verb verb_query;
 extern const struct verb verb_runs;
 extern const struct verb verb_version;
