@@ -30,13 +30,15 @@ judge_result(const struct critical_result *results, size_t count, size_t first, 
             continue;
         bool is_firing = result->is_critical && !result->is_withdrawn;
         if (is_firing && !has_fired) {
-            *ret_alert = (struct critical_alert){ i, i, CRITICAL_OPEN, result->severity };
+            *ret_alert = (struct critical_alert){ i, i, CRITICAL_OPEN, result->severity, result->is_shadow };
             has_fired  = true;
         } else if (has_fired) {
             ret_alert->latest_index = i;
             ret_alert->status       = is_firing ? CRITICAL_REVISED : CRITICAL_RETRACTED;
             if (is_firing && result->severity > ret_alert->severity)
                 ret_alert->severity = result->severity;
+            if (is_firing && !result->is_shadow)
+                ret_alert->is_shadow = false;
         }
     }
     return has_fired;
@@ -51,13 +53,34 @@ is_first_version(const struct critical_result *results, size_t index)
     return true;
 }
 
+/* When an alert of each severity fired last. */
+struct cooldown {
+    int64_t fired_us[SEVERITY_COUNT];
+    bool    has_fired[SEVERITY_COUNT];
+};
+
+static bool
+cools(const struct cooldown *cooldown, enum severity severity, int64_t effective_us, int64_t cooldown_us)
+{
+    for (size_t i = severity; i < SEVERITY_COUNT; i++)
+        if (cooldown->has_fired[i] && effective_us - cooldown->fired_us[i] < cooldown_us)
+            return true;
+    return false;
+}
+
+static void
+cooldown_start(struct cooldown *cooldown, enum severity severity, int64_t effective_us)
+{
+    cooldown->fired_us[severity]  = effective_us;
+    cooldown->has_fired[severity] = true;
+}
+
 size_t
 critical_judge(const struct critical_result *results, size_t count, int64_t cooldown_us,
                struct critical_alert *ret_alerts)
 {
-    int64_t fired_us[SEVERITY_COUNT]  = { 0 };
-    bool    has_fired[SEVERITY_COUNT] = { false };
-    size_t  alert_count               = 0;
+    struct cooldown sent = { 0 }, shown = { 0 };
+    size_t          alert_count = 0;
     for (size_t i = 1; i < count; i++)
         CHECK(critical_compare(&results[i - 1], &results[i]) < 0);
     for (size_t i = 0; i < count; i++) {
@@ -65,15 +88,12 @@ critical_judge(const struct critical_result *results, size_t count, int64_t cool
         if (!is_first_version(results, i) || !judge_result(results, count, i, &alert))
             continue;
         int64_t effective_us = results[alert.firing_index].effective_us;
-        bool    is_cooling   = false;
-        for (size_t severity = alert.severity; severity < SEVERITY_COUNT; severity++)
-            is_cooling |= has_fired[severity] && effective_us - fired_us[severity] < cooldown_us;
-        if (is_cooling) {
+        /* What is sent cools what is only shown, and not the other way round. */
+        if (cools(&sent, alert.severity, effective_us, cooldown_us)
+            || (alert.is_shadow && cools(&shown, alert.severity, effective_us, cooldown_us)))
             alert.status = CRITICAL_CLOSED;
-        } else if (alert.status != CRITICAL_RETRACTED) {
-            fired_us[alert.severity]  = effective_us;
-            has_fired[alert.severity] = true;
-        }
+        else if (alert.status != CRITICAL_RETRACTED)
+            cooldown_start(alert.is_shadow ? &shown : &sent, alert.severity, effective_us);
         ret_alerts[alert_count++] = alert;
     }
     return alert_count;

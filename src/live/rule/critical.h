@@ -22,14 +22,15 @@ struct critical_result {
     struct hash128 result_key;   /* Versions of one result share it. */
     bool           is_withdrawn; /* Status D or W: it takes the result back. */
     bool           is_critical;
-    enum severity  severity; /* Where is_critical. */
+    bool           is_shadow;    /* Where is_critical: for reasons that nobody has approved; shown, not sent. */
+    enum severity  severity;     /* Where is_critical. */
 };
 
 enum critical_status {
     CRITICAL_OPEN,
     CRITICAL_REVISED,   /* A later version is critical too. */
     CRITICAL_RETRACTED, /* The latest version is not critical, or withdraws. */
-    CRITICAL_CLOSED,    /* Within the cooldown of an alert at least as severe: shown, not sent. */
+    CRITICAL_CLOSED,    /* Within the cooldown of an alert at least as severe: shown, not sent. What is shown only hides nothing that is sent. */
 };
 
 struct critical_alert {
@@ -37,6 +38,7 @@ struct critical_alert {
     size_t               latest_index; /* What it says now. */
     enum critical_status status;
     enum severity        severity; /* The highest of its critical versions. */
+    bool                 is_shadow; /* All its critical versions are. */
 };
 
 /* The order of a history: (effective time, event time, system, event id). <0, 0 (one event), >0. */

@@ -1,0 +1,18 @@
+/* Whether a result is critical, and by what: the rule's limits, and the flags of its laboratory. */
+#ifndef HEDDLE_LIVE_OP_CRITICAL_LIMIT_H
+#define HEDDLE_LIVE_OP_CRITICAL_LIMIT_H
+
+#include "live/event.h"
+#include "model/model.h"
+
+struct critical_cause {
+    const struct rule_limit *limit; /* The most severe that the value is beyond; NULL: none. */
+    bool                     is_flagged;
+    enum severity            severity; /* The highest of what fires; LOW where nothing does. */
+};
+
+/* A value with a comparator is beyond a limit only where every number that it may stand for is. Limits of adults hold for
+ * who has no known birth date. The age is that of the effective time's day in UTC. */
+struct critical_cause critical_cause(const struct rule_pack *pack, const struct chunk *chunk, uint32_t row);
+
+#endif

@@ -1,0 +1,83 @@
+/* What the rules of the live leg share: which rows they take, what they keep of a row, and what all their alerts have. */
+#ifndef HEDDLE_LIVE_OP_RULE_H
+#define HEDDLE_LIVE_OP_RULE_H
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/str_builder.h"
+#include "graph/graph.h"
+#include "live/event.h"
+#include "live/op/alert.h"
+#include "live/op/operator.h"
+#include "model/model.h"
+#include "store/store.h"
+
+/* Embedded first in the struct of a rule. */
+struct rule {
+    struct operator               op;
+    const struct graph           *graph;
+    const struct rule_pack       *pack;
+    const struct partition_names *partitions;
+    struct siphash_key            person_key;
+    int64_t                       entity_index; /* Of the rows that fire it. */
+    struct str_builder            labels;       /* Of all inputs of the source, joined by commas. */
+    struct str_builder            evidence;
+    struct str_builder            explanation;
+};
+
+/* `rule` is zeroed. On failure it can be released. */
+enum status rule_init(struct rule *rule, const struct operator_kind *kind, const struct graph *graph, const struct rule_pack *pack,
+                      const struct siphash_key *person_key, const struct partition_names *partitions, struct error *err);
+void        rule_release(struct rule *rule);
+
+/* Rows of one patient come to one shard. */
+void rule_exchange(const struct operator *op, const struct chunk *chunk, uint64_t *ret_hashes);
+
+/* ---- What is kept of a row ---- */
+
+/* Of the event, or of the pair that two columns hold. */
+static inline struct hash128
+rule_hash(const struct chunk *chunk, enum event_column low, uint32_t row)
+{
+    return (struct hash128){ (uint64_t)event_int64(chunk, low, row), (uint64_t)event_int64(chunk, low + 1, row) };
+}
+
+static inline bool
+hash128_equal(struct hash128 a, struct hash128 b)
+{
+    return a.low == b.low && a.high == b.high;
+}
+
+static inline struct hash128
+rule_text_hash(struct str text)
+{
+    return hash128(text.data, text.size);
+}
+
+/* From when on the event is known: its own time, but no sooner than its partition's watermark where it stands. Follows from the log alone. */
+int64_t rule_known_us(const struct chunk *chunk, uint32_t row);
+
+/* Text to show: what is longer than a record takes is cut at a character. */
+struct str rule_text(const struct chunk *chunk, enum event_column column, uint32_t row);
+
+/* Text that orders or names. What is longer than a record takes keeps its beginning and closes with a hash of all of it, in `buffer`. */
+struct str rule_identifier(const struct chunk *chunk, enum event_column column, uint32_t row, char buffer[RECORD_TEXT_SIZE_MAX + 1]);
+
+/* Name of the row's partition; "history" for what the warehouse gave. */
+struct str rule_partition_id(const struct rule *rule, const struct chunk *chunk, uint32_t row);
+
+/* ---- What is told ---- */
+
+struct rule_evidence {
+    struct str partition_id;
+    int64_t    position;
+};
+
+/* {"events":[{"source":…,"partition_id":…,"position":…}, …]}; the text lives until the next call. */
+struct str rule_print_evidence(struct rule *rule, const struct rule_evidence *events, uint32_t count);
+
+/* Fills what follows from the rule (names, mode, labels), and tells the alert. Empty texts and what the caller gave stay. */
+enum status rule_tell(const struct rule *rule, struct store_alert *alert, const struct alert_identity *identity, bool is_live,
+                      struct epoch_output *output, struct error *err);
+
+#endif
