@@ -132,19 +132,29 @@ check_mapping(struct builder *builder, const struct json *value, const struct gr
     return false;
 }
 
-/* An event is told from its repeats by its id: a mapping of the live leg that gives none would send every event to the dead
- * letters, and only at run time. */
+/* Why no row of the mapping could be an event; NULL: it can. Its events would all be dead letters, or one record several events
+ * of one identity, and that only at run time. */
+static const char *
+why_no_event(const struct mapping *mapping)
+{
+    if (mapping->event_id.text.size == 0 && mapping_field_find(mapping, "event_id") < 0)
+        return "gives no event_id, so that its events cannot be told from their repeats";
+    if (mapping->each_count > 0)
+        return "makes several rows of a record (\"each\"), and an event is one";
+    return NULL;
+}
+
 static bool
-check_event_ids(struct builder *builder, const struct json *value, const struct graph_input *input)
+check_events(struct builder *builder, const struct json *value, const struct graph_input *input)
 {
     bool is_ok = true;
     for (uint32_t i = 0; builder->model != NULL && i < builder->model->mapping_count; i++) {
         const struct mapping *mapping = &builder->model->mappings[i];
-        if (!plan_input_takes(input, mapping) || mapping->event_id.text.size > 0 || mapping_field_find(mapping, "event_id") >= 0)
+        const char           *why     = plan_input_takes(input, mapping) ? why_no_event(mapping) : NULL;
+        if (why == NULL)
             continue;
-        error_hint(complain(&builder->bindings, input->mapping.size > 0 ? at(value, "mapping") : value,
-                            "mapping \"%s\" gives no event_id, so that its events cannot be told from their repeats", mapping->name),
-                   "give %s a field or an \"event_id\", or name the mappings of this input by \"mapping\"", mapping->file);
+        error_hint(complain(&builder->bindings, input->mapping.size > 0 ? at(value, "mapping") : value, "mapping \"%s\" %s", mapping->name, why),
+                   "change %s, or name the mappings of this input by \"mapping\"", mapping->file);
         is_ok = false;
     }
     return is_ok;
@@ -253,7 +263,7 @@ settle_input(struct builder *builder, const struct json *value, const struct inp
     is_ok &= settle_zone(builder, value, config, input);
     is_ok &= !is_event_log || settle_event_format(builder, value, input);
     is_ok &= check_mapping(builder, value, input);
-    is_ok &= !is_event_log || check_event_ids(builder, value, input);
+    is_ok &= !is_event_log || check_events(builder, value, input);
     if (!config->has_path) {
         error_hint(complain(&builder->bindings, value, "input needs the option \"path\""), "name its files: \"in/lab/*.hl7\"");
         return false;

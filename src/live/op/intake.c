@@ -69,15 +69,14 @@ take_note(void *context, const struct decode_note *note, struct error *err)
 
 /* ---- Life ---- */
 
-/* Whether its rows can be events: one a record, for an event is deduplicated by its identity, and with a time. What the
- * others would read is told as unknown_type. */
+/* As the plan understands it: a mapping's name, or what stands before the first underscore of several. */
 static bool
-is_live(const struct graph_input *input, const struct mapping *mapping)
+is_meant(const struct graph_input *input, const struct mapping *mapping)
 {
-    const struct entity *entity = mapping->entity;
-    return mapping->format == MODEL_JSON && (input->mapping.size == 0 || str_starts_with(str_from(mapping->name), input->mapping)) &&
-           mapping->each_count == 0 && entity->event_time_column >= 0 &&
-           entity->columns[entity->event_time_column].type.kind == TYPE_TIMESTAMP;
+    struct str name = str_from(mapping->name);
+    if (mapping->format != MODEL_JSON)
+        return false;
+    return input->mapping.size == 0 || str_equal(name, input->mapping) || str_equal(str_slice(name, 0, str_find_byte(name, '_')), input->mapping);
 }
 
 static enum status
@@ -90,15 +89,15 @@ make_plan(struct intake *intake, struct error *err)
 
     if (mappings == NULL)
         return error_no_memory(err);
-    CHECK(input->format == GRAPH_FORMAT_JSON); /* The plan refuses others. */
-    for (uint32_t i = 0; i < model->mapping_count; i++)
-        if (is_live(input, &model->mappings[i]))
-            mappings[intake->lane_count++] = &model->mappings[i];
-    if (intake->lane_count == 0) {
-        error_set(err, ERR_CONFIG, "no mapping reads the events: one of format json without \"each\" is needed, of an entity that has an event time");
-        error_at(err, input->origin.file.data, input->origin.line, input->origin.column);
-        return ST_ERROR;
+    CHECK(input->format == GRAPH_FORMAT_JSON); /* The plan refuses others, and mappings whose rows are no events. */
+    for (uint32_t i = 0; i < model->mapping_count; i++) {
+        const struct mapping *mapping = &model->mappings[i];
+        if (!is_meant(input, mapping))
+            continue;
+        CHECK(mapping->each_count == 0);
+        mappings[intake->lane_count++] = mapping;
     }
+    CHECK(intake->lane_count > 0);
     return decode_plan_compile(&options, mappings, intake->lane_count, NULL, NULL, &intake->plan, err);
 }
 

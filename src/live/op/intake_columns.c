@@ -58,7 +58,7 @@ static enum status
 find_needed(struct intake *intake, struct intake_lane *lane, struct error *err)
 {
     const struct entity *entity = lane->mapping->entity;
-    uint32_t            *needed = ARENA_ARRAY(&intake->arena, uint32_t, entity->key_count + 2);
+    uint32_t            *needed = ARENA_ARRAY(&intake->arena, uint32_t, entity->key_count + 1);
 
     if (needed == NULL)
         return error_no_memory(err);
@@ -67,8 +67,6 @@ find_needed(struct intake *intake, struct intake_lane *lane, struct error *err)
     for (uint32_t i = 0; i < entity->key_count; i++)
         if (!entity->columns[entity->key[i]].is_required)
             needed[lane->needed_count++] = entity->key[i];
-    if (!entity->columns[entity->event_time_column].is_required)
-        needed[lane->needed_count++] = (uint32_t)entity->event_time_column;
     return ST_OK;
 }
 
@@ -91,6 +89,7 @@ intake_columns_find(struct intake *intake, struct intake_lane *lane, struct erro
     add_source(lane, EVENT_BEGIN_TIME, entity->event_time_column);
     add_source(lane, EVENT_END_TIME, lane->sources[EVENT_BEGIN_TIME].first);
     add_source(lane, EVENT_END_TIME, lane->sources[EVENT_BEGIN_TIME].second);
+    /* The model wants a time of every entity, required and a timestamp; the program gives the identity. */
     CHECK(lane->sources[EVENT_SYSTEM].first >= 0 && lane->sources[EVENT_ID].first >= 0 && lane->sources[EVENT_TIME].first >= 0);
 
     lane->is_lab_result    = strcmp(entity->name, "lab_result") == 0;
