@@ -116,9 +116,11 @@
 #define LIVE_PARTITION_COUNT_MAX 1024
 /* Chunks under way in a lane between two actors: one is filled, one read, two wait. More only take memory. */
 #define LIVE_LANE_CHUNK_COUNT 4
-/* Results of one patient and analyte, or explanations and accesses of one patient, that a rule remembers: hourly glucose of a
- * month. What is more comes from a test patient, and judging takes time that grows with its square. */
+/* Results of one patient and analyte that a rule remembers: hourly glucose of a month. What is more comes from a test patient,
+ * and judging takes time that grows with its square. */
 #define RULE_RECORD_COUNT_MAX 1000
+/* Encounters, orders and accesses of one patient that a rule remembers: a chart that a whole hospital opens in a month. */
+#define RULE_ACCESS_COUNT_MAX 4000
 /* A text of an alert (a narrative result); 1,000 records of identifiers and some long texts fit an entry of the state. */
 #define RECORD_TEXT_SIZE_MAX 200
 /* Key groups that an epoch writes wholly: a round takes 128 epochs, and an epoch writes 1/128 of the state besides its delta. */

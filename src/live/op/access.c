@@ -1,0 +1,199 @@
+#include "live/op/access.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+
+static const struct hash128 nobody = { 0, 0 };
+
+static bool
+are_same(struct hash128 a, struct hash128 b)
+{
+    return hash128_equal(a, b) && !hash128_equal(a, nobody);
+}
+
+/* ---- Rows ---- */
+
+static struct hash128
+user_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, enum event_column column)
+{
+    if (event_is_null(chunk, column, row))
+        return nobody;
+    return event_pair_hash(&rule->person_key, event_text(chunk, EVENT_USER_SYSTEM, row), event_text(chunk, column, row));
+}
+
+/* The encounter or order that the row speaks of; the event itself where it has no name. */
+static struct hash128
+thing_of(const struct rule *rule, const struct chunk *chunk, uint32_t row)
+{
+    const struct entity *entity  = &rule->graph->model->entities[event_int64(chunk, EVENT_ENTITY, row)];
+    enum event_column    column  = event_is_null(chunk, EVENT_RESULT_ID, row) ? EVENT_ENCOUNTER_ID : EVENT_RESULT_ID;
+    struct hash128       names[] = { rule_text_hash(str_from(entity->name)), rule_text_hash(event_text(chunk, EVENT_PATIENT_SYSTEM, row)),
+                                     rule_text_hash(event_text(chunk, column, row)) };
+    return event_is_null(chunk, column, row) ? rule_hash(chunk, EVENT_IDENTITY_LOW, row) : hash128(names, sizeof(names));
+}
+
+static int64_t
+time_or(const struct chunk *chunk, enum event_column column, uint32_t row, int64_t otherwise)
+{
+    return event_is_null(chunk, column, row) ? otherwise : event_int64(chunk, column, row);
+}
+
+struct access_record
+access_record_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, bool is_access)
+{
+    struct access_record record = { 0 };
+    record.event_us     = event_int64(chunk, EVENT_TIME, row);
+    record.effective_us = event_int64(chunk, EVENT_EFFECTIVE_TIME, row);
+    record.known_us     = rule_known_us(chunk, row);
+    record.begin_us     = time_or(chunk, EVENT_BEGIN_TIME, row, record.effective_us);
+    record.end_us       = time_or(chunk, EVENT_END_TIME, row, record.begin_us);
+    record.position     = event_int64(chunk, EVENT_POSITION, row);
+    record.identity     = rule_hash(chunk, EVENT_IDENTITY_LOW, row);
+    record.user         = user_of(rule, chunk, row, is_access ? EVENT_USER_ID : EVENT_PRACTITIONER_ID);
+    record.thing        = is_access ? record.user : thing_of(rule, chunk, row);
+    record.is_access    = is_access;
+    record.is_history   = event_int64(chunk, EVENT_PARTITION, row) == EVENT_PARTITION_HISTORY;
+    record.is_void      = !is_access && str_equal(event_text(chunk, EVENT_STATUS_ACTION, row), STR("retract"));
+    record.is_shadow    = !rule->pack->is_approved;
+    if (!event_is_null(chunk, EVENT_DEPARTMENT, row))
+        record.department = rule_text_hash(event_text(chunk, EVENT_DEPARTMENT, row));
+    return record;
+}
+
+void
+access_texts_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, bool is_access, char buffer[RECORD_TEXT_SIZE_MAX + 1],
+                struct str texts[ACCESS_TEXT_COUNT])
+{
+    const struct entity *entity   = &rule->graph->model->entities[event_int64(chunk, EVENT_ENTITY, row)];
+    texts[ACCESS_TEXT_PARTITION]  = rule_partition_id(rule, chunk, row);
+    texts[ACCESS_TEXT_ENTITY]     = str_slice(str_from(entity->name), 0, RECORD_TEXT_SIZE_MAX);
+    if (!is_access)
+        return;
+    texts[ACCESS_TEXT_USER_SYSTEM] = rule_text(chunk, EVENT_USER_SYSTEM, row);
+    texts[ACCESS_TEXT_USER_ID]     = rule_identifier(chunk, EVENT_USER_ID, row, buffer);
+    texts[ACCESS_TEXT_PERSON]      = rule_text(chunk, EVENT_PERSON_ID, row);
+    texts[ACCESS_TEXT_ENCOUNTER]   = rule_text(chunk, EVENT_ENCOUNTER_ID, row);
+    texts[ACCESS_TEXT_LOCATION]    = rule_text(chunk, EVENT_LOCATION, row);
+    texts[ACCESS_TEXT_DEPARTMENT]  = rule_text(chunk, EVENT_DEPARTMENT, row);
+}
+
+/* ---- Records ---- */
+
+struct access_record *
+access_find(struct state_entry *entry, struct hash128 identity)
+{
+    struct access_record *records = records_of(entry);
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
+        if (hash128_equal(records[i].identity, identity))
+            return &records[i];
+    return NULL;
+}
+
+void
+access_replace_history(struct state_entry *entry, struct hash128 thing)
+{
+    const struct access_record *records = records_of(entry);
+    for (uint32_t i = records_head(entry)->record_count; i-- > 0;)
+        if (records[i].is_history && !records[i].is_access && hash128_equal(records[i].thing, thing))
+            records_remove(entry, sizeof(*records), i);
+}
+
+/* What is missed least: lower goes first. */
+static int
+weight_of(const struct access_record *record)
+{
+    if (!record->is_access)
+        return 1;
+    return record->is_judged ? 0 : 2;
+}
+
+void
+access_make_room(struct state_entry *entry)
+{
+    const struct access_record *records  = records_of(entry);
+    const struct records_head  *head     = records_head(entry);
+    const size_t                size_max = STATE_ENTRY_SIZE_MAX - (64u << 10);
+    while (head->record_count >= RULE_ACCESS_COUNT_MAX
+           || (head->record_count > 0 && head->record_count * sizeof(*records) + head->texts_size > size_max)) {
+        uint32_t first = 0;
+        for (uint32_t i = 1; i < head->record_count; i++) {
+            int order = weight_of(&records[i]) - weight_of(&records[first]);
+            if (order < 0 || (order == 0 && records[i].known_us < records[first].known_us))
+                first = i;
+        }
+        records_remove(entry, sizeof(*records), first);
+    }
+}
+
+/* ---- Judging ---- */
+
+bool
+access_time_has_come(const struct access_record *access, const struct epoch_decision *decision)
+{
+    return decision->is_drain || decision->watermark_us > access->event_us;
+}
+
+bool
+access_is_due(struct state_entry *entry, const struct epoch_decision *decision)
+{
+    const struct access_record *records = records_of(entry);
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
+        if (records[i].is_access && !records[i].is_judged && access_time_has_come(&records[i], decision))
+            return true;
+    return false;
+}
+
+static bool
+fits(const struct rule_pack *pack, const struct access_record *explanation, const struct access_record *access)
+{
+    return !explanation->is_access && !explanation->is_void
+           && (are_same(explanation->department, access->department) || are_same(explanation->user, access->user))
+           && explanation->begin_us <= access->effective_us + pack->after_us
+           && explanation->end_us >= access->effective_us - pack->before_us;
+}
+
+/* The same one in any order of arrival. */
+static bool
+is_before(const struct access_record *a, const struct access_record *b)
+{
+    if (a->known_us != b->known_us)
+        return a->known_us < b->known_us;
+    if (a->identity.high != b->identity.high)
+        return a->identity.high < b->identity.high;
+    return a->identity.low < b->identity.low;
+}
+
+const struct access_record *
+access_explanation(const struct rule_pack *pack, struct state_entry *entry, const struct access_record *access)
+{
+    const struct access_record *records = records_of(entry);
+    const struct access_record *first   = NULL;
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
+        if (fits(pack, &records[i], access) && (first == NULL || is_before(&records[i], first)))
+            first = &records[i];
+    return first;
+}
+
+/* ---- Forgetting ---- */
+
+int64_t
+access_kept_until(const struct rule *rule, const struct access_record *record)
+{
+    int64_t last_us = !record->is_access && record->end_us > record->known_us ? record->end_us : record->known_us;
+    return last_us + rule->pack->history_us;
+}
+
+int64_t
+access_forget(const struct rule *rule, struct state_entry *entry, int64_t watermark_us)
+{
+    const struct access_record *records    = records_of(entry);
+    int64_t                     expires_us = INT64_MIN;
+    for (uint32_t i = records_head(entry)->record_count; i-- > 0;) {
+        int64_t until_us = access_kept_until(rule, &records[i]);
+        if (records[i].is_done || until_us <= watermark_us)
+            records_remove(entry, sizeof(*records), i);
+        else if (until_us > expires_us)
+            expires_us = until_us;
+    }
+    return expires_us;
+}

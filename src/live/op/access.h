@@ -1,0 +1,87 @@
+/* What the rule of accesses remembers of a patient: accesses, and the encounters and orders that may explain them. Which of them
+ * explains which is decided here; when to judge and what to tell is the step's (no_treatment_relationship.h). */
+#ifndef HEDDLE_LIVE_OP_ACCESS_H
+#define HEDDLE_LIVE_OP_ACCESS_H
+
+#include "live/op/records.h"
+#include "live/op/rule.h"
+
+/* Texts of a record. The last ones are kept of accesses only. */
+enum {
+    ACCESS_TEXT_PARTITION,
+    ACCESS_TEXT_ENTITY,
+    ACCESS_TEXT_USER_SYSTEM,
+    ACCESS_TEXT_USER_ID,
+    ACCESS_TEXT_PERSON,
+    ACCESS_TEXT_ENCOUNTER,
+    ACCESS_TEXT_LOCATION,
+    ACCESS_TEXT_DEPARTMENT,
+    ACCESS_TEXT_COUNT
+};
+#define ACCESS_TEXT_COUNT_EXPLANATION ACCESS_TEXT_USER_SYSTEM
+
+/* Flag of an entry: it has an access that is not judged yet. */
+#define ACCESS_IS_PENDING 1u
+
+enum access_told { ACCESS_UNTOLD, ACCESS_OPEN, ACCESS_EXPLAINED };
+
+struct access_record {
+    struct record_texts texts;
+    int64_t             event_us;
+    int64_t             effective_us;
+    int64_t             known_us;
+    int64_t             begin_us; /* An explanation's, from when until when. */
+    int64_t             end_us;
+    int64_t             position;
+    struct hash128      identity;
+    struct hash128      thing;      /* The encounter or order, whose statements share it; of an access its user. */
+    struct hash128      department; /* Zeros: none, which matches nothing. */
+    struct hash128      user;       /* Who attends, ordered, or looked; zeros: nobody, who matches nobody. */
+    uint64_t            shown_low;  /* Identity of the explanation that was told last. */
+    uint8_t             is_access;
+    uint8_t             is_history;
+    uint8_t             is_void;   /* The statement takes the encounter or order back: it explains nothing. */
+    uint8_t             is_judged; /* Its time has come. */
+    uint8_t             is_done;   /* Explained for good, without an alert. */
+    uint8_t             is_shadow; /* Nobody had approved the rule when it came. */
+    uint8_t             is_delivered; /* A sink has got a revision of the alert. */
+    uint8_t             told;      /* enum access_told */
+};
+_Static_assert(sizeof(struct access_record) == sizeof(struct record_texts) + 6 * 8 + 4 * 16 + 2 * 8, "no padding");
+
+static inline struct str
+access_text(struct state_entry *entry, const struct access_record *record, uint32_t number)
+{
+    return records_text(entry, sizeof(*record), record, number);
+}
+
+/* What the row says, without its texts. */
+struct access_record access_record_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, bool is_access);
+void access_texts_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, bool is_access, char buffer[RECORD_TEXT_SIZE_MAX + 1],
+                     struct str texts[ACCESS_TEXT_COUNT]);
+
+/* The record of the event, or NULL. */
+struct access_record *access_find(struct state_entry *entry, struct hash128 identity);
+
+/* The stream speaks of the encounter or order itself: what history knew of it no longer counts. */
+void access_replace_history(struct state_entry *entry, struct hash128 thing);
+
+/* Makes room for one more record where the entry is full: accesses that are judged go first, the longest known of them. */
+void access_make_room(struct state_entry *entry);
+
+/* Whether an explanation that was known before the access has been read from all partitions. */
+bool access_time_has_come(const struct access_record *access, const struct epoch_decision *decision);
+
+/* Whether an access of the entry that is not judged can be. */
+bool access_is_due(struct state_entry *entry, const struct epoch_decision *decision);
+
+/* The explanation of the access that was known first, or NULL. */
+const struct access_record *access_explanation(const struct rule_pack *pack, struct state_entry *entry, const struct access_record *access);
+
+/* Until which watermark the record may matter. */
+int64_t access_kept_until(const struct rule *rule, const struct access_record *record);
+
+/* Takes out what is done and what no longer matters. Returns when the entry expires. */
+int64_t access_forget(const struct rule *rule, struct state_entry *entry, int64_t watermark_us);
+
+#endif

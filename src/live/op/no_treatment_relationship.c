@@ -1,0 +1,305 @@
+#include "live/op/no_treatment_relationship.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/json_out.h"
+#include "base/memory.h"
+#include "live/op/access.h"
+#include "live/op/rule.h"
+
+/* Patients with accesses that are not judged yet. An index into the state and no state of its own: it is made anew from the
+ * entries' flags when the step is used first. */
+struct pending {
+    struct hash128 *patients;
+    size_t          count;
+    size_t          capacity;
+    bool            is_known;
+};
+
+struct no_treatment_relationship {
+    struct rule    rule;
+    struct pending pending;
+};
+
+static struct state_table *
+table_of(struct no_treatment_relationship *op)
+{
+    return &op->rule.op.states[0];
+}
+
+static struct state_entry *
+find_patient(struct no_treatment_relationship *op, const struct hash128 *patient)
+{
+    return state_find(table_of(op), state_hash(patient, sizeof(*patient)), patient, sizeof(*patient));
+}
+
+/* ---- Who waits ---- */
+
+static enum status
+pending_add(struct pending *pending, const struct hash128 *patient, struct error *err)
+{
+    if (pending->count == pending->capacity) {
+        size_t          capacity = pending->capacity == 0 ? 64 : pending->capacity * 2;
+        struct hash128 *patients = memory_resize_array(pending->patients, capacity, sizeof(*patients));
+        if (patients == NULL)
+            return error_no_memory(err);
+        pending->patients = patients;
+        pending->capacity = capacity;
+    }
+    pending->patients[pending->count++] = *patient;
+    return ST_OK;
+}
+
+static enum status
+pending_find(struct no_treatment_relationship *op, struct error *err)
+{
+    for (uint32_t group = 0; group < STATE_GROUP_COUNT && !op->pending.is_known; group++) {
+        struct state_entry *entry;
+        uint32_t            cursor = 0;
+        while ((entry = state_next(table_of(op), group, &cursor)) != NULL)
+            if ((records_head(entry)->flags & ACCESS_IS_PENDING) != 0 && pending_add(&op->pending, state_key(entry), err) != ST_OK)
+                return ST_ERROR;
+    }
+    op->pending.is_known = true;
+    return ST_OK;
+}
+
+/* Marks as changed the patients with an access whose time the watermark has passed. */
+static enum status
+pending_mark(struct no_treatment_relationship *op, const struct epoch_decision *decision, struct error *err)
+{
+    for (size_t i = 0; i < op->pending.count; i++) {
+        struct state_entry *entry = find_patient(op, &op->pending.patients[i]);
+        if (entry != NULL && access_is_due(entry, decision)
+            && records_touch(table_of(op), entry, sizeof(struct access_record), entry->expires_us, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+static void
+pending_drop_judged(struct no_treatment_relationship *op)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < op->pending.count; i++) {
+        struct state_entry *entry = find_patient(op, &op->pending.patients[i]);
+        if (entry != NULL && (records_head(entry)->flags & ACCESS_IS_PENDING) != 0)
+            op->pending.patients[kept++] = op->pending.patients[i];
+    }
+    op->pending.count = kept;
+}
+
+/* ---- Rows ---- */
+
+static bool
+is_explanation(const struct no_treatment_relationship *op, int64_t entity_index)
+{
+    const struct rule_pack *pack = op->rule.pack;
+    for (uint32_t i = 0; i < pack->explained_by_count; i++)
+        if (pack->explained_by[i] == &op->rule.graph->model->entities[entity_index])
+            return true;
+    return false;
+}
+
+/* The event is there already. A copy may be known earlier. */
+static enum status
+take_copy(struct no_treatment_relationship *op, struct state_entry *entry, struct access_record *known, const struct access_record *copy,
+          struct error *err)
+{
+    if (known->is_history || copy->known_us >= known->known_us)
+        return ST_OK;
+    known->known_us = copy->known_us;
+    return records_touch(table_of(op), entry, sizeof(*known), entry->expires_us, err);
+}
+
+static enum status
+take_record(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row, bool is_access, struct error *err)
+{
+    char                  buffer[RECORD_TEXT_SIZE_MAX + 1];
+    struct str            texts[ACCESS_TEXT_COUNT];
+    struct hash128        patient = rule_hash(chunk, EVENT_PATIENT_LOW, row);
+    struct state_entry   *entry   = find_patient(op, &patient);
+    struct access_record  record  = access_record_of(&op->rule, chunk, row, is_access);
+    struct access_record *copy    = entry == NULL ? NULL : access_find(entry, record.identity);
+
+    if (copy != NULL)
+        return take_copy(op, entry, copy, &record, err);
+    if (entry != NULL && !record.is_access && !record.is_history)
+        access_replace_history(entry, record.thing);
+    if (entry != NULL)
+        access_make_room(entry);
+    access_texts_of(&op->rule, chunk, row, is_access, buffer, texts);
+    if (records_insert(table_of(op), &patient, sizeof(patient), sizeof(record), entry == NULL ? 0 : records_head(entry)->record_count, texts,
+                       is_access ? ACCESS_TEXT_COUNT : ACCESS_TEXT_COUNT_EXPLANATION, access_kept_until(&op->rule, &record), &entry, err)
+        != ST_OK)
+        return ST_ERROR;
+    struct records_head  *head   = records_head(entry);
+    struct access_record *stored = (struct access_record *)records_of(entry) + head->record_count - 1;
+    record.texts                 = stored->texts;
+    *stored                      = record;
+    if (!is_access || (head->flags & ACCESS_IS_PENDING) != 0)
+        return ST_OK;
+    head->flags |= ACCESS_IS_PENDING;
+    return pending_add(&op->pending, &patient, err);
+}
+
+static enum status
+no_treatment_relationship_rows(struct operator *base, struct chunk *chunk, struct epoch_output *output, struct error *err)
+{
+    struct no_treatment_relationship *op    = (struct no_treatment_relationship *)base;
+    uint32_t                          count = event_count(chunk);
+    (void)output;
+    if (pending_find(op, err) != ST_OK)
+        return ST_ERROR;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row        = event_row(chunk, i);
+        int64_t  entity     = event_int64(chunk, EVENT_ENTITY, row);
+        bool     is_history = event_int64(chunk, EVENT_PARTITION, row) == EVENT_PARTITION_HISTORY;
+        bool     is_access  = entity == op->rule.entity_index;
+        /* An access before the stream is nobody's to judge now. */
+        if (is_access ? is_history : !is_explanation(op, entity))
+            continue;
+        if (take_record(op, chunk, row, is_access, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+/* ---- Telling ---- */
+
+static void
+explain(struct no_treatment_relationship *op, struct state_entry *entry, const struct access_record *access,
+        const struct access_record *explanation)
+{
+    struct json_out json;
+    struct str      department = access_text(entry, access, ACCESS_TEXT_DEPARTMENT);
+    str_builder_clear(&op->rule.explanation);
+    json_out_init(&json, &op->rule.explanation, 0);
+    json_out_object_begin(&json);
+    json_out_key_cstr(&json, "fired_by", "no_treatment_relationship");
+    if (department.size > 0)
+        json_out_key_text(&json, "user_department", department);
+    json_out_key_int(&json, "before_us", op->rule.pack->before_us);
+    json_out_key_int(&json, "after_us", op->rule.pack->after_us);
+    if (explanation != NULL) {
+        json_out_key_text(&json, "explained_by", access_text(entry, explanation, ACCESS_TEXT_ENTITY));
+        json_out_key(&json, STR("known_from"));
+        json_out_time(&json, explanation->known_us);
+    }
+    json_out_object_end(&json);
+}
+
+static enum status
+tell(struct no_treatment_relationship *op, struct state_entry *entry, const struct access_record *access,
+     const struct access_record *explanation, int64_t now_us, struct epoch_output *output, struct error *err)
+{
+    const struct access_record *second   = explanation == NULL ? access : explanation;
+    const struct rule_evidence  events[] = { { access_text(entry, access, ACCESS_TEXT_PARTITION), access->position },
+                                             { access_text(entry, second, ACCESS_TEXT_PARTITION), second->position } };
+    const struct alert_identity identity = { .pipeline = op->rule.graph->name, .rule = str_from(op->rule.pack->name),
+                                             .event_us = access->event_us, .subject = access->thing, .event = access->identity };
+    struct store_alert          alert    = {
+        .severity = str_from(severity_name(op->rule.pack->severity)),
+        .status = explanation == NULL ? STR("open") : STR("retracted"),
+        .status_reason = explanation == NULL ? STR_EMPTY : STR("explained"),
+        .person_id = access_text(entry, access, ACCESS_TEXT_PERSON), .subject_system = access_text(entry, access, ACCESS_TEXT_USER_SYSTEM),
+        .subject_id = access_text(entry, access, ACCESS_TEXT_USER_ID), .encounter_id = access_text(entry, access, ACCESS_TEXT_ENCOUNTER),
+        .location = access_text(entry, access, ACCESS_TEXT_LOCATION), .effective_time_us = access->effective_us,
+        .detected_at_us = now_us, .is_delivered = access->is_delivered,
+    };
+    alert.evidence = rule_print_evidence(&op->rule, events, explanation == NULL ? 1 : 2);
+    explain(op, entry, access, explanation);
+    return rule_tell(&op->rule, &alert, &identity, !access->is_shadow, output, err);
+}
+
+/* Judges one access whose time has come; tells what changed. */
+static enum status
+judge_access(struct no_treatment_relationship *op, struct state_entry *entry, struct access_record *access, int64_t now_us,
+             struct epoch_output *output, struct error *err)
+{
+    const struct access_record *explanation = access_explanation(op->rule.pack, entry, access);
+    bool                        is_in_time  = explanation != NULL && explanation->known_us <= access->event_us;
+    enum access_told            now         = explanation == NULL ? ACCESS_OPEN : ACCESS_EXPLAINED;
+    uint64_t                    shown_low   = explanation == NULL ? 0 : explanation->identity.low;
+
+    access->is_judged = 1;
+    access->is_done   = is_in_time && !explanation->is_history;
+    if (is_in_time && access->told == ACCESS_UNTOLD)
+        return ST_OK;
+    if (access->told == now && access->shown_low == shown_low)
+        return ST_OK;
+    access->is_delivered = access->is_delivered || (now == ACCESS_OPEN && !access->is_shadow); /* Who got it hears of its end. */
+    access->told         = (uint8_t)now;
+    access->shown_low    = shown_low;
+    return tell(op, entry, access, explanation, now_us, output, err);
+}
+
+static enum status
+judge_patient(struct no_treatment_relationship *op, struct state_entry *entry, const struct epoch_decision *decision,
+              struct epoch_output *output, struct error *err)
+{
+    struct records_head  *head    = records_head(entry);
+    struct access_record *records = records_of(entry);
+    head->flags &= ~ACCESS_IS_PENDING;
+    for (uint32_t i = 0; i < head->record_count; i++) {
+        if (!records[i].is_access)
+            continue;
+        if (!records[i].is_judged && !access_time_has_come(&records[i], decision))
+            head->flags |= ACCESS_IS_PENDING;
+        else if (judge_access(op, entry, &records[i], decision->now_us, output, err) != ST_OK)
+            return ST_ERROR;
+    }
+    int64_t expires_us = access_forget(&op->rule, entry, decision->min_watermark_us);
+    return records_touch(table_of(op), entry, sizeof(*records), expires_us, err);
+}
+
+static enum status
+no_treatment_relationship_barrier(struct operator *base, const struct epoch_decision *decision, struct epoch_output *output,
+                                  struct error *err)
+{
+    struct no_treatment_relationship *op = (struct no_treatment_relationship *)base;
+    if (pending_find(op, err) != ST_OK || pending_mark(op, decision, err) != ST_OK)
+        return ST_ERROR;
+    for (uint32_t i = 0; i < base->states[0].dirty_count; i++)
+        if (judge_patient(op, base->states[0].dirty[i], decision, output, err) != ST_OK)
+            return ST_ERROR;
+    pending_drop_judged(op);
+    return ST_OK;
+}
+
+/* ---- The step ---- */
+
+static void
+no_treatment_relationship_free(struct operator *base)
+{
+    struct no_treatment_relationship *op = (struct no_treatment_relationship *)base;
+    rule_release(&op->rule);
+    memory_free(op->pending.patients);
+    memory_free(op);
+}
+
+static const struct operator_kind kind = {
+    .name        = "no_treatment_relationship",
+    .state_names = { "patients" },
+    .exchange    = rule_exchange,
+    .rows        = no_treatment_relationship_rows,
+    .barrier     = no_treatment_relationship_barrier,
+    .free        = no_treatment_relationship_free,
+};
+
+enum status
+no_treatment_relationship_create(const struct graph *graph, const struct rule_pack *rule, const struct siphash_key *person_key,
+                                 const struct partition_names *partitions, struct operator **ret_operator, struct error *err)
+{
+    struct no_treatment_relationship *op = memory_alloc_zero(sizeof(*op));
+    CHECK(rule->kind == RULE_NO_TREATMENT_RELATIONSHIP);
+    if (op == NULL)
+        return error_no_memory(err);
+    if (rule_init(&op->rule, &kind, graph, rule, person_key, partitions, err) != ST_OK) {
+        no_treatment_relationship_free(&op->rule.op);
+        return ST_ERROR;
+    }
+    *ret_operator = &op->rule.op;
+    return ST_OK;
+}
