@@ -13,7 +13,8 @@ struct outbox_sink {
     const struct graph_route *route;
     struct file_sink          file;
     bool                      is_repaired; /* Everything in the file is marked (D4). */
-    int64_t                   held_at_us;  /* A failure at that time holds the sink … */
+    int64_t                   failures;    /* Since it last took a batch. */
+    int64_t                   held_at_us;  /* The last of them holds the sink from then … */
     int64_t                   hold_us;     /* … for so long. */
 };
 
@@ -166,7 +167,7 @@ repair(struct outbox *outbox, struct outbox_sink *sink, int64_t now_us, struct e
 /* ---- Sending ---- */
 
 static enum status
-mark_delivered(struct outbox *outbox, const struct outbox_sink *sink, const struct store_outbox_row *rows, size_t count, int64_t now_us,
+mark_delivered(struct outbox *outbox, struct outbox_sink *sink, const struct store_outbox_row *rows, size_t count, int64_t now_us,
                struct error *err)
 {
     struct store_outbox_mark *marks = ARENA_ARRAY(&outbox->arena, struct store_outbox_mark, count);
@@ -177,6 +178,7 @@ mark_delivered(struct outbox *outbox, const struct outbox_sink *sink, const stru
     for (size_t i = 0; i < count; i++)
         marks[i] = delivered(rows[i].alert.alert_id, rows[i].alert.revision, sink->route->name, now_us);
     status = mark(outbox, marks, count, err);
+    sink->failures = 0;
     if (status == ST_OK)
         outbox->summary.delivered_count += (int64_t)count;
     return status;
@@ -222,7 +224,7 @@ send_due(struct outbox *outbox, struct outbox_sink *sink, bool is_last, int64_t 
         status = repair(outbox, sink, now_us, err);
     for (int i = 0; status == ST_OK && (is_last || i < OUTBOX_BATCHES_PER_STEP); i++) {
         status = send_batch(outbox, sink, now_us, &count, err);
-        if (count < OUTBOX_BATCH_COUNT_MAX)
+        if (count == 0)
             break;
     }
     file_sink_end(&sink->file);
@@ -241,7 +243,8 @@ wait_after(const struct graph_route *route, int64_t attempts)
     return wait_us;
 }
 
-/* The sink as a whole waits as long as the row that was tried least. */
+/* The rows of the batch wait, each by its own attempts, and the sink as a whole by its own failures: behind them a long
+ * queue may stand, which need not try one batch after the other. */
 static enum status
 put_off(struct outbox *outbox, struct outbox_sink *sink, int64_t now_us, struct error *err)
 {
@@ -257,7 +260,7 @@ put_off(struct outbox *outbox, struct outbox_sink *sink, int64_t now_us, struct 
     if (marks == NULL)
         return error_no_memory(err);
     sink->held_at_us = now_us;
-    sink->hold_us    = route->retry_max_us;
+    sink->hold_us    = wait_after(route, sink->failures++);
     for (size_t i = 0; i < count; i++) {
         bool    is_over = now_us - rows[i].since_us >= route->give_up_us;
         int64_t wait_us = wait_after(route, rows[i].attempts);
@@ -268,7 +271,6 @@ put_off(struct outbox *outbox, struct outbox_sink *sink, int64_t now_us, struct 
                                                .next_attempt_at_us = is_over ? STORE_TIME_NONE : now_us + wait_us,
                                                .delivered_at_us    = STORE_TIME_NONE,
                                                .last_error         = str_from(outbox->last_error.message) };
-        sink->hold_us = wait_us < sink->hold_us ? wait_us : sink->hold_us;
         outbox->summary.given_up_count += is_over;
     }
     outbox->summary.failed_count += (int64_t)count;

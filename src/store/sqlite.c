@@ -38,17 +38,18 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                        "received_at, status, epoch) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)",
     [SQL_META] = "select value from store_meta where name = ?",
     [SQL_META_PUT] = "insert into store_meta (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
-    /* A row that was never tried is due whatever the clock says: a clock set back must not hold an alert. */
+    /* In the order of the index, so that a long queue is not sorted for each batch. A row that was never tried is due whatever
+     * the clock says: a clock set back must not hold an alert. */
     [SQL_OUTBOX_DUE] = "select o.attempts, coalesce(h.committed_at, a.detected_at), a.limits_approved, a.event_time, a.effective_time, "
                        "a.detected_at, a.revision, a.alert_id, a.rule, a.rule_version, a.mode, a.severity, a.status, a.status_reason, "
                        "a.person_id, a.subject_system, a.subject_id, a.encounter_id, a.location, a.ordering_practitioner_id, a.code, "
                        "a.value, a.unit, a.reference_range, a.explanation, a.evidence, a.labels "
-                       "from (select w.alert_id, w.revision, w.attempts from alert_outbox w indexed by alert_outbox_waiting "
+                       "from (select w.alert_id, w.revision, w.attempts, w.next_attempt_at from alert_outbox w indexed by alert_outbox_waiting "
                        "where w.sink = ?1 and w.status = 'waiting' and (w.attempts = 0 or w.next_attempt_at <= ?2) and not exists "
                        "(select 1 from alert_outbox p where p.alert_id = w.alert_id and p.sink = w.sink and p.revision < w.revision and "
-                       "p.status = 'waiting' and p.attempts > 0 and p.next_attempt_at > ?2) order by w.alert_id, w.revision limit ?3) o "
+                       "p.status = 'waiting' and p.next_attempt_at > w.next_attempt_at) order by w.next_attempt_at, w.alert_id, w.revision limit ?3) o "
                        "join alert_revisions a on a.alert_id = o.alert_id and a.revision = o.revision "
-                       "left join epoch_header h on h.epoch = a.epoch order by o.alert_id, o.revision",
+                       "left join epoch_header h on h.epoch = a.epoch order by o.next_attempt_at, o.alert_id, o.revision",
     [SQL_OUTBOX_MARK] = "update alert_outbox set status = ?4, attempts = attempts + 1, next_attempt_at = ?5, delivered_at = ?6, last_error = ?7 "
                         "where alert_id = ?1 and revision = ?2 and sink = ?3 and status = 'waiting'",
 };

@@ -222,8 +222,9 @@ struct store_kind {
      * after each commit. */
     enum status (*maintain)(struct store *store, struct error *err);
 
-    /* P9. The rows that are due for the sink: no more than `count_max`, an alert's revisions in their order and none before
-     * an older one that waits for its next attempt. Rows and texts lie in `arena`. ERR_FENCED where another generation owns
+    /* P9. The rows that are due for the sink: no more than `count_max`, the longest due first. An alert's revisions come in
+     * their order; one whose older revision is due later, or after it, comes in no call before that one is delivered or given
+     * up, so there may be more due rows than the call tells. Rows and texts lie in `arena`. ERR_FENCED where another generation owns
      * the store: then nothing may be sent any more. NULL: the kind has no outbox. */
     enum status (*outbox_due)(struct store *store, struct str sink, int64_t now_us, size_t count_max, struct arena *arena,
                               struct store_outbox_row **ret_rows, size_t *ret_count, struct error *err);
