@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/outbox.h"
@@ -528,6 +529,118 @@ test_failing_and_dying(void **state)
         }
 }
 
+/* ---- A process that is killed ---- */
+
+/* Passes calls on; at the n-th one the process ends, a write after half of its bytes. */
+struct dying_io {
+    struct io io;
+    uint64_t  left;
+};
+
+static struct io *
+living(struct io *io)
+{
+    if (--((struct dying_io *)io)->left == 0)
+        _exit(9);
+    return io_system();
+}
+
+static int
+dying_open(struct io *io, const char *path, int flags, mode_t mode)
+{
+    return living(io)->open(io_system(), path, flags, mode);
+}
+
+static int
+dying_close(struct io *io, int fd)
+{
+    return living(io)->close(io_system(), fd);
+}
+
+static ssize_t
+dying_read(struct io *io, int fd, void *buffer, size_t size)
+{
+    return living(io)->read(io_system(), fd, buffer, size);
+}
+
+static ssize_t
+dying_pread(struct io *io, int fd, void *buffer, size_t size, int64_t offset)
+{
+    return living(io)->pread(io_system(), fd, buffer, size, offset);
+}
+
+static ssize_t
+dying_write(struct io *io, int fd, const void *bytes, size_t size)
+{
+    struct dying_io *dying = (struct dying_io *)io;
+    ssize_t          put;
+
+    if (dying->left == 1) {
+        put = io_system()->write(io_system(), fd, bytes, size / 2);
+        _exit(put < 0 ? 8 : 9);
+    }
+    return living(io)->write(io_system(), fd, bytes, size);
+}
+
+static int
+dying_sync_data(struct io *io, int fd)
+{
+    return living(io)->sync_data(io_system(), fd);
+}
+
+static int
+dying_sync(struct io *io, int fd)
+{
+    return living(io)->sync(io_system(), fd);
+}
+
+/* At its n-th call of the file's; else it delivers all and ends with 0. */
+static int
+deliver_until(uint64_t n)
+{
+    struct dying_io dying = { *io_system(), n };
+    pid_t           child;
+    int             result = -1;
+
+    dying.io.open      = dying_open;
+    dying.io.close     = dying_close;
+    dying.io.read      = dying_read;
+    dying.io.pread     = dying_pread;
+    dying.io.write     = dying_write;
+    dying.io.sync_data = dying_sync_data;
+    dying.io.sync      = dying_sync;
+    child              = fork();
+    if (child == 0) {
+        struct store  *store  = NULL;
+        struct outbox *outbox = NULL;
+        if (open_store(&store, NULL) != ST_OK || outbox_new(&dying.io, store, &graph, &outbox, NULL) != ST_OK
+            || outbox_step(outbox, true, START, NULL) != ST_OK)
+            _exit(7);
+        _exit(0);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    return WEXITSTATUS(result);
+}
+
+static void
+test_killed(void **state)
+{
+    (void)state;
+    for (int first = 1;; first++) {
+        store_close(store_made());
+        int result = deliver_until((uint64_t)first);
+        assert_true(result == 0 || result == 9);
+        /* The next one is killed too, a little further on each time; the last one lives. */
+        for (uint64_t n = 1; deliver_until(n) != 0; n += 3)
+            assert_true(n < 100);
+        assert_all_delivered();
+        if (result == 0)
+            break;
+    }
+}
+
 static int
 set_up(void **state)
 {
@@ -558,6 +671,7 @@ main(void)
         cmocka_unit_test(test_line),          cmocka_unit_test(test_delivery), cmocka_unit_test(test_death_between), cmocka_unit_test(test_torn_line),
         cmocka_unit_test(test_long_tail),     cmocka_unit_test(test_waits),    cmocka_unit_test(test_giving_up),     cmocka_unit_test(test_order),
         cmocka_unit_test(test_overtaken),     cmocka_unit_test(test_many),     cmocka_unit_test(test_failing),       cmocka_unit_test(test_failing_and_dying),
+        cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
