@@ -100,8 +100,8 @@ slot_find(const struct state_group *group, uint64_t hash, const void *key, size_
 {
     uint32_t mask = group->slot_count - 1;
     uint32_t slot = (uint32_t)hash & mask;
-    for (const struct state_entry *entry; (entry = group->slots[slot]) != NULL; slot = (slot + 1) & mask)
-        if (entry->hash == hash && entry->key_size == key_size && memcmp(entry + 1, key, key_size) == 0)
+    for (const struct state_entry *entry; (entry = group->slots[slot].entry) != NULL; slot = (slot + 1) & mask)
+        if (group->slots[slot].hash == hash && entry->key_size == key_size && memcmp(entry + 1, key, key_size) == 0)
             break;
     return slot;
 }
@@ -109,15 +109,15 @@ slot_find(const struct state_group *group, uint64_t hash, const void *key, size_
 static bool
 group_grow(struct state_group *group)
 {
-    uint32_t             count = group->slot_count == 0 ? SLOT_COUNT_MIN : group->slot_count * 2;
-    struct state_entry **slots = memory_alloc_array_zero(count, sizeof(*slots));
+    uint32_t           count = group->slot_count == 0 ? SLOT_COUNT_MIN : group->slot_count * 2;
+    struct state_slot *slots = memory_alloc_array_zero(count, sizeof(*slots));
     if (slots == NULL)
         return false;
     for (uint32_t i = 0; i < group->slot_count; i++) {
-        if (group->slots[i] == NULL)
+        if (group->slots[i].entry == NULL)
             continue;
-        uint32_t slot = (uint32_t)group->slots[i]->hash & (count - 1);
-        while (slots[slot] != NULL)
+        uint32_t slot = (uint32_t)group->slots[i].hash & (count - 1);
+        while (slots[slot].entry != NULL)
             slot = (slot + 1) & (count - 1);
         slots[slot] = group->slots[i];
     }
@@ -131,9 +131,9 @@ static void
 group_clear(struct state_table *table, struct state_group *group)
 {
     for (uint32_t i = 0; i < group->slot_count; i++) {
-        if (group->slots[i] != NULL)
-            entry_free(table, group->slots[i]);
-        group->slots[i] = NULL;
+        if (group->slots[i].entry != NULL)
+            entry_free(table, group->slots[i].entry);
+        group->slots[i].entry = NULL;
     }
     table->entry_count -= group->entry_count;
     group->entry_count = 0;
@@ -147,32 +147,44 @@ group_expire(struct state_table *table, struct state_group *group, int64_t water
     uint32_t begin = 0;
     if (group->entry_count == 0)
         return;
-    while (group->slots[begin] != NULL) /* A free slot is before every chain that starts behind it. */
+    while (group->slots[begin].entry != NULL) /* A free slot is before every chain that starts behind it. */
         begin++;
     for (uint32_t i = 1; i <= group->slot_count; i++) {
         uint32_t            slot  = (begin + i) & mask;
-        struct state_entry *entry = group->slots[slot];
+        uint64_t            hash  = group->slots[slot].hash;
+        struct state_entry *entry = group->slots[slot].entry;
         if (entry == NULL)
             continue;
-        group->slots[slot] = NULL;
+        group->slots[slot].entry = NULL;
         if (entry->expires_us <= watermark_us) {
             entry_free(table, entry);
             group->entry_count--;
             table->entry_count--;
             continue;
         }
-        slot = (uint32_t)entry->hash & mask;
-        while (group->slots[slot] != NULL)
+        slot = (uint32_t)hash & mask;
+        while (group->slots[slot].entry != NULL)
             slot = (slot + 1) & mask;
-        group->slots[slot] = entry;
+        group->slots[slot] = (struct state_slot){ hash, entry };
     }
+}
+
+void
+state_sweep(struct state_table *table, int64_t watermark_us)
+{
+    CHECK(table->dirty_count == 0);
+    if (table->entry_count < 2 * table->swept_count + STATE_GROUP_COUNT)
+        return;
+    for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++)
+        group_expire(table, &table->groups[group], watermark_us);
+    table->swept_count = table->entry_count;
 }
 
 struct state_entry *
 state_find(const struct state_table *table, uint64_t hash, const void *key, size_t key_size)
 {
     const struct state_group *group = &table->groups[state_group_of(hash)];
-    return group->slot_count == 0 ? NULL : group->slots[slot_find(group, hash, key, key_size)];
+    return group->slot_count == 0 ? NULL : group->slots[slot_find(group, hash, key, key_size)].entry;
 }
 
 struct state_entry *
@@ -180,7 +192,7 @@ state_next(const struct state_table *table, uint32_t group_index, uint32_t *curs
 {
     const struct state_group *group = &table->groups[group_index];
     while (*cursor < group->slot_count) {
-        struct state_entry *entry = group->slots[(*cursor)++];
+        struct state_entry *entry = group->slots[(*cursor)++].entry;
         if (entry != NULL)
             return entry;
     }
@@ -201,7 +213,7 @@ put_reserve(struct state_table *table, struct state_group *group)
         table->dirty          = dirty;
         table->dirty_capacity = capacity;
     }
-    return (group->entry_count + 1) * 4 <= group->slot_count * 3 || group_grow(group);
+    return (group->entry_count + 1) * 2 <= group->slot_count || group_grow(group);
 }
 
 /* The entry at `old` (NULL: none), now with room for the value. NULL: no memory, nothing has changed. */
@@ -244,7 +256,7 @@ state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_
         return error_no_memory(err);
 
     uint32_t            slot  = slot_find(group, hash, key, key_size);
-    struct state_entry *old   = group->slots[slot];
+    struct state_entry *old   = group->slots[slot].entry;
     struct state_entry *entry = entry_resize(table, old, hash, key, key_size, value_size);
     if (entry == NULL)
         return error_no_memory(err);
@@ -253,7 +265,7 @@ state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_
         table->entry_count++;
     }
     entry->expires_us  = expires_us;
-    group->slots[slot] = entry;
+    group->slots[slot] = (struct state_slot){ hash, entry };
     if (entry->dirty_index == CLEAN)
         entry->dirty_index = table->dirty_count++;
     table->dirty[entry->dirty_index] = entry;

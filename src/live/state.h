@@ -40,10 +40,17 @@ struct state_entry {
     uint8_t  slab_class;
 };
 
+/* Linear probing, at most half full: a new key looks at two slots or three. The hash lies beside the pointer, so that
+ * probing past others' entries does not touch them. */
+struct state_slot {
+    uint64_t            hash;
+    struct state_entry *entry; /* NULL: free. */
+};
+
 struct state_group {
-    struct state_entry **slots; /* NULL: free. Linear probing, at most 3/4 full. */
-    uint32_t             slot_count;
-    uint32_t             entry_count;
+    struct state_slot *slots;
+    uint32_t           slot_count;
+    uint32_t           entry_count;
 };
 
 struct state_table {
@@ -54,6 +61,7 @@ struct state_table {
     uint32_t             dirty_count;
     uint32_t             dirty_capacity;
     uint64_t             entry_count;
+    uint64_t             swept_count; /* Entries that the last state_sweep left. */
 };
 
 #define STATE_GROUP_SHIFT 54
@@ -82,6 +90,15 @@ struct state_entry *state_find(const struct state_table *table, uint64_t hash, c
 enum status state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_size, size_t value_size,
                       int64_t expires_us, struct state_entry **ret_entry, bool *ret_is_new, struct error *err);
 
+/* Fetches the line that state_find and state_put look at first. For batches of them. */
+static inline void
+state_prefetch(const struct state_table *table, uint64_t hash)
+{
+    const struct state_group *group = &table->groups[state_group_of(hash)];
+    if (group->slot_count > 0)
+        __builtin_prefetch(&group->slots[(uint32_t)hash & (group->slot_count - 1)]);
+}
+
 const void *state_key(const struct state_entry *entry);
 /* Aligned to 16 bytes. */
 void *state_value(struct state_entry *entry);
@@ -96,6 +113,10 @@ enum status state_write_delta(struct state_table *table, struct str_builder *out
  * dirty: the delta was written before. */
 enum status state_write_snapshot(struct state_table *table, uint32_t group, int64_t watermark_us, struct str_builder *out,
                                  struct error *err);
+
+/* Frees what expires at or before `watermark_us` in all groups, where the table has doubled since this was last done: what is
+ * held is at most twice what is needed, for a constant price an entry, however rare snapshots are. Nothing is dirty. */
+void state_sweep(struct state_table *table, int64_t watermark_us);
 
 /* Reads one section at the beginning of `bytes`: a snapshot replaces its group, a delta its entries. Nothing becomes
  * dirty. ERR_CORRUPT where the bytes are no section; the table then holds a part of it and can only be released. */

@@ -11,6 +11,8 @@
 /* Where no window says how late an event may be. */
 #define ID_LIFETIME_US (7 * US_PER_DAY)
 
+#define PREFETCH_COUNT 16
+
 struct dedup {
     struct operator          op;
     const struct graph      *graph;
@@ -37,11 +39,27 @@ expiry_of(const struct dedup *dedup, int64_t event_us)
     return streaming->has_window ? window_late_from(&streaming->window, event_us) : event_us + ID_LIFETIME_US;
 }
 
+static struct dedup_key
+key_of(const struct chunk *chunk, uint32_t row)
+{
+    return (struct dedup_key){ (uint64_t)event_int64(chunk, EVENT_IDENTITY_LOW, row), (uint64_t)event_int64(chunk, EVENT_IDENTITY_HIGH, row) };
+}
+
+/* The table is larger than the caches: the lines of the next rows are on their way while one is looked at. */
+static void
+prefetch(const struct dedup *dedup, const struct chunk *chunk, uint32_t begin, uint32_t end)
+{
+    for (uint32_t i = begin; i < end; i++) {
+        struct dedup_key key = key_of(chunk, event_row(chunk, i));
+        state_prefetch(&dedup->op.states[0], state_hash(&key, sizeof(key)));
+    }
+}
+
 /* Whether the row is the first of its event. */
 static enum status
 dedup_row(struct dedup *dedup, const struct chunk *chunk, uint32_t row, bool *ret_is_first, struct error *err)
 {
-    struct dedup_key key = { (uint64_t)event_int64(chunk, EVENT_IDENTITY_LOW, row), (uint64_t)event_int64(chunk, EVENT_IDENTITY_HIGH, row) };
+    struct dedup_key     key       = key_of(chunk, row);
     uint64_t             hash      = state_hash(&key, sizeof(key));
     int64_t              watermark = event_is_null(chunk, EVENT_WATERMARK, row) ? INT64_MIN : event_int64(chunk, EVENT_WATERMARK, row);
     struct state_entry  *entry     = state_find(&dedup->op.states[0], hash, &key, sizeof(key));
@@ -68,6 +86,8 @@ dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output
     uint32_t      kept  = 0;
 
     for (uint32_t i = 0; i < count; i++) {
+        if (i % PREFETCH_COUNT == 0)
+            prefetch(dedup, chunk, i, i + PREFETCH_COUNT < count ? i + PREFETCH_COUNT : count);
         uint32_t             row     = event_row(chunk, i);
         uint32_t             entity  = (uint32_t)event_int64(chunk, EVENT_ENTITY, row);
         uint32_t             partition = (uint32_t)event_int64(chunk, EVENT_PARTITION, row);

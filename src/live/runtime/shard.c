@@ -49,6 +49,7 @@ shard_seal(struct shard *shard, const struct epoch_decision *decision, struct ep
                 if (shard_of_group(group, shard_count) == shard->index
                     && output_state_snapshot(output, name, &op->states[state], group, decision->min_watermark_us, err) != ST_OK)
                     return ST_ERROR;
+            state_sweep(&op->states[state], decision->min_watermark_us);
         }
     }
     return ST_OK;

@@ -19,14 +19,6 @@ rule_create(const struct graph *graph, const struct rule_pack *rule, const struc
     return error_set(err, ERR_INTERNAL, "rule %s is of a kind that the live leg does not know", rule->name);
 }
 
-static enum status
-add(struct step_set *set, enum status status, struct operator *op)
-{
-    if (status == ST_OK)
-        set->operators[set->operator_count++] = op;
-    return status;
-}
-
 enum status
 steps_create(const struct graph *graph, const struct siphash_key *person_key, const struct partition_names *partitions,
              struct step_set *ret_set, struct error *err)
@@ -39,17 +31,18 @@ steps_create(const struct graph *graph, const struct siphash_key *person_key, co
     if (dedup_create(graph, &ret_set->dedup, err) != ST_OK)
         return ST_ERROR;
     if (streaming->has_window) {
-        if (add(ret_set, window_create(graph, &op, err), op) != ST_OK)
+        if (window_create(graph, &op, err) != ST_OK)
             return ST_ERROR;
+        ret_set->operators[ret_set->operator_count++] = op;
         ret_set->window       = op;
         ret_set->window_table = window_table(op);
     }
     for (size_t i = 0; i < streaming->rule_count; i++) {
         const struct rule_pack *rule = model_rule(graph->model, streaming->rules[i].step.name);
         CHECK(rule != NULL); /* The plan has resolved it. */
-        op = NULL;
-        if (add(ret_set, rule_create(graph, rule, person_key, partitions, &op, err), op) != ST_OK)
+        if (rule_create(graph, rule, person_key, partitions, &op, err) != ST_OK)
             return ST_ERROR;
+        ret_set->operators[ret_set->operator_count++] = op;
     }
     return ST_OK;
 }
