@@ -62,6 +62,7 @@ print_json(const struct batch_summary *summary, struct str_builder *out)
     hash128_print(summary->digest, digest);
     json_out_init(&json, out, 0);
     json_out_object_begin(&json);
+    json_out_key_cstr(&json, "leg", "batch");
     json_out_key_text(&json, "run_id", summary->run_id);
     json_out_key_bool(&json, "published", summary->is_published);
     json_out_key_text(&json, "gate", summary->gate);
@@ -208,6 +209,20 @@ run_and_print(struct warehouse *warehouse, const struct graph *graph, int32_t lo
 }
 
 enum status
+batch_logical_date(struct str text, int32_t *ret_date, struct error *err)
+{
+    if (text.size == 0) {
+        *ret_date = time_to_date(clock_now_us(process_clock()));
+        return ST_OK;
+    }
+    if (date_parse(text, ret_date))
+        return ST_OK;
+    error_set(err, ERR_USAGE, "--for is not a date");
+    error_hint(err, "write it as 2026-03-02");
+    return ST_ERROR;
+}
+
+enum status
 batch_open(const struct graph *graph, struct siphash_key *person_key, struct warehouse **ret_warehouse, struct control **ret_control,
            struct error *err)
 {
@@ -239,15 +254,11 @@ run(const struct verb_call *call, struct error *err)
     struct warehouse                *warehouse = NULL;
     struct control                  *control   = NULL;
     struct siphash_key               person_key = { { 0 } };
-    int32_t                          logical_date = time_to_date(clock_now_us(process_clock()));
-    enum status                      status;
+    int32_t                          logical_date;
+    enum status                      status = batch_logical_date(given->logical_date, &logical_date, err);
 
-    if (given->logical_date.size != 0 && !date_parse(given->logical_date, &logical_date)) {
-        error_set(err, ERR_USAGE, "--for is not a date");
-        error_hint(err, "write it as 2026-03-02");
-        return ST_ERROR;
-    }
-    status = pipeline_load_argument(call, given->bindings, &plan, err);
+    if (status == ST_OK)
+        status = pipeline_load_argument(call, given->bindings, &plan, err);
     if (status == ST_OK && !plan.graph->has_batch)
         status = error_set(err, ERR_USAGE, "the pipeline has no batch leg");
     if (status == ST_OK)

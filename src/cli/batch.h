@@ -12,6 +12,9 @@ struct control;
 enum status batch_open(const struct graph *graph, struct siphash_key *person_key, struct warehouse **ret_warehouse,
                        struct control **ret_control, struct error *err);
 
+/* The day that --for gives; empty: today, in UTC. */
+enum status batch_logical_date(struct str text, int32_t *ret_date, struct error *err);
+
 /* One run with a progress line; stopped by the signals that process_signals_init notes (ERR_INTERRUPTED or ERR_TERMINATED).
  * The caller releases the summary on success. */
 enum status batch_run(struct warehouse *warehouse, int32_t logical_date, struct batch_summary *ret_summary, struct error *err);

@@ -9,7 +9,7 @@
 
 #define OPTION_STRUCT_SIZE_MAX 1024
 
-static const struct verb *const verbs[] = { &verb_batch, &verb_check, &verb_explain, &verb_query, &verb_runs, &verb_letters, &verb_generate, &verb_version };
+static const struct verb *const verbs[] = { &verb_run, &verb_batch, &verb_stream, &verb_check, &verb_explain, &verb_query, &verb_runs, &verb_letters, &verb_generate, &verb_version };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
 static void

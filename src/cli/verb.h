@@ -35,7 +35,9 @@ extern const struct verb verb_explain;
 extern const struct verb verb_generate;
 extern const struct verb verb_letters;
 extern const struct verb verb_query;
+extern const struct verb verb_run;
 extern const struct verb verb_runs;
+extern const struct verb verb_stream;
 extern const struct verb verb_version;
 
 #endif

@@ -1,0 +1,376 @@
+/* heddle stream: the live leg alone. */
+#include "cli/stream.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/json_out.h"
+#include "base/memory.h"
+#include "cli/keys.h"
+#include "cli/pipeline.h"
+#include "cli/table.h"
+#include "io/key.h"
+#include "io/process.h"
+#include "io/terminal.h"
+#include "match/master_files.h"
+#include "source/eventlog.h"
+#include "store/open.h"
+#include "store/outbox.h"
+#include "store/query.h"
+#include "warehouse/ask.h"
+#include "warehouse/live_history.h"
+
+struct stream_verb_options {
+    struct str bindings;
+    bool       is_once;
+    bool       is_drain;
+};
+
+static const struct option options[] = {
+    { .name = "once", .type = OPTION_BOOL, .help = "Ends at the log's present end; open windows stay open, to be resumed.",
+      OPTION_FIELD(struct stream_verb_options, is_once) },
+    { .name = "drain", .type = OPTION_BOOL, .help = "The same, and closes the windows as if the stream had ended.",
+      OPTION_FIELD(struct stream_verb_options, is_drain) },
+    PIPELINE_BINDINGS_OPTION(struct stream_verb_options, bindings),
+};
+
+static const struct option_table table = OPTION_TABLE("stream", options, struct stream_verb_options, .help = "How far, and where the names lead.");
+
+enum live_end
+stream_end(bool is_once, bool is_drain)
+{
+    return is_drain ? LIVE_DRAIN : is_once ? LIVE_ONCE : LIVE_UNTIL_STOPPED;
+}
+
+/* ---- History ---- */
+
+/* Looked for only when the runtime asks, which it does at the first start of a store. */
+struct history {
+    const struct graph       *graph;
+    struct db                *db; /* Borrowed, or `opened`. */
+    struct db                *opened;
+    struct warehouse_history *reader;
+};
+
+static enum status
+history_open(struct history *history, struct error *err)
+{
+    if (history->db == NULL) {
+        if (warehouse_open_read_only(io_system(), history->graph->batch.warehouse.path.data, &history->opened, err) != ST_OK)
+            return ST_ERROR;
+        history->db = history->opened;
+    }
+    return warehouse_history_open(history->db, history->graph, &history->reader, err);
+}
+
+static enum status
+history_next(void *context, struct chunk *chunk, struct error *err)
+{
+    struct history *history = context;
+
+    if (!history->graph->has_batch)
+        return ST_OK;
+    if (history->reader == NULL && history_open(history, err) != ST_OK) {
+        if (err->code != ERR_NOT_FOUND)
+            return ST_ERROR;
+        error_clear(err); /* No batch run yet: there is no history. */
+        return ST_OK;
+    }
+    const struct live_history face = warehouse_history_face(history->reader);
+    return face.next(face.context, chunk, err);
+}
+
+static void
+history_close(struct history *history)
+{
+    warehouse_history_close(history->reader);
+    db_free(history->opened);
+}
+
+/* ---- While it runs ---- */
+
+static bool
+is_stopping(void *context)
+{
+    (void)context;
+    return process_stop_signal() != 0;
+}
+
+static void
+show_progress(void *context, const struct live_progress *progress)
+{
+    struct progress *line = context;
+
+    if (line->unit == PROGRESS_BYTES)
+        progress_update(line, (uint64_t)progress->bytes, (uint64_t)progress->bytes_total);
+    else
+        progress_update(line, (uint64_t)progress->event_count, 0);
+}
+
+static enum status
+run_opened(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end, struct source *source,
+           struct store *store, struct outbox *outbox, struct stream_summary *ret_summary, struct error *err)
+{
+    struct terminal     terminal = terminal_of(2);
+    struct progress     line;
+    struct history      history = { .graph = graph, .db = warehouse };
+    struct str_builder  master  = STR_BUILDER_EMPTY;
+    bool                is_found = false;
+    uint64_t            version;
+    enum status         status = master_file_newest(io_system(), graph->streaming.store.path.data, &master, &is_found, &version, err);
+    struct live_options with   = { .io          = io_system(),
+                                   .clock       = process_clock(),
+                                   .graph       = graph,
+                                   .source      = source,
+                                   .store       = store,
+                                   .person_key  = person_key,
+                                   .history     = { &history, history_next },
+                                   .delivery    = { outbox, outbox_step },
+                                   .end         = end,
+                                   .is_stopping = is_stopping,
+                                   .progress    = show_progress,
+                                   .context     = &line };
+
+    with.master_path = is_found ? str_builder_cstr(&master) : NULL;
+    progress_begin(&line, io_system(), &terminal, process_clock(), "streaming", end == LIVE_UNTIL_STOPPED ? PROGRESS_ITEMS : PROGRESS_BYTES);
+    if (status == ST_OK)
+        status = live_run(&with, &ret_summary->live, err);
+    progress_clear(&line);
+    history_close(&history);
+    str_builder_release(&master);
+    return status;
+}
+
+/* A sink's trouble is no trouble of the stream: its rows wait in the outbox. But somebody must hear of it. */
+static void
+take_delivery(const struct outbox *outbox, struct stream_summary *summary)
+{
+    struct outbox_summary told = outbox_summary(outbox);
+    char                  text[ERROR_TEXT_SIZE];
+
+    summary->delivered_count = told.delivered_count;
+    summary->failed_count    = told.failed_count;
+    summary->given_up_count  = told.given_up_count;
+    if (told.failed_count == 0)
+        return;
+    error_print(told.last_error, text, sizeof text);
+    fprintf(stderr, "heddle: %" PRId64 " deliveries of alerts failed, the last one so: %s\n", told.failed_count, text);
+}
+
+enum status
+stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end,
+           struct stream_summary *ret_summary, struct error *err)
+{
+    const struct graph_store *bound  = &graph->streaming.store;
+    struct source            *source = NULL;
+    struct store             *store  = NULL;
+    struct outbox            *outbox = NULL;
+    enum status               status;
+
+    *ret_summary = (struct stream_summary){ 0 };
+    if (!bound->encryption.is_encrypted)
+        fprintf(stderr, "heddle: the store %.*s is not encrypted (\"encryption\": \"none\")\n", STR_PRINTF(bound->path));
+    status = eventlog_create(io_system(), &graph->streaming.source, &source, err);
+    if (status == ST_OK)
+        status = store_open_graph(io_system(), graph, &store, err);
+    if (status == ST_OK)
+        status = outbox_new(io_system(), store, graph, &outbox, err);
+    if (status == ST_OK)
+        status = run_opened(graph, person_key, warehouse, end, source, store, outbox, ret_summary, err);
+    if (outbox != NULL)
+        take_delivery(outbox, ret_summary);
+    outbox_free(outbox);
+    store_close(store);
+    if (source != NULL)
+        source->kind->free(source);
+    return status;
+}
+
+/* ---- What is printed ---- */
+
+/* Counts show no patient, so no audit is due; the store's face asks for one. */
+static enum status
+no_audit(void *context, struct str sql, struct error *err)
+{
+    (void)context, (void)sql, (void)err;
+    return ST_OK;
+}
+
+static enum status
+append(void *context, struct str bytes, struct error *err)
+{
+    str_builder_append(context, bytes);
+    return str_builder_status(context, err);
+}
+
+/* Alerts a rule, as a table or as JSON objects one a line. */
+static enum status
+count_alerts(const struct graph *graph, bool is_json, unsigned width, struct str_builder *out, struct error *err)
+{
+    const struct graph_store *bound = &graph->streaming.store;
+    struct key                key   = { { 0 } };
+    uint64_t                  row_count;
+    struct store_query query = { .path  = bound->path.data,
+                                 .sql   = STR("select rule, severity, status, count(*) as alerts from alert group by 1, 2, 3 order by 1, 2, 3"),
+                                 .rows  = { .format = is_json ? ROWS_JSON : ROWS_TABLE, .width_max = width, .write = append, .context = out },
+                                 .audit = no_audit };
+    enum status        status = ST_OK;
+
+    if (bound->encryption.is_encrypted) {
+        status    = key_read(io_system(), bound->encryption.key.text, NULL, &key, err);
+        query.key = key.bytes;
+    }
+    if (status == ST_OK)
+        status = store_query_run(&query, &row_count, err);
+    key_clear(&key);
+    return status;
+}
+
+static enum status
+print_json(const struct stream_summary *summary, const struct graph *graph, struct str_builder *out, struct error *err)
+{
+    const struct live_summary *live    = &summary->live;
+    const struct live_account *account = &live->account;
+    struct str_builder         alerts  = STR_BUILDER_EMPTY;
+    struct json_out            json;
+    enum status                status = count_alerts(graph, true, 0, &alerts, err);
+
+    json_out_init(&json, out, 0);
+    json_out_object_begin(&json);
+    json_out_key_cstr(&json, "leg", "streaming");
+    json_out_key_uint(&json, "epoch_first", live->epoch_first);
+    json_out_key_uint(&json, "epoch_last", live->epoch_last);
+    json_out_key_bool(&json, "interrupted", live->is_interrupted);
+    json_out_key_text(&json, "source", graph->streaming.source.name);
+    json_out_key_int(&json, "received", account->received);
+    json_out_key_int(&json, "loaded", account->loaded);
+    json_out_key_int(&json, "deduplicated", account->deduplicated);
+    json_out_key_int(&json, "filtered", account->filtered);
+    json_out_key_int(&json, "quarantined", account->quarantined);
+    json_out_key_int(&json, "late", account->late);
+    json_out_key_int(&json, "bytes", account->bytes);
+    json_out_key_int(&json, "window_rows", live->window_row_count);
+    json_out_key_int(&json, "windows_closed", live->window_closed_count);
+    json_out_key_int(&json, "alert_revisions", live->alert_revision_count);
+    json_out_key_int(&json, "delivered", summary->delivered_count);
+    json_out_key_int(&json, "failed_deliveries", summary->failed_count);
+    json_out_key_int(&json, "given_up", summary->given_up_count);
+    json_out_key_int(&json, "dead_letters", live->dead_letter_count);
+    json_out_key_int(&json, "late_events", live->late_event_count);
+    json_out_key_int(&json, "unknown_patients", live->unknown_patient_count);
+    json_out_key_array(&json, "alerts");
+    struct str rest = str_of(alerts.data, alerts.size);
+    for (size_t end; (end = str_find_byte(rest, '\n')) != STR_NOT_FOUND; rest = str_slice(rest, end + 1, rest.size))
+        json_out_raw(&json, str_slice(rest, 0, end));
+    json_out_array_end(&json);
+    json_out_key_int(&json, "duration_us", live->duration_us);
+    json_out_key_int(&json, "cpu_us", live->cpu_us);
+    json_out_object_end(&json);
+    str_builder_append_char(out, '\n');
+    str_builder_release(&alerts);
+    return status == ST_OK ? str_builder_status(out, err) : status;
+}
+
+static enum status
+print_account(const struct live_account *account, const struct graph *graph, unsigned width, struct str_builder *out, struct error *err)
+{
+    static const struct table_column columns[] = { { "source", false },     { "received", true },      { "= loaded", true }, { "+ deduplicated", true },
+                                                   { "+ filtered", true }, { "+ quarantined", true }, { "late", true } };
+    const int64_t counts[] = { account->received, account->loaded, account->deduplicated, account->filtered, account->quarantined, account->late };
+    struct arena  arena;
+    struct table  shown;
+
+    arena_init(&arena, 0);
+    table_init(&shown, columns, sizeof(columns) / sizeof(columns[0]), &arena);
+    table_add(&shown, graph->streaming.source.name);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        table_add_count(&shown, (uint64_t)counts[i]);
+    enum status status = table_print(&shown, width, out, err);
+    arena_release(&arena);
+    return status;
+}
+
+enum status
+stream_print(const struct stream_summary *summary, const struct graph *graph, bool is_json, struct str_builder *out, struct error *err)
+{
+    const struct live_summary *live     = &summary->live;
+    struct terminal            terminal = terminal_of(1);
+    unsigned                   width    = terminal.is_terminal ? terminal.width : 0;
+    struct str                 store    = graph->streaming.store.name;
+    enum status                status;
+
+    if (is_json)
+        return print_json(summary, graph, out, err);
+    if (live->epoch_last == 0)
+        str_builder_printf(out, "stream: nothing new\n\n");
+    else
+        str_builder_printf(out, "stream: epochs %" PRIu64 " to %" PRIu64 "\n\n", live->epoch_first, live->epoch_last);
+    status = print_account(&live->account, graph, width, out, err);
+    str_builder_printf(out,
+                       "\nrows of windows %" PRId64 " (%" PRId64 " closed), dead letters %" PRId64 ", late events %" PRId64
+                       ", unknown patients %" PRId64 "\nrevisions of alerts %" PRId64 ", delivered %" PRId64 ", failed deliveries %" PRId64 "\n\nalerts of the store:\n",
+                       live->window_row_count, live->window_closed_count, live->dead_letter_count, live->late_event_count,
+                       live->unknown_patient_count, live->alert_revision_count, summary->delivered_count, summary->failed_count);
+    if (status == ST_OK)
+        status = count_alerts(graph, false, width, out, err);
+    str_builder_printf(out, "\n%.1f s, %.1f s of processor\nlook next: heddle query %.*s \"SELECT * FROM alert\"\n", (double)live->duration_us / 1e6,
+                       (double)live->cpu_us / 1e6, STR_PRINTF(store));
+    return status == ST_OK ? str_builder_status(out, err) : status;
+}
+
+enum status
+stream_check_end(const struct stream_summary *summary, struct error *err)
+{
+    if (!summary->live.is_interrupted)
+        return ST_OK;
+    error_set(err, process_stop_signal() == SIGTERM ? ERR_TERMINATED : ERR_INTERRUPTED, "stopped before the end of the log");
+    error_hint(err, "what was committed stays; the same command goes on from there");
+    return ST_ERROR;
+}
+
+/* ---- The verb ---- */
+
+static enum status
+run_and_print(const struct graph *graph, const struct siphash_key *person_key, enum live_end end, bool is_json, struct error *err)
+{
+    struct stream_summary summary;
+    struct str_builder  text   = STR_BUILDER_EMPTY;
+    enum status         status = stream_run(graph, person_key, NULL, end, &summary, err);
+
+    if (status == ST_OK)
+        status = stream_print(&summary, graph, is_json, &text, err);
+    if (status == ST_OK)
+        fwrite(text.data, 1, text.size, stdout);
+    str_builder_release(&text);
+    return status == ST_OK ? stream_check_end(&summary, err) : status;
+}
+
+static enum status
+run(const struct verb_call *call, struct error *err)
+{
+    const struct stream_verb_options *given      = call->options;
+    struct plan                       plan       = PLAN_EMPTY;
+    struct siphash_key                person_key = { { 0 } };
+    enum status                       status     = pipeline_load_argument(call, given->bindings, &plan, err);
+
+    if (status == ST_OK && !plan.graph->has_streaming)
+        status = error_set(err, ERR_USAGE, "the pipeline has no streaming leg");
+    if (status == ST_OK)
+        status = person_key_obtain(io_system(), plan.graph, &person_key, err);
+    if (status == ST_OK)
+        status = run_and_print(plan.graph, &person_key, stream_end(given->is_once, given->is_drain), call->is_json, err);
+    memory_wipe(&person_key, sizeof person_key);
+    plan_release(&plan);
+    return status;
+}
+
+const struct verb verb_stream = {
+    .name = "stream",
+    .arguments = "PIPELINE",
+    .help = "The live leg: events to windows and alerts, until it is stopped.",
+    .options = &table,
+    .reads_pipeline = true,
+    .is_stoppable = true,
+    .run = run,
+};

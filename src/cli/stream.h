@@ -1,0 +1,34 @@
+/* The streaming leg as the commands stream and run have it: opened, run with progress, summed up. */
+#ifndef HEDDLE_CLI_STREAM_H
+#define HEDDLE_CLI_STREAM_H
+
+#include "base/str_builder.h"
+#include "live/live.h"
+
+struct db;
+
+struct stream_summary {
+    struct live_summary live;
+    int64_t             delivered_count; /* Revisions of alerts that reached their sink. */
+    int64_t             failed_count;    /* Attempts that failed. */
+    int64_t             given_up_count;
+};
+
+/* Opens source and store, says aloud where the store is not encrypted, and runs to `end`; a signal that process_signals_init
+ * notes ends it behind a committed epoch. `warehouse` is where history comes from when the store is new; NULL: the bound
+ * warehouse is opened for reading, if it is there. A sink that fails is told on stderr and does not end the stream. Fills
+ * *ret_summary, also on failure. */
+enum status stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end,
+                       struct stream_summary *ret_summary, struct error *err);
+
+/* The summary; alerts a rule are counted in the store. */
+enum status stream_print(const struct stream_summary *summary, const struct graph *graph, bool is_json, struct str_builder *out,
+                         struct error *err);
+
+/* An error where the stream was stopped before the end that it was to run to; its code gives the exit code of the signal. */
+enum status stream_check_end(const struct stream_summary *summary, struct error *err);
+
+/* --drain wins over --once: it is the same and more. */
+enum live_end stream_end(bool is_once, bool is_drain);
+
+#endif
