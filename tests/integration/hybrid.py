@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Both legs over generated worlds: warehouse, windows, alerts, late events and dead letters equal what the oracle works out
+from the files alone, for any number of workers and any size of chunks; a second run changes nothing.
+
+    HEDDLE_WORLDS="seed:patients:days …" widens it (the default is small enough for every run of the tests)."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/oracle"))
+import oracle  # noqa: E402
+
+HEDDLE = os.environ["HEDDLE"]
+WORLDS = os.environ.get("HEDDLE_WORLDS", "11:300:2")
+SHAPES = ((1, 2048), (2, 7), (4, 2048), (2, 1))
+failures = []
+
+
+def heddle(*arguments, folder, codes=(0,)):
+    done = subprocess.run([HEDDLE, *arguments], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+    if done.returncode not in codes:
+        raise SystemExit(f"heddle {' '.join(arguments)}: exit {done.returncode}\n{done.stdout.decode()[-2000:]}{done.stderr.decode()[-4000:]}")
+    return done.stdout.decode()
+
+
+def query(folder, binding, sql):
+    return [json.loads(line) for line in heddle("query", binding, sql, "--format", "json", folder=folder).splitlines()]
+
+
+def expect(what, found, wanted):
+    if found == wanted:
+        return
+    if isinstance(found, (set, dict)) and isinstance(wanted, (set, dict)):
+        missing = [key for key in wanted if key not in found]
+        extra = [key for key in found if key not in wanted]
+        other = [] if isinstance(found, set) else [(k, found[k], wanted[k]) for k in wanted if k in found and found[k] != wanted[k]]
+        detail = f"{len(missing)} missing {missing[:3]}, {len(extra)} too many {extra[:3]}, {len(other)} differ {other[:3]}"
+    else:
+        detail = f"found {found}, the oracle says {wanted}"
+    failures.append(f"{what}: {detail}")
+
+
+def event_ids(world):
+    """Event id by (partition, position)."""
+    ids = {}
+    for path in (world / "events").glob("*.ndjson"):
+        position = 0
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            try:
+                ids[path.name, position] = json.loads(line)["event_id"]
+            except (ValueError, KeyError, TypeError):
+                pass
+            position += len(line) + 1
+    return ids
+
+
+def compare_store(folder, wanted, ids, what):
+    live = wanted["live"]
+    dead = query(folder, "REALTIME_ANALYTICS_STORE", "select partition_id, position, reason_code from dead_letter")
+    expect(f"{what}: dead letters", {(d["partition_id"], d["position"], d["reason_code"]) for d in dead}, set(live["dead_letters"]))
+    late = query(folder, "REALTIME_ANALYTICS_STORE", "select partition_id, position from late_event")
+    expect(f"{what}: late events", {(e["partition_id"], e["position"]) for e in late}, set(live["late_events"]))
+    counted = query(folder, "REALTIME_ANALYTICS_STORE",
+                    "select sum(received) as received, sum(loaded) as loaded, sum(deduplicated) as deduplicated, sum(filtered) as filtered, "
+                    "sum(quarantined) as quarantined, sum(late) as late, sum(bytes) as bytes from epoch where entity = ''")[0]
+    expect(f"{what}: deduplicated", counted["deduplicated"], live["deduplicated"])
+    expect(f"{what}: I1 of the stream", counted["received"],
+           counted["loaded"] + counted["deduplicated"] + counted["filtered"] + counted["quarantined"])
+    rows = query(folder, "REALTIME_ANALYTICS_STORE",
+                 "select window_start, facility, event_type, code, unit, event_count, patient_count, abnormal_count, value_min, value_avg, value_max, closed "
+                 "from window_5m")
+    windows = {json.dumps((r["window_start"], r["facility"] or None, r["event_type"], r["code"] or None, r["unit"] or None)):
+               [r["event_count"], r["patient_count"], r["abnormal_count"], r["value_min"], r["value_avg"], r["value_max"]] for r in rows}
+    expect(f"{what}: windows", windows, live["windows"])
+    expect(f"{what}: open windows after --drain", sum(1 for r in rows if not r["closed"]), 0)
+    for rule in ("abnormal_lab_trends", "unusual_access"):
+        alerts = query(folder, "REALTIME_ANALYTICS_STORE", f"select status, evidence from alert where rule = '{rule}'")
+        found = {}
+        for alert in alerts:
+            first = json.loads(alert["evidence"])["events"][0]
+            found[ids.get((first["partition_id"], first["position"]))] = alert["status"]
+        expect(f"{what}: {rule}", found, wanted["alerts"][rule])
+
+
+def compare_warehouse(folder, wanted, what):
+    history = wanted["history"]
+    tables = query(folder, "ENTERPRISE_DATA_WAREHOUSE",
+                   "select (select count(*) from core.lab_result_version) as versions, (select count(*) from core.lab_result) as results, "
+                   "(select count(*) from core.encounter) as encounters")[0]
+    expect(f"{what}: versions of results", tables["versions"], history["lab_result_versions"])
+    expect(f"{what}: encounters", tables["encounters"], history["encounters"])
+    for row in query(folder, "ENTERPRISE_DATA_WAREHOUSE",
+                     "select source, received, loaded, deduplicated, filtered, quarantined from meta.accounting where entity = '' order by run_id, source"):
+        expect(f"{what}: I1 of {row['source']}", row["received"], row["loaded"] + row["deduplicated"] + row["filtered"] + row["quarantined"])
+        expect(f"{what}: received of {row['source']}", row["received"], history["received"].get(row["source"], 0))
+
+
+def delivered(folder, what):
+    """Every alert that the store says was delivered is in the file of alerts, under its id and revision."""
+    lines = [json.loads(line) for line in (folder / "alerts.ndjson").read_text().splitlines()]
+    found = {(line["alert_id"], line["revision"]) for line in lines}
+    rows = query(folder, "REALTIME_ANALYTICS_STORE", "select alert_id, revision, status from alert_outbox")
+    expect(f"{what}: alerts waiting", [r for r in rows if r["status"] != "delivered"], [])
+    expect(f"{what}: alerts delivered", found, {(r["alert_id"], r["revision"]) for r in rows})
+    if not found:
+        failures.append(f"{what}: nothing was delivered")
+
+
+def content(folder):
+    """What must be equal whatever the workers, the chunks and the restarts: without epochs, revisions and clocks."""
+    window = query(folder, "REALTIME_ANALYTICS_STORE",
+                   "select window_start, facility, event_type, code, unit, event_count, patient_count, abnormal_count, value_min, value_avg, value_max, closed "
+                   "from window_5m order by 1, 2, 3, 4, 5")
+    alerts = query(folder, "REALTIME_ANALYTICS_STORE",
+                   "select alert_id, rule, status, severity, code, value, unit, person_id, subject_id, mode from alert order by 1")
+    digest = query(folder, "ENTERPRISE_DATA_WAREHOUSE", "select d.table_name, d.digest from meta.run_digest d join meta.run r using (run_id) where r.number = (select max(number) from meta.run where published) order by 1")
+    letters = query(folder, "REALTIME_ANALYTICS_STORE", "select partition_id, position, row_number, reason_code from dead_letter order by 1, 2, 3")
+    late = query(folder, "REALTIME_ANALYTICS_STORE", "select partition_id, position, event_time, watermark from late_event order by 1, 2")
+    sums = query(folder, "REALTIME_ANALYTICS_STORE",
+                 "select entity, sum(received) as a, sum(loaded) as b, sum(deduplicated) as c, sum(filtered) as d, sum(quarantined) as e, sum(late) as f, "
+                 "sum(bytes) as g from epoch group by entity order by 1")
+    return json.dumps([window, alerts, digest, letters, late, sums])
+
+
+def make(seed, patients, days, base):
+    folder = base / "world"
+    shutil.copytree(ROOT / "examples/hybrid", folder)
+    subprocess.run([HEDDLE, "generate", "--seed", seed, "--patients", patients, "--days", days, "--out", folder], check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL)
+    return folder
+
+
+def one_world(seed, patients, days):
+    with tempfile.TemporaryDirectory() as base:
+        base = pathlib.Path(base)
+        world = make(seed, patients, days, base)
+        wanted = json.loads(json.dumps(oracle.expectations(world)))
+        wanted["live"]["dead_letters"] = [tuple(d) for d in wanted["live"]["dead_letters"]]
+        wanted["live"]["late_events"] = [tuple(e) for e in wanted["live"]["late_events"]]
+        ids = event_ids(world)
+        contents = set()
+        for workers, rows in SHAPES:
+            folder = base / f"run-{workers}-{rows}"
+            shutil.copytree(world, folder)
+            what = f"seed {seed}, {workers} workers, chunks of {rows}"
+            # Alert ids are under the pipeline's name, persons under its key: both are the same in every copy.
+            if (base / "person.key").exists():
+                shutil.copy(base / "person.key", folder / "person.key")
+            heddle("run", "pipeline.json", "--drain", "--set", f"runtime.workers={workers}", "--set", f"runtime.chunk_rows={rows}", folder=folder)
+            if not (base / "person.key").exists():
+                shutil.copy(folder / "person.key", base / "person.key")
+            compare_store(folder, wanted, ids, what)
+            compare_warehouse(folder, wanted, what)
+            delivered(folder, what)
+            contents.add(content(folder))
+        expect(f"seed {seed}: different contents over {len(SHAPES)} shapes", len(contents), 1)
+        again(folder, f"seed {seed}")
+
+
+def again(folder, what):
+    """The same input a second time: nothing new."""
+    before = content(folder), (folder / "alerts.ndjson").read_bytes()
+    versions = "select (select count(*) from core.lab_result_version) + (select count(*) from core.patient_version) as n"
+    count = query(folder, "ENTERPRISE_DATA_WAREHOUSE", versions)
+    heddle("run", "pipeline.json", "--drain", folder=folder)
+    expect(f"{what}: content after a second run", content(folder), before[0])
+    expect(f"{what}: alerts after a second run", (folder / "alerts.ndjson").read_bytes(), before[1])
+    expect(f"{what}: versions after a second run", query(folder, "ENTERPRISE_DATA_WAREHOUSE", versions), count)
+
+
+def main():
+    for world in WORLDS.split():
+        one_world(*world.split(":"))
+    for failure in failures:
+        print(failure)
+    print(f"{len(WORLDS.split())} worlds, {len(SHAPES)} shapes each, {len(failures)} differences")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""kill -9 at random moments of both legs while the log grows: what stands in warehouse and store afterwards equals one quiet
+run over the whole, and each revision of an alert was delivered (I2).
+
+    HEDDLE_KILLS=100 HEDDLE_SEED=7 widens it."""
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import hybrid  # noqa: E402
+
+KILLS = int(os.environ.get("HEDDLE_KILLS", "30"))
+SEED = int(os.environ.get("HEDDLE_SEED", "1"))
+SMALL_EPOCHS = ("--set", "runtime.epoch.rows=50", "--set", "runtime.workers=2")
+
+
+def slices(size, count, chance):
+    """Places to cut a file at, anywhere, the middle of a line too."""
+    return sorted(chance.randrange(size) for _ in range(count)) + [size]
+
+
+def killed_run(verb, folder, after):
+    """Whether it was still running when its time was up."""
+    process = subprocess.Popen([hybrid.HEDDLE, verb, "pipeline.json", "--once", *SMALL_EPOCHS], cwd=folder, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        _, errors = process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return True
+    if process.returncode != 0:
+        hybrid.failures.append(f"{verb}: exit {process.returncode}: {errors.decode()[-2000:]}")
+    return False
+
+
+def main():
+    chance = random.Random(SEED)
+    with tempfile.TemporaryDirectory() as base:
+        base = pathlib.Path(base)
+        world = hybrid.make("11", "300", "2", base)
+        quiet = base / "quiet"
+        shutil.copytree(world, quiet)
+        begin = time.monotonic()
+        hybrid.heddle("run", "pipeline.json", "--drain", *SMALL_EPOCHS, folder=quiet)
+        whole = time.monotonic() - begin
+
+        torn = base / "torn"
+        shutil.copytree(world, torn)
+        shutil.copy(quiet / "person.key", torn / "person.key")
+        logs = {path: path.read_bytes() for path in sorted((torn / "events").glob("*.ndjson"))}
+        cuts = {path: slices(len(text), KILLS, chance) for path, text in logs.items()}
+        killed = 0
+        for kill in range(KILLS):
+            for path, text in logs.items():
+                grow(path, text, cuts[path][kill], kill == 0)
+            verb = "run" if kill < KILLS // 3 else "stream"
+            killed += killed_run(verb, torn, chance.uniform(0, whole if verb == "run" else whole / 2))
+        for path, text in logs.items():
+            grow(path, text, len(text), False)
+        hybrid.heddle("run", "pipeline.json", "--drain", folder=torn)
+        compare(hybrid.content(torn), hybrid.content(quiet))
+        hybrid.delivered(torn, "after kills")
+        if killed == 0:
+            hybrid.failures.append("nothing was killed: the test has tested nothing")
+    for failure in hybrid.failures:
+        print(failure)
+    print(f"{killed} of {KILLS} runs killed, {len(hybrid.failures)} differences")
+    return 1 if hybrid.failures else 0
+
+
+def compare(torn, quiet):
+    """Part by part, row by row: what differs is told, not all there is."""
+    parts = ("windows", "alerts", "digests", "dead letters", "late events", "sums of counters")
+    for part, found, wanted in zip(parts, json.loads(torn), json.loads(quiet)):
+        found, wanted = ({json.dumps(row, sort_keys=True) for row in rows} for rows in (found, wanted))
+        hybrid.expect(f"{part} after kills", sorted(found - wanted)[:3], sorted(wanted - found)[:3])
+
+
+def grow(path, text, size, is_first):
+    """The log's file stays the same file: its identity tells a rotated one."""
+    if is_first:
+        path.write_bytes(text[:size])
+        return
+    with path.open("ab") as log:
+        log.write(text[log.tell() : size])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
