@@ -1,7 +1,8 @@
 # For people. CMakeLists.txt and CMakePresets.json do the work.
 #
 #   make            the program, optimised: build/heddle
-#   make test       release and debug (address and undefined behaviour sanitizers), all tests of both
+#   make test       release and debug (address and undefined behaviour sanitizers), all tests of both; what has threads also under
+#                   the thread sanitizer
 #   make bench      the benchmarks, each run once
 #   make fuzz       every fuzz target for FUZZ_SECONDS (default 60)
 #   make tidy       the style rules that a machine can check
@@ -10,6 +11,10 @@
 JOBS         ?= $(shell nproc)
 PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
+# What has threads: the runtime of the live leg, the control socket, rings and threads themselves.
+TSAN_TESTS   ?= test_live test_control test_thread
+empty        :=
+space        := $(empty) $(empty)
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format-19 clang-format))
 
 .PHONY: release debug test test-release test-debug test-tsan bench fuzz tidy format install clean
@@ -24,7 +29,7 @@ debug: build/debug/build.ninja
 build/%/build.ninja: CMakePresets.json
 	cmake --preset $*
 
-test: test-debug test-release
+test: test-debug test-release test-tsan
 
 test-release: release
 	ctest --preset release -j $(JOBS)
@@ -33,13 +38,14 @@ test-debug: debug
 	ctest --preset debug -j $(JOBS)
 
 test-tsan: build/tsan/build.ninja
-	cmake --build --preset tsan -j $(JOBS)
-	ctest --preset tsan -j $(JOBS) -L 'unit|sim'
+	cmake --build --preset tsan -j $(JOBS) --target $(TSAN_TESTS)
+	ctest --preset tsan -j $(JOBS) -R '^($(subst $(space),|,$(TSAN_TESTS)))$$'
 
 bench: release
 	@for program in build/release/bench/bench_*; do \
 	    [ -x "$$program" ] || continue; echo "== $${program##*/}"; "$$program" || exit 1; \
 	done
+	@echo "== live.py"; python3 bench/live.py
 
 # Each target starts from its kept corpus; what it finds new stays in build/, a finding is written to the current folder.
 fuzz: build/fuzz/build.ninja
