@@ -59,6 +59,8 @@ db_fail(struct error *err, duckdb_error_type type, const char *text)
 {
     enum error_code code = code_of(type);
 
+    if (text != NULL && strstr(text, DB_OUT_OF_MEMORY) != NULL)
+        return error_no_memory(err);
     if (code == ERR_IO && text != NULL && strstr(text, "No space left") != NULL)
         code = ERR_FULL;
     if (may_show(type) && text != NULL)

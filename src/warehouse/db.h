@@ -23,6 +23,9 @@
 /* The version that the header in third_party/duckdb and tools/setup are pinned to. */
 #define DB_LIBRARY_VERSION "v1.5.6"
 
+/* What our functions inside DuckDB say where memory ran out: it comes back as ERR_NO_MEMORY. */
+#define DB_OUT_OF_MEMORY "heddle is out of memory"
+
 struct db;
 struct db_connection;
 

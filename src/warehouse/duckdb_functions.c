@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "expr/function.h"
+#include "warehouse/db.h"
 
 struct registered {
     const struct function  *function;
@@ -100,7 +101,11 @@ scalar_bind(duckdb_bind_info info)
     const struct registered *row  = duckdb_scalar_function_bind_get_extra_info(info);
     struct bind_data        *data = memory_alloc_zero(sizeof *data);
     struct type              coerce[FUNCTION_ARGUMENT_COUNT_MAX] = { 0 }, result = { 0 };
-    bool                     fits = data != NULL && bind_arguments(info, data) &&
+    if (data == NULL) {
+        duckdb_scalar_function_bind_set_error(info, DB_OUT_OF_MEMORY);
+        return;
+    }
+    bool fits = bind_arguments(info, data) &&
                 function_resolve(row->function, data->arguments, NULL, data->argument_count, coerce, &result) &&
                 result.kind == row->result.kind;
     for (uint32_t i = 0; fits && i < data->argument_count; i++)
@@ -160,9 +165,9 @@ text_constant(const struct vector *arg, uint32_t row_count, uint32_t row, struct
 
 /* Functions that prepare constants are prepared here for each run of rows with equal arguments: in SQL that we generate
  * such an argument is a literal, so that there is one run a vector. */
-static bool
+static enum status
 run_bound(const struct bind_data *data, const struct vector *args, uint32_t row_count, struct kernel_context *context,
-          struct vector_out *out)
+          struct vector_out *out, struct error *err)
 {
     struct vector constants[FUNCTION_ARGUMENT_COUNT_MAX] = { 0 };
     void         *bound                                  = NULL;
@@ -174,13 +179,13 @@ run_bound(const struct bind_data *data, const struct vector *args, uint32_t row_
         if (!equal)
             constants[i] = (struct vector){ .type = args[i].type };
     }
-    if (data->function->bind(constants, data->argument_count, &bound, NULL) != ST_OK)
-        return false;
+    if (data->function->bind(constants, data->argument_count, &bound, err) != ST_OK)
+        return ST_ERROR;
     context->bound = bound;
     data->function->kernel(context, args, data->argument_count, row_count, out);
     if (bound != NULL && data->function->unbind != NULL)
         data->function->unbind(bound);
-    return true;
+    return ST_OK;
 }
 
 static void
@@ -191,35 +196,40 @@ scalar_run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector out
     struct vector           args[FUNCTION_ARGUMENT_COUNT_MAX] = { 0 };
     struct arena            scratch;
     struct kernel_context   context = { .scratch = &scratch };
-    struct vector_out       out     = out_of_vector(output, data->result);
+    struct error            err     = ERROR_EMPTY;
 
+    if (data == NULL) { /* There was no memory to copy it. */
+        duckdb_scalar_function_set_error(info, DB_OUT_OF_MEMORY);
+        return;
+    }
+    struct vector_out out = out_of_vector(output, data->result);
     arena_init(&scratch, 0);
     for (uint32_t i = 0; i < data->argument_count; i++)
         args[i] = vector_of_chunk(input, i, data->arguments[i]);
     memset(out.validity, 0xff, ((size_t)row_count + 63) / 64 * sizeof(uint64_t));
     if (data->function->bind == NULL)
         data->function->kernel(&context, args, data->argument_count, row_count, &out);
-    else if (!run_bound(data, args, row_count, &context, &out))
-        duckdb_scalar_function_set_error(info, "a constant argument is not what the function takes");
+    else if (run_bound(data, args, row_count, &context, &out, &err) != ST_OK)
+        duckdb_scalar_function_set_error(info, err.code == ERR_NO_MEMORY ? DB_OUT_OF_MEMORY : "a constant argument is not what the function takes");
     if (data->function->null_rule == NULL_STRICT)
         for (uint32_t row = 0; row < row_count; row++)
             for (uint32_t i = 0; i < data->argument_count; i++)
                 if (!vector_is_valid(&args[i], row))
                     vector_out_null(&out, row);
     if (out.failed)
-        duckdb_scalar_function_set_error(info, "out of memory");
+        duckdb_scalar_function_set_error(info, DB_OUT_OF_MEMORY);
     arena_release(&scratch);
 }
 
-static bool
-register_scalar(duckdb_connection connection, const struct registered *row, const char *name)
+static enum status
+register_scalar(duckdb_connection connection, const struct registered *row, const char *name, struct error *err)
 {
     duckdb_scalar_function function = duckdb_create_scalar_function();
     duckdb_logical_type    any      = duckdb_create_logical_type(DUCKDB_TYPE_ANY);
     duckdb_logical_type    result   = logical_type(row->result);
     struct registered     *kept     = memory_alloc(sizeof *kept);
-    bool                   ok       = kept != NULL;
-    if (ok) {
+    enum status            status   = kept == NULL ? error_no_memory(err) : ST_OK;
+    if (status == ST_OK) {
         *kept = *row;
         duckdb_scalar_function_set_name(function, name);
         duckdb_scalar_function_set_varargs(function, any);
@@ -228,12 +238,13 @@ register_scalar(duckdb_connection connection, const struct registered *row, cons
         duckdb_scalar_function_set_extra_info(function, kept, memory_free);
         duckdb_scalar_function_set_bind(function, scalar_bind);
         duckdb_scalar_function_set_function(function, scalar_run);
-        ok = duckdb_register_scalar_function(connection, function) == DuckDBSuccess;
+        if (duckdb_register_scalar_function(connection, function) != DuckDBSuccess)
+            status = error_set(err, ERR_INTERNAL, "DuckDB does not take the function %s", name);
     }
     duckdb_destroy_logical_type(&any);
     duckdb_destroy_logical_type(&result);
     duckdb_destroy_scalar_function(&function);
-    return ok;
+    return status;
 }
 
 static const struct aggregate *
@@ -306,16 +317,16 @@ aggregate_finalize(duckdb_function_info info, duckdb_aggregate_state *source, du
     }
 }
 
-static bool
+static enum status
 register_aggregate(duckdb_connection connection, const struct registered *row, struct type argument, const char *name,
-                   bool takes_any)
+                   bool takes_any, struct error *err)
 {
     duckdb_aggregate_function function = duckdb_create_aggregate_function();
     duckdb_logical_type       any      = takes_any ? duckdb_create_logical_type(DUCKDB_TYPE_ANY) : logical_type(argument);
     duckdb_logical_type       result   = logical_type(row->result);
     struct registered        *kept     = memory_alloc(sizeof *kept);
-    bool                      ok       = kept != NULL;
-    if (ok) {
+    enum status               status   = kept == NULL ? error_no_memory(err) : ST_OK;
+    if (status == ST_OK) {
         *kept = *row;
         duckdb_aggregate_function_set_name(function, name);
         duckdb_aggregate_function_add_parameter(function, any);
@@ -324,16 +335,17 @@ register_aggregate(duckdb_connection connection, const struct registered *row, s
         duckdb_aggregate_function_set_extra_info(function, kept, memory_free);
         duckdb_aggregate_function_set_functions(function, aggregate_size, aggregate_init, aggregate_update,
                                                 aggregate_combine, aggregate_finalize);
-        ok = duckdb_register_aggregate_function(connection, function) == DuckDBSuccess;
+        if (duckdb_register_aggregate_function(connection, function) != DuckDBSuccess)
+            status = error_set(err, ERR_INTERNAL, "DuckDB does not take the function %s", name);
     }
     duckdb_destroy_logical_type(&any);
     duckdb_destroy_logical_type(&result);
     duckdb_destroy_aggregate_function(&function);
-    return ok;
+    return status;
 }
 
-static bool
-register_row(duckdb_connection connection, struct registered row)
+static enum status
+register_row(duckdb_connection connection, struct registered row, struct error *err)
 {
     const char *name      = row.function != NULL ? row.function->name : row.aggregate->name;
     const char *signature = row.function != NULL ? row.function->signature : row.aggregate->signature;
@@ -347,30 +359,28 @@ register_row(duckdb_connection connection, struct registered row)
             row.result               = type;
             if (!by_result) {
                 if (!signature_next(signature, &position, &overload))
-                    return false;
+                    return error_set(err, ERR_INTERNAL, "the signature of %s is none", name);
                 row.result = overload.result.type;
             }
             function_sql_name(name, by_result, row.result, sql_name);
             bool takes_any = !by_result && overload.parameters[0].kind == PARAMETER_ANY;
             struct type argument = by_result ? type : overload.parameters[0].type;
-            if (row.function != NULL ? !register_scalar(connection, &row, sql_name)
-                                     : !register_aggregate(connection, &row, argument, sql_name, takes_any))
-                return false;
-            if (!by_result)
-                return true;
+            enum status status = row.function != NULL ? register_scalar(connection, &row, sql_name, err)
+                                                      : register_aggregate(connection, &row, argument, sql_name, takes_any, err);
+            if (status != ST_OK || !by_result)
+                return status;
         }
     }
-    return true;
+    return ST_OK;
 }
 
 enum status
 duckdb_functions_register(duckdb_connection connection, struct error *err)
 {
-    for (size_t i = 0; i < function_count(); i++)
-        if (!register_row(connection, (struct registered){ .function = function_at(i) }))
-            return error_set(err, ERR_INTERNAL, "DuckDB does not take the function %s", function_at(i)->name);
-    for (size_t i = 0; i < aggregate_count(); i++)
-        if (!register_row(connection, (struct registered){ .aggregate = aggregate_at(i) }))
-            return error_set(err, ERR_INTERNAL, "DuckDB does not take the aggregate %s", aggregate_at(i)->name);
-    return ST_OK;
+    enum status status = ST_OK;
+    for (size_t i = 0; status == ST_OK && i < function_count(); i++)
+        status = register_row(connection, (struct registered){ .function = function_at(i) }, err);
+    for (size_t i = 0; status == ST_OK && i < aggregate_count(); i++)
+        status = register_row(connection, (struct registered){ .aggregate = aggregate_at(i) }, err);
+    return status;
 }
