@@ -49,7 +49,7 @@ struct told {
     uint8_t  severity;
     uint8_t  is_live;
     uint8_t  is_delivered; /* A sink has got a revision of it. */
-    uint32_t unused;
+    uint32_t arrival;      /* Not told, but here is room: the result's place in the order in which the entry's rows came. */
 };
 
 /* A version of a result. The records of an entry ascend by critical_compare. */
@@ -73,7 +73,7 @@ struct record {
     uint8_t             is_shadow; /* Critical by limits alone, which nobody had approved when it came. */
     uint8_t             is_born;   /* It has fired an alert, at some time of the log. */
     uint8_t             is_old;    /* Within a barrier only: it goes. */
-    uint8_t             unused;
+    uint8_t             is_judged; /* Whether it was born is known. */
 };
 
 /* The texts' head ends where a number of 8 bytes may begin: there is no padding. */
@@ -143,14 +143,48 @@ judge(struct critical_value *op, struct state_entry *entry)
     return critical_judge(op->results, count, op->rule.pack->cooldown_us, op->alerts);
 }
 
-/* After each event, so that which alerts were ever born is a matter of the log and not of the barriers. */
+/* Whether `record` stood before `other` or is it: in one partition by its position, between partitions by which came first. */
+static bool
+is_before(struct state_entry *entry, const struct record *record, const struct record *other)
+{
+    if (str_equal(text_of(entry, record, TEXT_PARTITION), text_of(entry, other, TEXT_PARTITION)))
+        return record->position <= other->position;
+    return record->told.arrival <= other->told.arrival;
+}
+
+/* Whether the result fired an alert when it came: by the history that stood before it. Which alerts were ever born is a matter of
+ * the log, and neither of the barriers nor of the order in which rows of one partition come here: each goes through the shard
+ * of its event, so with several shards a later one may overtake. */
+static bool
+was_born(struct critical_value *op, struct state_entry *entry, uint32_t index)
+{
+    const uint32_t       count   = records_head(entry)->record_count;
+    const struct record *records = records_of(entry);
+    size_t               before  = 0, place = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_before(entry, &records[i], &records[index]))
+            continue;
+        if (i == index)
+            place = before;
+        op->results[before++] = result_of(entry, &records[i]);
+    }
+    size_t alert_count = critical_judge(op->results, before, op->rule.pack->cooldown_us, op->alerts);
+    for (size_t i = 0; i < alert_count; i++)
+        if (op->alerts[i].firing_index == place)
+            return true;
+    return false;
+}
+
+/* At the first barrier behind a result: all that stands before it in its partition is here then. */
 static void
 judge_births(struct critical_value *op, struct state_entry *entry)
 {
     struct record *records = records_of(entry);
-    size_t         count   = judge(op, entry);
-    for (size_t i = 0; i < count; i++)
-        records[op->alerts[i].firing_index].is_born = 1;
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++) {
+        if (!records[i].is_judged && !records[i].is_born && records[i].is_critical && !records[i].is_withdrawn)
+            records[i].is_born = was_born(op, entry, i);
+        records[i].is_judged = 1;
+    }
 }
 
 /* ---- Rows ---- */
@@ -250,6 +284,18 @@ find_place(struct state_entry *entry, const struct record *record, struct str sy
     return true;
 }
 
+/* Behind all others of the entry. */
+static uint32_t
+next_arrival(struct state_entry *entry, uint32_t index)
+{
+    const struct record *records = records_of(entry);
+    uint32_t             last    = 0;
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
+        if (i != index && records[i].told.arrival > last)
+            last = records[i].told.arrival;
+    return last + 1;
+}
+
 static enum status
 take_result(struct critical_value *op, const struct chunk *chunk, uint32_t row, struct error *err)
 {
@@ -272,8 +318,8 @@ take_result(struct critical_value *op, const struct chunk *chunk, uint32_t row, 
         return ST_ERROR;
     struct record *stored = (struct record *)records_of(entry) + index;
     record.texts          = stored->texts;
+    record.told.arrival   = next_arrival(entry, index);
     *stored               = record;
-    judge_births(op, entry);
     return ST_OK;
 }
 
@@ -380,6 +426,7 @@ tell_change(struct critical_value *op, struct state_entry *entry, struct record 
     /* Who has got the alert must hear what becomes of it. */
     now.is_delivered = (now.is_live && is_sent) || before.is_delivered;
     now.latest_low   = latest->identity.low;
+    now.arrival      = before.arrival;
     if (before.state == now.state && before.severity == now.severity && before.is_live == now.is_live && before.latest_low == now.latest_low)
         return ST_OK;
     firing->told = now;
@@ -402,6 +449,7 @@ tell_entry(struct critical_value *op, struct state_entry *entry, int64_t now_us,
         if (tell_change(op, entry, firing, &records[alert->latest_index], now, now_us, output, err) != ST_OK)
             return ST_ERROR;
     }
+    judge_births(op, entry);
     for (uint32_t i = 0; i < records_head(entry)->record_count; i++) {
         struct record *firing = &records[i];
         const struct told now = { .state = ALERT_SUPERSEDED, .severity = firing->severity, .is_live = !firing->is_shadow };

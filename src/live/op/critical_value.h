@@ -1,8 +1,8 @@
 /* abnormal_lab_trends, for now its critical values: a result beyond a limit, or flagged so by its laboratory.
  *
  * State: one entry a patient and analyte, the history of results that could fire or correct others (rule/critical.h judges
- * it). The history is judged anew after each event and the difference is told at the barrier, collapsed, so that which
- * alerts were ever born depends on the order of the log and not on barriers. */
+ * it). The history is judged at the barrier and the difference is told, collapsed. Which alerts were ever born is worked out for each
+ * result from what stood before it, so it depends on the order of the log and not on barriers or shards. */
 #ifndef HEDDLE_LIVE_OP_CRITICAL_VALUE_H
 #define HEDDLE_LIVE_OP_CRITICAL_VALUE_H
 
