@@ -314,6 +314,15 @@ state_is_freed(void **state)
     str_builder_release(&out);
 }
 
+static void
+every_allocation_may_fail(void **state)
+{
+    (void)state;
+    static struct event events[EVENT_COUNT];
+    pack.is_approved = true;
+    sweep_rule(events, make_world(7, events));
+}
+
 int
 main(void)
 {
@@ -327,6 +336,7 @@ main(void)
         cmocka_unit_test(content_does_not_depend_on_the_order_of_partitions),
         cmocka_unit_test(old_results_are_forgotten_and_more_than_fit_do_no_harm),
         cmocka_unit_test(state_is_freed),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, setup, rule_teardown);
 }

@@ -342,6 +342,15 @@ state_is_freed(void **state)
     str_builder_release(&out);
 }
 
+static void
+every_allocation_may_fail(void **state)
+{
+    (void)state;
+    static struct event events[EVENT_COUNT];
+    pack.is_approved = true;
+    sweep_rule(events, make_world(7, events));
+}
+
 int
 main(void)
 {
@@ -353,6 +362,7 @@ main(void)
         cmocka_unit_test(content_follows_from_events_alone),
         cmocka_unit_test(a_chart_that_very_many_open_does_no_harm),
         cmocka_unit_test(state_is_freed),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, setup, rule_teardown);
 }
