@@ -174,8 +174,8 @@ make_world(uint64_t seed, struct event *events)
     for (uint32_t i = 0; i < EVENT_COUNT; i++) {
         static const char *const entities[] = { "access_event", "access_event", "encounter", "clinical_order", "lab_result" };
         struct event            *event = &events[i];
-        /* Up to 40 minutes out of order: some are later than the disorder. */
-        make_event(event, entities[random_below(&random, 5)], i, 100 * DAY + (int64_t)i * 2 * HOUR + (int64_t)random_below(&random, 160) * MINUTE);
+        /* Hours out of order within a partition, where the disorder is a minute: many are known later than they happened. */
+        make_event(event, entities[random_below(&random, 5)], i, 100 * DAY + (int64_t)i * 2 * HOUR + (int64_t)random_below(&random, 1200) * MINUTE);
         event->partition = i < 20 ? -1 : (int32_t)random_below(&random, PARTITION_MAX);
         if (random_below(&random, 3) == 0)
             event->begin_us -= (int64_t)random_below(&random, 40) * DAY;
