@@ -245,6 +245,34 @@ content_does_not_depend_on_the_order_of_partitions(void **state)
     }
 }
 
+/* Each row comes through the shard of its event: a later one of a partition may come first. It fires nothing of its own then. */
+static void
+what_overtakes_within_a_partition_is_not_born(void **state)
+{
+    (void)state;
+    struct error err = ERROR_EMPTY;
+    struct event events[2];
+    struct run   run = { .events = events, .event_count = read_events("1Ac 5Ac", events), .watermark_us = INT64_MIN,
+                         .newest_us = { INT64_MIN, INT64_MIN, INT64_MIN } };
+    pack.is_approved = true;
+    told_count       = 0;
+    assert_int_equal(run.event_count, 2);
+    assert_int_equal(create(&graph, &pack, &person_key, &partitions, &run.op, &err), ST_OK);
+    assert_int_equal(output_init(&run.output, model, PARTITION_MAX, NULL, &err), ST_OK);
+    assert_int_equal(chunk_init(&run.chunk, &event_schema, 2, &err), ST_OK);
+    events[0].watermark_us = events[1].watermark_us = INT64_MIN;
+    set_event(&run.chunk, &events[1], 1);
+    set_event(&run.chunk, &events[0], 0);
+    barrier(&run, false);
+    assert_int_equal(told_count, 1);
+    assert_string_equal(told[0].event_id, events[0].id);
+    assert_string_equal(told[0].status, "revised");
+    run.op->kind->free(run.op);
+    output_release(&run.output);
+    chunk_release(&run.chunk);
+    sections_clear();
+}
+
 static void
 old_results_are_forgotten_and_more_than_fit_do_no_harm(void **state)
 {
@@ -334,6 +362,7 @@ main(void)
         cmocka_unit_test(limits_hold_for_their_age_unit_and_comparator),
         cmocka_unit_test(content_depends_on_events_alone),
         cmocka_unit_test(content_does_not_depend_on_the_order_of_partitions),
+        cmocka_unit_test(what_overtakes_within_a_partition_is_not_born),
         cmocka_unit_test(old_results_are_forgotten_and_more_than_fit_do_no_harm),
         cmocka_unit_test(state_is_freed),
         cmocka_unit_test(every_allocation_may_fail),
