@@ -161,6 +161,7 @@ main(int argument_count, char **arguments)
     bool               is_json = false;
     bool               is_help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0;
     enum status        status = ST_OK;
+    process_make_private();
     arena_init(&arena, 0);
     if (is_help && argument_count < 3)
         print_help();

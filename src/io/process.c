@@ -4,8 +4,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -125,6 +126,12 @@ int
 process_stop_signal(void)
 {
     return atomic_load_explicit(&stop_signal, memory_order_relaxed);
+}
+
+void
+process_make_private(void)
+{
+    umask(077);
 }
 
 enum status

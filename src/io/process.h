@@ -34,6 +34,9 @@ void process_identity(struct process_identity *ret_identity);
 /* `path` from the root, without empty and "." parts; ".." stays, for a link may lie before it. NUL-terminated, in the arena. */
 enum status process_absolute_path(struct str path, struct arena *arena, struct str *ret_path, struct error *err);
 
+/* From now on files that are made are for this user alone, also those that libraries make: warehouse and store hold patient data. */
+void process_make_private(void);
+
 /* From now on SIGINT and SIGTERM are only noted. A second one of the same ends the process at once, as by default:
  * who is asked twice has no time to finish. SIGPIPE is ignored. Once, at start. */
 enum status process_signals_init(struct error *err);
