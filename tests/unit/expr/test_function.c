@@ -75,7 +75,7 @@ rows_are_well_formed(void **state)
 }
 
 static const char *const hostile[] = { "", " ", "0", "-1.5", "<0.01", "2345-7", "1234567893", "mg/dL", "M", "F", "20240229",
-                                       "2024-02-29T10:11:12Z", "2024-02-29 10:11", "12345", "O'Brien\xe2\x80\x99s \xc3\x89" "cole",
+                                       "2024-02-29T10:11:12Z", "2024-02-29 10:11", "12345", "O'Brien\xe2\x80\x99s \303\211cole",
                                        "3.5-5.1", "HH", "urn:uuid:00000000-0000-0000-0000-000000000000", "\x01\x02", "%_%" };
 
 /* All text arguments of the function from the list, shifted against one another; other types by cast. */
