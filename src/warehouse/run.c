@@ -67,10 +67,11 @@ plan(struct run *run, struct error *err)
     sql_set_text(&names, "digest", run->graph->digest);
     sql_set(&names, "schema", str_from(run->schema));
     status = sql_run(run->connection, &names, err,
-                     "CREATE SCHEMA {schema}; INSERT INTO meta.run BY NAME SELECT {id} AS run_id, {number} AS number, {date} AS logical_date,\n"
+                     "INSERT INTO meta.run BY NAME SELECT {id} AS run_id, {number} AS number, {date} AS logical_date,\n"
                      "  'running' AS status, false AS published, {started} AS started_at, {program} AS program_version,\n"
                      "  {model} AS model_digest, {configuration} AS configuration, {digest} AS configuration_digest,\n"
-                     "  (SELECT max_by(run_id, number) FROM meta.run WHERE published) AS parent_run_id");
+                     "  (SELECT max_by(run_id, number) FROM meta.run WHERE published) AS parent_run_id;\n"
+                     "CREATE SCHEMA {schema}");
     sql_names_release(&names);
     sql_names_init(&run->names);
     sql_set(&run->names, "run", str_from(run->schema));

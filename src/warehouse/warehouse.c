@@ -83,7 +83,7 @@ recover(struct warehouse *warehouse, struct error *err)
         status = db_query_int64(connection, &kept, err, "SELECT coalesce(max(number), 0) FROM meta.run WHERE published");
     if (status == ST_OK)
         status = db_query_int64(connection, &left, err, "SELECT count(*) FROM duckdb_schemas() WHERE database_name = '" DB_CATALOG "' AND starts_with(schema_name, 'run_')");
-    for (int64_t number = last; status == ST_OK && left > 0 && number > 0; number--)
+    for (int64_t number = last + 1; status == ST_OK && left > 0 && number > 0; number--) /* + 1: a schema whose run was not noted yet. */
         if (number != kept)
             status = db_runf(connection, err, "DROP SCHEMA IF EXISTS run_%" PRId64 " CASCADE", number);
     if (status == ST_OK)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -184,6 +185,25 @@ def audited(folder):
     assert len(more) == len(entries) + 1 and more[-1]["detail"] == "SELECT 1 AS one" and more[-1]["previous"] == entries[-1]["hash"]
 
 
+def killed_at_its_first_writes(folder, parent, expected):
+    """A run killed while it notes itself leaves nothing that the next one trips over."""
+    copy = os.path.join(parent, "begun")
+    copy_inputs(folder, copy)
+    for delay in range(8):
+        made = subprocess.Popen([HEDDLE, "batch", "pipeline.json", "--for", "2026-03-05"], cwd=copy, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        made.stderr.readline()
+        while made.poll() is None and not os.path.exists(os.path.join(copy, "warehouse.db.socket")):
+            pass
+        until = time.monotonic() + delay * 0.003
+        while time.monotonic() < until:
+            pass
+        made.kill()
+        made.stderr.read()
+        assert made.wait() == -9
+    batch(copy)
+    assert digests(copy) == expected
+
+
 def killed_and_interrupted(folder, parent, expected):
     copy = os.path.join(parent, "killed")
     copy_inputs(folder, copy)
@@ -193,8 +213,8 @@ def killed_and_interrupted(folder, parent, expected):
         while made.poll() is None and not os.path.exists(os.path.join(copy, "warehouse.db.socket")):
             pass
         made.send_signal(stop)
-        made.stderr.read()
-        assert made.wait() in (code, 0), (stop, made.returncode)
+        told = made.stderr.read()
+        assert made.wait() in (code, 0), (stop, made.returncode, told)
     batch(copy)
     assert digests(copy) == expected
     statuses = {row["status"] for row in ask(copy, "SELECT status FROM meta.run")}
@@ -216,6 +236,7 @@ def main():
         master_lies_beside_the_store(folder)
         gate_keeps_a_run_back(folder, parent)
         locked(folder)
+        killed_at_its_first_writes(folder, parent, expected)
         killed_and_interrupted(folder, parent, expected)
     return 0
 

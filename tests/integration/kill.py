@@ -30,7 +30,8 @@ def slices(size, count, chance):
 
 def killed_run(verb, folder, after):
     """Whether it was still running when its time was up."""
-    process = subprocess.Popen([hybrid.HEDDLE, verb, "pipeline.json", "--once", *SMALL_EPOCHS], cwd=folder, stdin=subprocess.DEVNULL,
+    once = () if verb == "batch" else ("--once", *SMALL_EPOCHS)
+    process = subprocess.Popen([hybrid.HEDDLE, verb, "pipeline.json", *once], cwd=folder, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         _, errors = process.communicate(timeout=after)
@@ -63,8 +64,10 @@ def main():
         for kill in range(KILLS):
             for path, text in logs.items():
                 grow(path, text, cuts[path][kill], kill == 0)
-            verb = "run" if kill < KILLS // 3 else "stream"
-            killed += killed_run(verb, torn, chance.uniform(0, whole if verb == "run" else whole / 2))
+            if kill == KILLS // 3:
+                hybrid.heddle("batch", "pipeline.json", folder=torn)  # The stream takes history at its first start, so it is there.
+            verb = "batch" if kill < KILLS // 3 else chance.choice(("run", "stream", "stream"))
+            killed += killed_run(verb, torn, chance.uniform(0, whole if verb != "stream" else whole / 2))
         for path, text in logs.items():
             grow(path, text, len(text), False)
         hybrid.heddle("run", "pipeline.json", "--drain", folder=torn)
