@@ -201,19 +201,35 @@ state_next(const struct state_table *table, uint32_t group_index, uint32_t *curs
 
 /* ---- Put ---- */
 
-/* Room in the dirty list and the group, so that what follows cannot fail half-way. */
+/* Room in the dirty list, so that what follows cannot fail half-way. */
 static bool
-put_reserve(struct state_table *table, struct state_group *group)
+dirty_reserve(struct state_table *table)
 {
-    if (table->dirty_count == table->dirty_capacity) {
-        uint32_t             capacity = table->dirty_capacity == 0 ? 64 : table->dirty_capacity * 2;
-        struct state_entry **dirty    = memory_resize_array(table->dirty, capacity, sizeof(*dirty));
-        if (dirty == NULL)
-            return false;
-        table->dirty          = dirty;
-        table->dirty_capacity = capacity;
+    if (table->dirty_count < table->dirty_capacity)
+        return true;
+    uint32_t             capacity = table->dirty_capacity == 0 ? 64 : table->dirty_capacity * 2;
+    struct state_entry **dirty    = memory_resize_array(table->dirty, capacity, sizeof(*dirty));
+    if (dirty == NULL)
+        return false;
+    table->dirty          = dirty;
+    table->dirty_capacity = capacity;
+    return true;
+}
+
+/* The slot of the key, or a free one for it with room around it. A group grows for a new key only: whoever goes through its
+ * entries may put them again. */
+static bool
+slot_reserve(struct state_group *group, uint64_t hash, const void *key, size_t key_size, uint32_t *ret_slot)
+{
+    if (group->slot_count > 0) {
+        *ret_slot = slot_find(group, hash, key, key_size);
+        if (group->slots[*ret_slot].entry != NULL || (group->entry_count + 1) * 2 <= group->slot_count)
+            return true;
     }
-    return (group->entry_count + 1) * 2 <= group->slot_count || group_grow(group);
+    if (!group_grow(group))
+        return false;
+    *ret_slot = slot_find(group, hash, key, key_size);
+    return true;
 }
 
 /* The entry at `old` (NULL: none), now with room for the value. NULL: no memory, nothing has changed. */
@@ -252,10 +268,10 @@ state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_
         || value_offset(key_size) + value_size > STATE_ENTRY_SIZE_MAX)
         return error_set(err, ERR_FULL, "an entry of the state would have %zu bytes; at most %d", key_size + value_size,
                          STATE_ENTRY_SIZE_MAX);
-    if (!put_reserve(table, group))
+    uint32_t slot;
+    if (!dirty_reserve(table) || !slot_reserve(group, hash, key, key_size, &slot))
         return error_no_memory(err);
 
-    uint32_t            slot  = slot_find(group, hash, key, key_size);
     struct state_entry *old   = group->slots[slot].entry;
     struct state_entry *entry = entry_resize(table, old, hash, key, key_size, value_size);
     if (entry == NULL)

@@ -103,7 +103,8 @@ const void *state_key(const struct state_entry *entry);
 /* Aligned to 16 bytes. */
 void *state_value(struct state_entry *entry);
 
-/* The next entry of a group, in no order; *cursor starts at 0. NULL: no more. */
+/* The next entry of a group, in no order; *cursor starts at 0. NULL: no more. Entries of the group may be put again meanwhile
+ * (those that are seen already, or just now), new ones not. */
 struct state_entry *state_next(const struct state_table *table, uint32_t group, uint32_t *cursor);
 
 /* Appends one section with what changed, and forgets that it did. Nothing where nothing changed. */

@@ -220,6 +220,25 @@ an_entry_beyond_the_limit_is_refused(void **state)
     assert_int_equal(table.entry_count, 0);
 }
 
+/* What a step does at a barrier that looks for what has come to its end. */
+static void
+entries_can_be_put_again_while_they_are_gone_through(void **state)
+{
+    (void)state;
+    for (uint64_t count = 1; count <= 64; count++) {
+        struct state_entry *entry;
+        uint32_t            cursor = 0, seen = 0;
+        uint64_t            key[2] = { 7, count }; /* One group: it is the first word that says which. */
+        assert_int_equal(state_put(&table, state_hash(key, 16), key, 16, 8, 0, &entry, NULL, &err), ST_OK);
+        const uint32_t group = state_group_of(entry->hash);
+        while ((entry = state_next(&table, group, &cursor)) != NULL) {
+            seen++;
+            assert_int_equal(state_put(&table, entry->hash, state_key(entry), entry->key_size, entry->value_size, 0, &entry, NULL, &err), ST_OK);
+        }
+        assert_int_equal(seen, count);
+    }
+}
+
 int
 main(void)
 {
@@ -229,6 +248,7 @@ main(void)
         cmocka_unit_test_setup_teardown(deltas_and_snapshots_give_the_table_back, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(a_snapshot_frees_what_has_expired, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(every_cut_and_every_changed_byte_is_survived, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(entries_can_be_put_again_while_they_are_gone_through, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(no_memory_leaves_the_table_as_it_was, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(an_entry_beyond_the_limit_is_refused, open_tables, close_tables),
     };
