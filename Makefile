@@ -39,7 +39,7 @@ test-debug: debug
 
 test-tsan: build/tsan/build.ninja
 	cmake --build --preset tsan -j $(JOBS) --target $(TSAN_TESTS)
-	ctest --preset tsan -j $(JOBS) -R '^($(subst $(space),|,$(TSAN_TESTS)))$$'
+	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp ctest --preset tsan -j $(JOBS) -R '^($(subst $(space),|,$(TSAN_TESTS)))$$'
 
 bench: release
 	@for program in build/release/bench/bench_*; do \

@@ -47,9 +47,9 @@ struct operator_kind {
      * keys of the step begin with it. Touches nothing of the operator that changes: workers call it too. */
     void (*exchange)(const struct operator *op, const struct chunk *chunk, uint64_t *ret_hashes);
 
-    /* One chunk of event_schema; its selection counts. Rows of one partition come in its order; order between partitions
-     * is not defined, and the content of the outputs must not depend on it. The operator may narrow the selection
-     * (dedup); it changes nothing else. */
+    /* One chunk of event_schema; its selection counts. Rows of one partition come to dedup in its order; behind it no order is
+     * defined, for they come through several shards, and the content of the outputs must not depend on it. The operator
+     * may narrow the selection (dedup); it changes nothing else. */
     enum status (*rows)(struct operator *op, struct chunk *chunk, struct epoch_output *output, struct error *err);
 
     /* All rows of the epoch have been seen. Closes what the watermark closes, tells what changed. The runtime then seals
