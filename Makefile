@@ -46,6 +46,7 @@ bench: release
 	    [ -x "$$program" ] || continue; echo "== $${program##*/}"; "$$program" || exit 1; \
 	done
 	@echo "== live.py"; python3 bench/live.py
+	@echo "== start.py"; python3 bench/start.py
 
 # Each target starts from its kept corpus; what it finds new stays in build/, a finding is written to the current folder.
 fuzz: build/fuzz/build.ninja
