@@ -7,8 +7,7 @@ static bool
 fails_now(struct io *io)
 {
     struct io_failing *failing = (struct io_failing *)io;
-    failing->call_count++;
-    if (failing->call_count != failing->fail_at)
+    if (++failing->call_count != failing->fail_at)
         return false;
     failing->has_failed = true;
     errno = failing->error_number;

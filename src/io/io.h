@@ -57,14 +57,15 @@ struct io {
 struct io *io_system(void);
 
 /* Passes calls on to the system, but for one: the n-th call that can fail fails with `error_number`, without
- * being made. A write that is to fail with 0 writes half of its bytes instead. For tests; one thread. */
+ * being made. A write that is to fail with 0 writes half of its bytes instead. For tests, of several threads too: then
+ * which call is the n-th may differ from run to run. */
 struct io_failing {
-    struct io io; /* Pass &failing.io. */
-    uint64_t  call_count;
-    uint64_t  fail_at; /* From 1; 0: never. */
-    int       error_number;
-    bool      has_failed;
-    int       open_count; /* Descriptors and mappings not closed: 0 in the end, or something leaks. */
+    struct io        io; /* Pass &failing.io. */
+    _Atomic uint64_t call_count;
+    uint64_t         fail_at; /* From 1; 0: never. */
+    int              error_number;
+    _Atomic bool     has_failed;
+    _Atomic int      open_count; /* Descriptors and mappings not closed: 0 in the end, or something leaks. */
 };
 void io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number);
 
