@@ -24,16 +24,9 @@ static const struct column_source {
     { EVENT_FACILITY, { "facility" } },
     { EVENT_ENCOUNTER_ID, { "encounter_id" } },
     { EVENT_LOCATION, { "location" } },
-    { EVENT_CODE, { "normalized_component_code", "source_component_code" } },
-    { EVENT_VALUE, { "normalized_value" } },
-    { EVENT_UNIT, { "normalized_units", "source_units" } },
-    { EVENT_COMPARATOR, { "source_comparator" } },
-    { EVENT_FLAG, { "normalized_abnormal_flag" } },
-    { EVENT_RESULT, { "result" } },
-    { EVENT_RESULT_UNIT, { "source_units" } },
     { EVENT_STATUS, { "status" } },
     { EVENT_STATUS_ACTION, { "status_action" } },
-    { EVENT_RESULT_ID, { "lab_result_id", "clinical_order_id" } },
+    { EVENT_RESULT_ID, { "clinical_order_id" } },
     { EVENT_PRACTITIONER_ID, { "ordering_practitioner_id", "attending_practitioner_id" } },
     { EVENT_USER_SYSTEM, { "patient_system" } }, /* Of the practitioner. */
     { EVENT_DEPARTMENT, { "department" } },
@@ -55,7 +48,7 @@ struct warehouse_history {
     struct wanted        *wanted; /* By the model's entities. */
     uint32_t              entity; /* The one that is read, or is to be opened next. */
     struct db_result      result;
-    enum event_column     event_columns[SOURCE_COUNT + 2];
+    enum event_column     event_columns[SOURCE_COUNT + 1];
     uint32_t              column_count; /* Of the event columns. */
     uint32_t              row_count;    /* Of the result's present rows. */
     uint32_t              row;          /* Of these, the next. */
@@ -80,8 +73,6 @@ want(struct warehouse_history *history, const struct entity *entity, int64_t his
 static void
 want_rule(struct warehouse_history *history, const struct rule_pack *rule)
 {
-    if (rule->kind == RULE_CRITICAL_VALUE)
-        want(history, rule->entity, rule->history_us);
     for (uint32_t i = 0; i < rule->explained_by_count; i++)
         want(history, rule->explained_by[i], rule->history_us);
 }
@@ -166,7 +157,7 @@ set_source(struct sql_names *names, const char *name, const struct entity *entit
 
 /* The select list, and in event_columns what stands where. */
 static void
-set_columns(struct warehouse_history *history, struct sql_names *names, const struct entity *entity, bool has_birth)
+set_columns(struct warehouse_history *history, struct sql_names *names, const struct entity *entity)
 {
     struct str_builder list = STR_BUILDER_EMPTY;
 
@@ -178,10 +169,6 @@ set_columns(struct warehouse_history *history, struct sql_names *names, const st
         }
     str_builder_append_cstr(&list, "e.person_id, ");
     history->event_columns[history->column_count++] = EVENT_PERSON_ID;
-    if (has_birth) {
-        str_builder_append_cstr(&list, "b.birth_date, ");
-        history->event_columns[history->column_count++] = EVENT_BIRTH_DATE;
-    }
     str_builder_append_cstr(&list, "e.");
     sql_append_name(&list, str_from(entity->columns[entity->key[entity->key_count - 1]].name));
     sql_set(names, "columns", str_builder_text(&list));
@@ -189,23 +176,9 @@ set_columns(struct warehouse_history *history, struct sql_names *names, const st
     str_builder_release(&list);
 }
 
-/* Of a person of several birth dates the smallest, as in the patient master's snapshot. */
-static const char BIRTHS[] = "LEFT JOIN (SELECT person_id, min(birth_date) AS birth_date FROM core.patient\n"
-                             "  WHERE birth_date IS NOT NULL GROUP BY person_id) b ON b.person_id = e.person_id";
-
-static bool
-has_birth_dates(const struct model *model)
-{
-    const struct entity *patient = model_entity(model, STR("patient"));
-    int32_t              column  = patient == NULL ? -1 : entity_column_find(patient, "birth_date");
-
-    return column >= 0 && patient->columns[column].type.kind == TYPE_DATE && entity_has_person(patient);
-}
-
 static enum status
 ask(struct warehouse_history *history, const struct wanted *wanted, struct error *err)
 {
-    const bool       has_birth = has_birth_dates(history->model);
     struct sql_names names;
     int64_t          newest_us = 0;
 
@@ -214,8 +187,7 @@ ask(struct warehouse_history *history, const struct wanted *wanted, struct error
     set_source(&names, "event", wanted->entity, EVENT_TIME);
     set_source(&names, "effective", wanted->entity, EVENT_EFFECTIVE_TIME);
     set_source(&names, "end", wanted->entity, EVENT_END_TIME);
-    set_columns(history, &names, wanted->entity, has_birth);
-    sql_set(&names, "births", has_birth ? str_from(BIRTHS) : STR(""));
+    set_columns(history, &names, wanted->entity);
     /* What is dated later than it was recorded is a mistake of its sender, and would move all the others out of sight. */
     enum status status = sql_int64(history->connection, &names, &newest_us, err,
                                    "SELECT coalesce(max(epoch_us({effective})), 0) FROM {table} e\n"
@@ -223,7 +195,7 @@ ask(struct warehouse_history *history, const struct wanted *wanted, struct error
     sql_setf(&names, "from", "make_timestamp(%" PRId64 "::BIGINT)", newest_us - wanted->history_us);
     if (status == ST_OK)
         status = sql_query(history->connection, &names, &history->result, err,
-                           "SELECT {columns} FROM {table} e {births}\n"
+                           "SELECT {columns} FROM {table} e\n"
                            "WHERE {effective} >= {from} OR {end} >= {from}\n"
                            "ORDER BY {effective}, {event}, e.source, e.file, e.position, e.row_number, e.content_hash");
     sql_names_release(&names);
@@ -246,10 +218,7 @@ set_value(const struct vector *from, uint32_t from_row, struct chunk *chunk, enu
         const struct text *text = &((const struct text *)data)[from_row];
         return chunk_set_text(chunk, column, row, text_data(text), text->size, err);
     }
-    if (from->type.kind == TYPE_DATE)
-        chunk_set_int32(chunk, column, row, ((const int32_t *)data)[from_row]);
-    else
-        chunk_set_int64(chunk, column, row, ((const int64_t *)data)[from_row]);
+    chunk_set_int64(chunk, column, row, ((const int64_t *)data)[from_row]);
     return ST_OK;
 }
 
@@ -285,7 +254,7 @@ add_row(struct warehouse_history *history, const struct vector *columns, struct 
 static enum status
 add_rows(struct warehouse_history *history, struct chunk *chunk, struct error *err)
 {
-    struct vector columns[SOURCE_COUNT + 2];
+    struct vector columns[SOURCE_COUNT + 1];
     enum status   status = ST_OK;
 
     for (uint32_t i = 0; i < history->column_count; i++)
