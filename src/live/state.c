@@ -12,10 +12,11 @@
 #define SECTION_SNAPSHOT 2
 #define SECTION_HEAD_SIZE 7
 #define ENTRY_HEAD_SIZE   14
-#define SLAB_SIZE_MIN     ((size_t)64)
 #define SLOT_COUNT_MIN    8u
-
-_Static_assert(STATE_ENTRY_SIZE_MAX == SLAB_SIZE_MIN << (STATE_CLASS_COUNT - 1), "the largest slab");
+/* Slab sizes: 16, 32, … 128, then four a doubling: 160, 192, 224, 256, 320, … */
+#define SLAB_STEP         16u
+#define SLAB_LINEAR_MAX   128u
+#define SLAB_LINEAR_COUNT (SLAB_LINEAR_MAX / SLAB_STEP)
 
 static size_t
 value_offset(size_t key_size)
@@ -54,13 +55,24 @@ state_table_release(struct state_table *table)
 
 /* ---- Slabs ---- */
 
+static size_t
+slab_size(uint32_t slab_class)
+{
+    if (slab_class < SLAB_LINEAR_COUNT)
+        return (size_t)SLAB_STEP * (slab_class + 1);
+    uint32_t past = slab_class - (SLAB_LINEAR_COUNT - 1);
+    return (size_t)(4 + past % 4) << (5 + past / 4);
+}
+
+/* The smallest slab that has room for so many bytes, at least one. */
 static uint8_t
 class_of(size_t size)
 {
-    uint8_t slab_class = 0;
-    while (SLAB_SIZE_MIN << slab_class < size)
-        slab_class++;
-    return slab_class;
+    if (size <= SLAB_LINEAR_MAX)
+        return (uint8_t)((size - 1) / SLAB_STEP);
+    uint32_t doubling = 63u - (uint32_t)__builtin_clzll(size - 1) - 7;
+    uint32_t quarter  = (uint32_t)((size - 1) >> (5 + doubling)) & 3;
+    return (uint8_t)(SLAB_LINEAR_COUNT + 4 * doubling + quarter);
 }
 
 static struct state_entry *
@@ -71,7 +83,8 @@ entry_alloc(struct state_table *table, uint8_t slab_class)
         memcpy(&table->free_entries[slab_class], (const void *)entry, sizeof(table->free_entries[0]));
         return entry;
     }
-    return arena_alloc(&table->arena, SLAB_SIZE_MIN << slab_class, 64);
+    CHECK(slab_class < STATE_CLASS_COUNT);
+    return arena_alloc(&table->arena, slab_size(slab_class), SLAB_STEP);
 }
 
 static void
@@ -216,6 +229,14 @@ dirty_reserve(struct state_table *table)
     return true;
 }
 
+static void
+mark_dirty(struct state_table *table, struct state_entry *entry)
+{
+    if (entry->dirty_index == CLEAN)
+        entry->dirty_index = table->dirty_count++;
+    table->dirty[entry->dirty_index] = entry; /* An entry that grew lies elsewhere now. */
+}
+
 /* The slot of the key, or a free one for it with room around it. A group grows for a new key only: whoever goes through its
  * entries may put them again. */
 static bool
@@ -234,8 +255,7 @@ slot_reserve(struct state_group *group, uint64_t hash, const void *key, size_t k
 
 /* The entry at `old` (NULL: none), now with room for the value. NULL: no memory, nothing has changed. */
 static struct state_entry *
-entry_resize(struct state_table *table, struct state_entry *old, uint64_t hash, const void *key, size_t key_size,
-             size_t value_size)
+entry_resize(struct state_table *table, struct state_entry *old, const void *key, size_t key_size, size_t value_size)
 {
     uint8_t             slab_class = class_of(value_offset(key_size) + value_size);
     uint32_t            kept_size  = old == NULL ? 0 : old->value_size;
@@ -244,8 +264,7 @@ entry_resize(struct state_table *table, struct state_entry *old, uint64_t hash, 
         entry = entry_alloc(table, slab_class);
         if (entry == NULL)
             return NULL;
-        *entry = (struct state_entry){ .hash = hash, .dirty_index = CLEAN, .key_size = (uint16_t)key_size,
-                                       .slab_class = slab_class };
+        *entry = (struct state_entry){ .dirty_index = CLEAN, .key_size = (uint16_t)key_size, .slab_class = slab_class };
         memcpy(entry + 1, key, key_size);
         if (old != NULL) {
             memcpy(state_value(entry), state_value(old), kept_size);
@@ -273,7 +292,7 @@ state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_
         return error_no_memory(err);
 
     struct state_entry *old   = group->slots[slot].entry;
-    struct state_entry *entry = entry_resize(table, old, hash, key, key_size, value_size);
+    struct state_entry *entry = entry_resize(table, old, key, key_size, value_size);
     if (entry == NULL)
         return error_no_memory(err);
     if (old == NULL) {
@@ -282,23 +301,39 @@ state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_
     }
     entry->expires_us  = expires_us;
     group->slots[slot] = (struct state_slot){ hash, entry };
-    if (entry->dirty_index == CLEAN)
-        entry->dirty_index = table->dirty_count++;
-    table->dirty[entry->dirty_index] = entry;
-    *ret_entry                       = entry;
+    mark_dirty(table, entry);
+    *ret_entry = entry;
     if (ret_is_new != NULL)
         *ret_is_new = old == NULL;
+    return ST_OK;
+}
+
+enum status
+state_touch(struct state_table *table, struct state_entry *entry, size_t value_size, int64_t expires_us, struct error *err)
+{
+    CHECK(value_size <= entry->value_size);
+    if (!dirty_reserve(table))
+        return error_no_memory(err);
+    entry->value_size = (uint32_t)value_size;
+    entry->expires_us = expires_us;
+    mark_dirty(table, entry);
     return ST_OK;
 }
 
 /* ---- Sections ---- */
 
 static void
+put_number(char *to, uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        to[i] = (char)(value >> (8 * i));
+}
+
+static void
 write_number(struct str_builder *out, uint64_t value, unsigned size)
 {
     char bytes[8];
-    for (unsigned i = 0; i < size; i++)
-        bytes[i] = (char)(value >> (8 * i));
+    put_number(bytes, value, size);
     str_builder_append(out, str_of(bytes, size));
 }
 
@@ -322,11 +357,17 @@ write_head(struct str_builder *out, uint8_t kind, uint32_t group, uint32_t entry
 static void
 write_entry(struct str_builder *out, struct state_entry *entry)
 {
-    write_number(out, entry->key_size, 2);
-    write_number(out, entry->value_size, 4);
-    write_number(out, (uint64_t)entry->expires_us, 8);
-    str_builder_append(out, str_of(state_key(entry), entry->key_size));
-    str_builder_append(out, str_of(state_value(entry), entry->value_size));
+    size_t size = ENTRY_HEAD_SIZE + entry->key_size + entry->value_size;
+    if (!str_builder_reserve(out, size))
+        return; /* Which the builder remembers. */
+    char *to = out->data + out->size;
+    put_number(to, entry->key_size, 2);
+    put_number(to + 2, entry->value_size, 4);
+    put_number(to + 6, (uint64_t)entry->expires_us, 8);
+    memcpy(to + ENTRY_HEAD_SIZE, state_key(entry), entry->key_size);
+    memcpy(to + ENTRY_HEAD_SIZE + entry->key_size, state_value(entry), entry->value_size);
+    out->size += size;
+    out->data[out->size] = '\0';
 }
 
 enum status

@@ -1,6 +1,6 @@
 /* Keyed state of one step on one shard: keys and values are bytes, values plain structs.
  *
- *     table ─ group 0..n ─ slots (open addressing) ─▶ entry | key | value      in slabs of powers of two
+ *     table ─ group 0..n ─ slots (open addressing) ─▶ entry | key | value      in slabs, four sizes a power of two
  *
  * Keys lie in 1,024 key groups by their hash, so that groups can move between shards; each group has a small table of
  * its own, for one big table stalls when it doubles. What changed since the last barrier is known (dirty): at each
@@ -27,17 +27,18 @@
 #include "base/str_builder.h"
 
 #define STATE_GROUP_COUNT 1024
-#define STATE_CLASS_COUNT 16
+#define STATE_CLASS_COUNT 64
 /* An entry that never expires. */
 #define STATE_FOREVER INT64_MAX
 
+/* The hash is in the slot. 24 bytes, so that an event's identity takes 48 with its key. */
 struct state_entry {
-    uint64_t hash;
     int64_t  expires_us; /* Freed once the watermark that snapshots are given is not below it. */
     uint32_t value_size;
     uint32_t dirty_index; /* Into the table's dirty list; UINT32_MAX: unchanged since the last delta. */
     uint16_t key_size;
     uint8_t  slab_class;
+    uint8_t  unused[5];
 };
 
 /* Linear probing, at most half full: a new key looks at two slots or three. The hash lies beside the pointer, so that
@@ -90,6 +91,9 @@ struct state_entry *state_find(const struct state_table *table, uint64_t hash, c
 enum status state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_size, size_t value_size,
                       int64_t expires_us, struct state_entry **ret_entry, bool *ret_is_new, struct error *err);
 
+/* Marks an entry of the table as changed, without looking for it. Its value may shrink, so the entry stays where it is. */
+enum status state_touch(struct state_table *table, struct state_entry *entry, size_t value_size, int64_t expires_us, struct error *err);
+
 /* Fetches the line that state_find and state_put look at first. For batches of them. */
 static inline void
 state_prefetch(const struct state_table *table, uint64_t hash)
@@ -97,6 +101,15 @@ state_prefetch(const struct state_table *table, uint64_t hash)
     const struct state_group *group = &table->groups[state_group_of(hash)];
     if (group->slot_count > 0)
         __builtin_prefetch(&group->slots[(uint32_t)hash & (group->slot_count - 1)]);
+}
+
+/* Fetches the entry that the slot at the hash's own place leads to: nearly always the key's, if it is there. */
+static inline void
+state_prefetch_entry(const struct state_table *table, uint64_t hash)
+{
+    const struct state_group *group = &table->groups[state_group_of(hash)];
+    if (group->slot_count > 0)
+        __builtin_prefetch(group->slots[(uint32_t)hash & (group->slot_count - 1)].entry);
 }
 
 const void *state_key(const struct state_entry *entry);

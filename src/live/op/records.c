@@ -133,11 +133,5 @@ records_remove(struct state_entry *entry, size_t record_size, uint32_t index)
 enum status
 records_touch(struct state_table *table, struct state_entry *entry, size_t record_size, int64_t expires_us, struct error *err)
 {
-    struct state_entry *same;
-    size_t              size = value_size_of(records_head(entry), record_size);
-    CHECK(size <= entry->value_size);
-    if (state_put(table, entry->hash, state_key(entry), entry->key_size, size, expires_us, &same, NULL, err) != ST_OK)
-        return ST_ERROR;
-    CHECK(same == entry);
-    return ST_OK;
+    return state_touch(table, entry, value_size_of(records_head(entry), record_size), expires_us, err);
 }

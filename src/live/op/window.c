@@ -268,8 +268,7 @@ close_group(struct window *window, uint32_t group, const struct epoch_decision *
         }
         value->is_closed = 1;
         value->revision++;
-        /* Marks it as changed; a key that is there moves nothing. */
-        if (state_put(table, entry->hash, key, sizeof(*key), entry->value_size, entry->expires_us, &entry, NULL, err) != ST_OK
+        if (state_touch(table, entry, entry->value_size, entry->expires_us, err) != ST_OK
             || write_row(window, key, value, output, err) != ST_OK)
             return ST_ERROR;
     }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "live/state.h"
@@ -41,7 +42,7 @@ assert_same(const struct state_table *a, const struct state_table *b)
         uint32_t            cursor = 0;
         struct state_entry *mine;
         while ((mine = state_next(a, group, &cursor)) != NULL) {
-            struct state_entry *theirs = state_find(b, mine->hash, state_key(mine), mine->key_size);
+            struct state_entry *theirs = state_find(b, state_hash(state_key(mine), mine->key_size), state_key(mine), mine->key_size);
             assert_non_null(theirs);
             assert_int_equal(mine->expires_us, theirs->expires_us);
             assert_int_equal(mine->value_size, theirs->value_size);
@@ -110,6 +111,40 @@ a_value_grows_and_keeps_its_bytes(void **state)
     assert_ptr_equal(find(&table, 7), entry);
     assert_int_equal(table.dirty_count, 1);
     assert_int_equal(entry->expires_us, 6);
+}
+
+/* Every size has a slab that it fits, and that is at most a quarter too large. */
+static void
+values_of_all_sizes_keep_their_bytes(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size <= STATE_ENTRY_SIZE_MAX - 64; size += size < 3000 ? 1 : size / 7) {
+        put(&table, size, size, STATE_FOREVER);
+        assert_int_equal(find(&table, size)->value_size, size);
+    }
+    for (size_t size = 1; size < 3000; size++)
+        assert_int_equal(((uint8_t *)state_value(find(&table, size)))[size - 1], size & 0xff);
+    assert_true(arena_used_bytes(&table.arena) < 5 * 14 * (size_t)STATE_ENTRY_SIZE_MAX);
+}
+
+/* What is touched goes into the next delta, with its new size and time. */
+static void
+what_is_touched_is_written_again(void **state)
+{
+    (void)state;
+    struct str_builder bytes = STR_BUILDER_EMPTY;
+    put(&table, 1, 100, 5);
+    put(&table, 2, 100, 5);
+    assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+    assert_int_equal(state_touch(&table, find(&table, 2), 60, 9, &err), ST_OK);
+    assert_int_equal(state_touch(&table, find(&table, 2), 50, 7, &err), ST_OK);
+    assert_int_equal(table.dirty_count, 1);
+    assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+    read_all(&restored, &bytes);
+    assert_int_equal(find(&restored, 2)->value_size, 50);
+    assert_int_equal(find(&restored, 2)->expires_us, 7);
+    assert_same(&table, &restored);
+    str_builder_release(&bytes);
 }
 
 static void
@@ -230,10 +265,12 @@ entries_can_be_put_again_while_they_are_gone_through(void **state)
         uint32_t            cursor = 0, seen = 0;
         uint64_t            key[2] = { 7, count }; /* One group: it is the first word that says which. */
         assert_int_equal(state_put(&table, state_hash(key, 16), key, 16, 8, 0, &entry, NULL, &err), ST_OK);
-        const uint32_t group = state_group_of(entry->hash);
+        const uint32_t group = state_group_of(state_hash(key, 16));
         while ((entry = state_next(&table, group, &cursor)) != NULL) {
+            uint64_t hash = state_hash(state_key(entry), entry->key_size);
             seen++;
-            assert_int_equal(state_put(&table, entry->hash, state_key(entry), entry->key_size, entry->value_size, 0, &entry, NULL, &err), ST_OK);
+            assert_int_equal(state_put(&table, hash, state_key(entry), entry->key_size, entry->value_size, 0, &entry, NULL, &err), ST_OK);
+            assert_int_equal(state_touch(&table, entry, entry->value_size, 0, &err), ST_OK);
         }
         assert_int_equal(seen, count);
     }
@@ -245,6 +282,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_put_is_found, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(a_value_grows_and_keeps_its_bytes, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(values_of_all_sizes_keep_their_bytes, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(what_is_touched_is_written_again, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(deltas_and_snapshots_give_the_table_back, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(a_snapshot_frees_what_has_expired, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(every_cut_and_every_changed_byte_is_survived, open_tables, close_tables),
