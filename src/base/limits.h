@@ -119,6 +119,8 @@
 /* Results of one patient and analyte that a rule remembers: hourly glucose of a month. What is more comes from a test patient,
  * and judging takes time that grows with its square. */
 #define RULE_RECORD_COUNT_MAX 1000
+/* Versions of one result, none of them critical, that a rule remembers: preliminary, final, a few corrections. */
+#define RULE_VERSION_COUNT_MAX 32
 /* Encounters, orders and accesses of one patient that a rule remembers: a chart that a whole hospital opens in a month. */
 #define RULE_ACCESS_COUNT_MAX 4000
 /* A text of an alert (a narrative result); 1,000 records of identifiers and some long texts fit an entry of the state. */

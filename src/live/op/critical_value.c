@@ -5,79 +5,11 @@
 #include "base/check.h"
 #include "base/json_out.h"
 #include "base/memory.h"
-#include "base/time.h"
-#include "live/op/critical_limit.h"
-#include "live/op/records.h"
+#include "live/op/critical_history.h"
 #include "live/op/rule.h"
-#include "live/rule/critical.h"
 
-/* A result that is not critical matters only where it corrects one that is, or where that one is read later. Two days are
- * more than partitions are apart, and results that are not critical are nearly all. */
-#define NORMAL_KEPT_US (2 * US_PER_DAY)
-
-/* Texts of a record. The last ones are kept of critical results only. */
-enum {
-    TEXT_SYSTEM,
-    TEXT_ID,
-    TEXT_PARTITION,
-    TEXT_RESULT,
-    TEXT_RESULT_UNIT,
-    TEXT_RANGE,
-    TEXT_PATIENT_SYSTEM,
-    TEXT_PATIENT_ID,
-    TEXT_PERSON,
-    TEXT_ENCOUNTER,
-    TEXT_LOCATION,
-    TEXT_PRACTITIONER,
-    TEXT_CODE,
-    TEXT_UNIT,
-    TEXT_FLAG,
-    TEXT_COMPARATOR,
-    TEXT_COUNT
-};
-#define TEXT_COUNT_NORMAL TEXT_PATIENT_SYSTEM
-_Static_assert(TEXT_COUNT <= RECORD_TEXT_COUNT_MAX, "the texts of a record");
-
-#define HAS_LOW   1u
-#define HAS_HIGH  2u
-#define HAS_VALUE 4u
-
-/* What the world was told last of the alert that a result fires. */
-struct told {
-    uint64_t latest_low; /* Identity of the version that it showed. */
-    uint8_t  state;      /* enum alert_state */
-    uint8_t  severity;
-    uint8_t  is_live;
-    uint8_t  is_delivered; /* A sink has got a revision of it. */
-    uint32_t arrival;      /* Not told, but here is room: the result's place in the order in which the entry's rows came. */
-};
-
-/* A version of a result. The records of an entry ascend by critical_compare. */
-struct record {
-    struct record_texts texts;
-    int64_t             effective_us;
-    int64_t             event_us;
-    int64_t             known_us;
-    int64_t             position;
-    struct hash128      identity;
-    struct hash128      result_key;
-    struct hash128      subject;
-    int64_t             value; /* Millionths, in TEXT_UNIT. */
-    int64_t             low;   /* The limit that it is beyond. */
-    int64_t             high;
-    struct told         told;
-    uint8_t             numbers; /* HAS_… */
-    uint8_t             severity;
-    uint8_t             is_withdrawn;
-    uint8_t             is_critical;
-    uint8_t             is_shadow; /* Critical by limits alone, which nobody had approved when it came. */
-    uint8_t             is_born;   /* It has fired an alert, at some time of the log. */
-    uint8_t             is_old;    /* Within a barrier only: it goes. */
-    uint8_t             is_judged; /* Whether it was born is known. */
-};
-
-/* The texts' head ends where a number of 8 bytes may begin: there is no padding. */
-_Static_assert(sizeof(struct record) == sizeof(struct record_texts) + 4 * 8 + 3 * 16 + 3 * 8 + sizeof(struct told) + 8, "no padding");
+/* So many rows' lines of the state are on their way while others are looked at. */
+#define PREFETCH_COUNT 16
 
 enum alert_state { ALERT_UNTOLD, ALERT_OPEN, ALERT_REVISED, ALERT_CORRECTED, ALERT_WITHDRAWN, ALERT_COOLING, ALERT_SUPERSEDED };
 
@@ -94,202 +26,121 @@ static const struct {
     [ALERT_SUPERSEDED] = { "retracted", "superseded" }, /* An earlier version of the result is critical, read later. */
 };
 
-struct key {
-    struct hash128 patient; /* Rows are exchanged by its low half. */
-    struct hash128 code;
-};
-
 struct critical_value {
     struct rule             rule;
-    struct critical_result *results; /* Room for all that an entry may have: judging allocates nothing. */
-    struct critical_alert  *alerts;
+    struct critical_history history; /* Of the entry in hand. */
 };
 
-static struct str
-text_of(struct state_entry *entry, const struct record *record, uint32_t number)
+static struct state_table *
+patients_of(struct critical_value *op)
 {
-    return records_text(entry, sizeof(struct record), record, number);
+    return &op->rule.op.states[CRITICAL_STATE_PATIENTS];
 }
 
-/* ---- Judging ---- */
-
-static struct critical_result
-result_of(struct state_entry *entry, const struct record *record)
+static struct state_table *
+normals_of(struct critical_value *op)
 {
-    return (struct critical_result){ .effective_us = record->effective_us,
-                                     .event_us     = record->event_us,
-                                     .event_system = text_of(entry, record, TEXT_SYSTEM),
-                                     .event_id     = text_of(entry, record, TEXT_ID),
-                                     .result_key   = record->result_key,
-                                     .is_withdrawn = record->is_withdrawn,
-                                     .is_critical  = record->is_critical,
-                                     .is_shadow    = record->is_shadow,
-                                     .severity     = (enum severity)record->severity };
-}
-
-/* The alerts of the entry's history, into op->alerts. */
-static size_t
-judge(struct critical_value *op, struct state_entry *entry)
-{
-    const uint32_t       count   = records_head(entry)->record_count;
-    const struct record *records = records_of(entry);
-    bool                 fires   = false;
-    for (uint32_t i = 0; i < count; i++)
-        fires |= records[i].is_critical && !records[i].is_withdrawn;
-    if (!fires)
-        return 0;
-    for (uint32_t i = 0; i < count; i++)
-        op->results[i] = result_of(entry, &records[i]);
-    return critical_judge(op->results, count, op->rule.pack->cooldown_us, op->alerts);
-}
-
-/* Whether `record` stood before `other` or is it: in one partition by its position, between partitions by which came first. */
-static bool
-is_before(struct state_entry *entry, const struct record *record, const struct record *other)
-{
-    if (str_equal(text_of(entry, record, TEXT_PARTITION), text_of(entry, other, TEXT_PARTITION)))
-        return record->position <= other->position;
-    return record->told.arrival <= other->told.arrival;
-}
-
-/* Whether the result fired an alert when it came: by the history that stood before it. Which alerts were ever born is a matter of
- * the log, and neither of the barriers nor of the order in which rows of one partition come here: each goes through the shard
- * of its event, so with several shards a later one may overtake. */
-static bool
-was_born(struct critical_value *op, struct state_entry *entry, uint32_t index)
-{
-    const uint32_t       count   = records_head(entry)->record_count;
-    const struct record *records = records_of(entry);
-    size_t               before  = 0, place = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!is_before(entry, &records[i], &records[index]))
-            continue;
-        if (i == index)
-            place = before;
-        op->results[before++] = result_of(entry, &records[i]);
-    }
-    size_t alert_count = critical_judge(op->results, before, op->rule.pack->cooldown_us, op->alerts);
-    for (size_t i = 0; i < alert_count; i++)
-        if (op->alerts[i].firing_index == place)
-            return true;
-    return false;
-}
-
-/* At the first barrier behind a result: all that stands before it in its partition is here then. */
-static void
-judge_births(struct critical_value *op, struct state_entry *entry)
-{
-    struct record *records = records_of(entry);
-    for (uint32_t i = 0; i < records_head(entry)->record_count; i++) {
-        if (!records[i].is_judged && !records[i].is_born && records[i].is_critical && !records[i].is_withdrawn)
-            records[i].is_born = was_born(op, entry, i);
-        records[i].is_judged = 1;
-    }
+    return &op->rule.op.states[CRITICAL_STATE_NORMALS];
 }
 
 /* ---- Rows ---- */
 
 static bool
-same_result(const struct record *a, const struct record *b)
+same_result(const struct critical_record *a, const struct critical_record *b)
 {
     return hash128_equal(a->result_key, b->result_key);
 }
 
-/* Removes the results that stand first, with all their versions, until another record fits. Whether anything had to go. */
-static bool
-make_room(struct state_entry *entry)
+/* What the alert of `gone` has closed by its cooldown stays closed when nobody knows it any more. */
+static void
+leave_cooldown(const struct critical_value *op, struct state_entry *entry, const struct critical_record *gone)
 {
-    struct records_head *head    = records_head(entry);
-    struct record       *records = records_of(entry);
-    const size_t         size_max = STATE_ENTRY_SIZE_MAX - (64u << 10);
-    const uint32_t       count    = head->record_count;
-    while (head->record_count >= RULE_RECORD_COUNT_MAX
-           || (head->record_count > 0 && head->record_count * sizeof(struct record) + head->texts_size > size_max)) {
-        struct record first = records[0];
-        for (uint32_t i = head->record_count; i-- > 0;)
-            if (same_result(&records[i], &first))
-                records_remove(entry, sizeof(struct record), i);
+    struct critical_record *records = critical_records(entry);
+    if (gone->told.state != ALERT_OPEN && gone->told.state != ALERT_REVISED)
+        return;
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++) {
+        const int64_t past_us  = records[i].version.effective_us - gone->version.effective_us;
+        const uint8_t severity = records[i].told.state != ALERT_UNTOLD ? records[i].told.severity : records[i].severity;
+        if (past_us >= 0 && past_us < op->rule.pack->cooldown_us && severity <= gone->told.severity
+            && (gone->told.is_live || records[i].is_shadow) && !same_result(&records[i], gone))
+            records[i].is_cooled = 1;
     }
-    return head->record_count < count;
-}
-
-/* What the row says, without its texts. */
-static struct record
-record_of(const struct critical_value *op, const struct chunk *chunk, uint32_t row)
-{
-    const struct rule_pack *pack   = op->rule.pack;
-    struct critical_cause   cause  = critical_cause(pack, chunk, row);
-    struct record           record = { 0 };
-    struct str              action = event_text(chunk, EVENT_STATUS_ACTION, row);
-    struct str              status = event_text(chunk, EVENT_STATUS, row);
-
-    record.effective_us = event_int64(chunk, EVENT_EFFECTIVE_TIME, row);
-    record.event_us     = event_int64(chunk, EVENT_TIME, row);
-    record.known_us     = rule_known_us(chunk, row);
-    record.position     = event_int64(chunk, EVENT_POSITION, row);
-    record.identity     = rule_hash(chunk, EVENT_IDENTITY_LOW, row);
-    record.subject      = rule_hash(chunk, EVENT_PATIENT_LOW, row);
-    record.result_key   = event_is_null(chunk, EVENT_RESULT_ID, row) ? record.identity : rule_text_hash(event_text(chunk, EVENT_RESULT_ID, row));
-    record.is_withdrawn = str_equal(action, STR("retract")) || str_equal(status, STR("D")) || str_equal(status, STR("W"));
-    record.value        = event_int64(chunk, EVENT_VALUE, row);
-    record.numbers      = event_is_null(chunk, EVENT_VALUE, row) ? 0 : HAS_VALUE;
-    record.is_critical  = cause.limit != NULL || cause.is_flagged;
-    record.is_shadow    = cause.limit != NULL && !cause.is_flagged && !pack->is_approved;
-    record.severity     = (uint8_t)cause.severity;
-    if (cause.limit != NULL) {
-        record.low     = cause.limit->has_low ? cause.limit->low : 0;
-        record.high    = cause.limit->has_high ? cause.limit->high : 0;
-        record.numbers = (uint8_t)(record.numbers | (cause.limit->has_low ? HAS_LOW : 0u) | (cause.limit->has_high ? HAS_HIGH : 0u));
-    }
-    return record;
 }
 
 static void
-texts_of(const struct critical_value *op, const struct chunk *chunk, uint32_t row, char buffers[2][RECORD_TEXT_SIZE_MAX + 1],
-         struct str texts[TEXT_COUNT])
+remove_record(const struct critical_value *op, struct state_entry *entry, uint32_t index)
 {
-    static const enum event_column columns[TEXT_COUNT] = {
-        [TEXT_RESULT] = EVENT_RESULT,         [TEXT_RESULT_UNIT] = EVENT_RESULT_UNIT,  [TEXT_RANGE] = EVENT_REFERENCE_RANGE,
-        [TEXT_PATIENT_SYSTEM] = EVENT_PATIENT_SYSTEM, [TEXT_PATIENT_ID] = EVENT_PATIENT_ID, [TEXT_PERSON] = EVENT_PERSON_ID,
-        [TEXT_ENCOUNTER] = EVENT_ENCOUNTER_ID, [TEXT_LOCATION] = EVENT_LOCATION, [TEXT_PRACTITIONER] = EVENT_PRACTITIONER_ID,
-        [TEXT_CODE] = EVENT_CODE,             [TEXT_UNIT] = EVENT_UNIT,                [TEXT_FLAG] = EVENT_FLAG,
-        [TEXT_COMPARATOR] = EVENT_COMPARATOR,
-    };
-    texts[TEXT_SYSTEM]    = rule_identifier(chunk, EVENT_SYSTEM, row, buffers[0]);
-    texts[TEXT_ID]        = rule_identifier(chunk, EVENT_ID, row, buffers[1]);
-    texts[TEXT_PARTITION] = rule_partition_id(&op->rule, chunk, row);
-    for (uint32_t i = TEXT_RESULT; i < TEXT_COUNT; i++)
-        texts[i] = rule_text(chunk, columns[i], row);
+    const struct critical_record gone = critical_records(entry)[index];
+    records_remove(entry, sizeof(gone), index);
+    leave_cooldown(op, entry, &gone);
 }
 
-/* Where the record belongs. False: the event is known already. */
-static bool
-find_place(struct state_entry *entry, const struct record *record, struct str system, struct str id, uint32_t *ret_index)
+/* Removes the results that stand first, with all their versions, until another record fits. */
+static void
+make_room(const struct critical_value *op, struct state_entry *entry)
 {
-    struct critical_result new = { .effective_us = record->effective_us, .event_us = record->event_us, .event_system = system, .event_id = id };
-    const struct record   *records = records_of(entry);
-    uint32_t               index   = records_head(entry)->record_count;
-    for (uint32_t i = 0; i < index; i++)
-        if (hash128_equal(records[i].identity, record->identity))
-            return false;
+    struct records_head          *head     = records_head(entry);
+    const struct critical_record *records  = critical_records(entry);
+    const size_t                  size_max = STATE_ENTRY_SIZE_MAX - (64u << 10);
+    while (head->record_count >= RULE_RECORD_COUNT_MAX
+           || (head->record_count > 0 && head->record_count * sizeof(*records) + head->texts_size > size_max)) {
+        const struct critical_record first = records[0];
+        for (uint32_t i = head->record_count; i-- > 0;)
+            if (same_result(&records[i], &first))
+                remove_record(op, entry, i);
+    }
+}
+
+static bool
+has_critical(struct state_entry *entry, struct hash128 identity)
+{
+    for (uint32_t i = 0; entry != NULL && i < records_head(entry)->record_count; i++)
+        if (hash128_equal(critical_records(entry)[i].version.identity, identity))
+            return true;
+    return false;
+}
+
+static bool
+has_result(struct state_entry *entry, struct hash128 result_key)
+{
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
+        if (hash128_equal(critical_records(entry)[i].result_key, result_key))
+            return true;
+    return false;
+}
+
+static bool
+has_normal(struct state_entry *normals, struct hash128 identity)
+{
+    for (uint32_t i = 0; normals != NULL && i < records_head(normals)->record_count; i++)
+        if (hash128_equal(((const struct critical_version *)records_of(normals))[i].identity, identity))
+            return true;
+    return false;
+}
+
+/* Before which record it belongs. */
+static uint32_t
+place_of(struct state_entry *entry, const struct critical_version *version, struct str system, struct str id)
+{
+    struct critical_result new = { .effective_us = version->effective_us, .event_us = version->event_us, .event_system = system, .event_id = id };
+    struct critical_record *records = critical_records(entry);
+    uint32_t                index   = records_head(entry)->record_count;
     for (; index > 0; index--) {
-        struct critical_result before = result_of(entry, &records[index - 1]);
-        int                    order  = critical_compare(&before, &new);
-        if (order == 0)
-            return false;
-        if (order < 0)
+        const struct critical_record *record = &records[index - 1];
+        struct critical_result        before = { .effective_us = record->version.effective_us, .event_us = record->version.event_us,
+                                                 .event_system = critical_text(entry, record, TEXT_SYSTEM), .event_id = critical_text(entry, record, TEXT_ID) };
+        if (critical_compare(&before, &new) < 0)
             break;
     }
-    *ret_index = index;
-    return true;
+    return index;
 }
 
 /* Behind all others of the entry. */
 static uint32_t
 next_arrival(struct state_entry *entry, uint32_t index)
 {
-    const struct record *records = records_of(entry);
-    uint32_t             last    = 0;
+    const struct critical_record *records = critical_records(entry);
+    uint32_t                      last    = 0;
     for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
         if (i != index && records[i].told.arrival > last)
             last = records[i].told.arrival;
@@ -297,49 +148,96 @@ next_arrival(struct state_entry *entry, uint32_t index)
 }
 
 static enum status
-take_result(struct critical_value *op, const struct chunk *chunk, uint32_t row, struct error *err)
+take_critical(struct critical_value *op, struct state_entry *entry, uint64_t hash, const struct critical_row *new, const struct str *texts,
+              struct error *err)
 {
-    char                buffers[2][RECORD_TEXT_SIZE_MAX + 1];
-    struct str          texts[TEXT_COUNT];
-    struct state_table *table  = &op->rule.op.states[0];
-    struct record       record = record_of(op, chunk, row);
-    struct key          key    = { record.subject, rule_text_hash(event_text(chunk, EVENT_CODE, row)) };
-    struct state_entry *entry  = state_find(table, state_hash(&key, sizeof(key)), &key, sizeof(key));
-    uint32_t            index  = 0;
-    int64_t             kept   = record.is_critical ? op->rule.pack->history_us : NORMAL_KEPT_US;
-
-    texts_of(op, chunk, row, buffers, texts);
-    if (entry != NULL && !find_place(entry, &record, texts[TEXT_SYSTEM], texts[TEXT_ID], &index))
-        return ST_OK;
-    if (entry != NULL && make_room(entry))
-        CHECK(find_place(entry, &record, texts[TEXT_SYSTEM], texts[TEXT_ID], &index));
-    if (records_insert(table, &key, sizeof(key), sizeof(record), index, texts, record.is_critical ? TEXT_COUNT : TEXT_COUNT_NORMAL,
-                       record.known_us + kept, &entry, err) != ST_OK)
+    uint32_t index = 0;
+    if (entry != NULL) {
+        make_room(op, entry);
+        index = place_of(entry, &new->record.version, texts[TEXT_SYSTEM], texts[TEXT_ID]);
+    }
+    if (records_insert(patients_of(op), entry, hash, &new->key, sizeof(new->key), sizeof(new->record), index, texts, TEXT_COUNT,
+                       new->record.version.known_us + op->rule.pack->history_us, &entry, err) != ST_OK)
         return ST_ERROR;
-    struct record *stored = (struct record *)records_of(entry) + index;
-    record.texts          = stored->texts;
-    record.told.arrival   = next_arrival(entry, index);
-    *stored               = record;
+    struct critical_record *stored = critical_records(entry) + index;
+    struct critical_record  record = new->record;
+    record.version.texts           = stored->version.texts;
+    record.told.arrival            = next_arrival(entry, index);
+    *stored                        = record;
+    return ST_OK;
+}
+
+/* `entry` has the critical versions of the patient and analyte, or is NULL. */
+static enum status
+take_normal(struct critical_value *op, struct state_entry *entry, struct state_entry *normals, uint64_t hash, const struct critical_row *new,
+            const struct str *texts, struct error *err)
+{
+    if (entry != NULL && has_result(entry, new->record.result_key) /* Corrects it, maybe: the barrier tells. */
+        && records_touch(patients_of(op), entry, sizeof(struct critical_record), entry->expires_us, err) != ST_OK)
+        return ST_ERROR;
+    uint32_t count = normals == NULL ? 0 : records_head(normals)->record_count;
+    if (count >= RULE_VERSION_COUNT_MAX) {
+        records_remove(normals, sizeof(struct critical_version), 0);
+        count--;
+    }
+    if (records_insert(normals_of(op), normals, hash, &new->normal_key, sizeof(new->normal_key), sizeof(struct critical_version), count, texts,
+                       TEXT_COUNT_NORMAL, new->record.version.known_us + CRITICAL_NORMAL_KEPT_US, &normals, err) != ST_OK)
+        return ST_ERROR;
+    struct critical_version *stored  = (struct critical_version *)records_of(normals) + count;
+    struct critical_version  version = new->record.version;
+    version.texts                    = stored->texts;
+    *stored                          = version;
     return ST_OK;
 }
 
 static enum status
-critical_value_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output, struct error *err)
+take_row(struct critical_value *op, const struct chunk *chunk, uint32_t row, const struct critical_row *new, uint64_t hash, struct error *err)
 {
-    struct critical_value *critical = (struct critical_value *)op;
-    uint32_t               count    = event_count(chunk);
+    char                  buffers[2][RECORD_TEXT_SIZE_MAX + 1];
+    struct str            texts[TEXT_COUNT];
+    const struct hash128  identity = new->record.version.identity;
+    const uint64_t        own      = state_hash(&new->key, sizeof(new->key));
+    struct state_entry   *entry    = state_find(patients_of(op), own, &new->key, sizeof(new->key));
+    struct state_entry   *normals  = state_find(normals_of(op), hash, &new->normal_key, sizeof(new->normal_key));
+
+    if (has_critical(entry, identity) || has_normal(normals, identity)) /* A copy. */
+        return ST_OK;
+    critical_texts_of(&op->rule, chunk, row, buffers, texts);
+    return new->is_critical ? take_critical(op, entry, own, new, texts, err) : take_normal(op, entry, normals, hash, new, texts, err);
+}
+
+/* What was before the stream fires nothing, and neither hides nor changes what the stream fires: it is passed by. A promotion
+ * ("now final") brings no value. */
+static bool
+is_wanted(const struct critical_value *op, const struct chunk *chunk, uint32_t row)
+{
+    struct str action = event_text(chunk, EVENT_STATUS_ACTION, row);
+    return event_int64(chunk, EVENT_ENTITY, row) == op->rule.entity_index && event_int64(chunk, EVENT_PARTITION, row) != EVENT_PARTITION_HISTORY
+           && !str_equal(action, STR("promote")) && !str_equal(action, STR("ignore"));
+}
+
+static enum status
+critical_value_rows(struct operator *base, struct chunk *chunk, struct epoch_output *output, struct error *err)
+{
+    struct critical_value *op    = (struct critical_value *)base;
+    const uint32_t         count = event_count(chunk);
+    struct critical_row    rows[PREFETCH_COUNT];
+    uint64_t               hashes[PREFETCH_COUNT];
+    uint32_t               numbers[PREFETCH_COUNT];
     (void)output;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t   row    = event_row(chunk, i);
-        struct str action = event_text(chunk, EVENT_STATUS_ACTION, row);
-        /* What was before the stream fires nothing, and neither hides nor changes what the stream fires: it is passed by. A
-         * promotion ("now final") brings no value. */
-        if (event_int64(chunk, EVENT_ENTITY, row) != critical->rule.entity_index
-            || event_int64(chunk, EVENT_PARTITION, row) == EVENT_PARTITION_HISTORY || str_equal(action, STR("promote"))
-            || str_equal(action, STR("ignore")))
-            continue;
-        if (take_result(critical, chunk, row, err) != ST_OK)
-            return ST_ERROR;
+    for (uint32_t next = 0; next < count;) {
+        uint32_t ahead = 0;
+        for (; next < count && ahead < PREFETCH_COUNT; next++) {
+            numbers[ahead] = event_row(chunk, next);
+            if (!is_wanted(op, chunk, numbers[ahead]))
+                continue;
+            critical_row_of(&op->rule, chunk, numbers[ahead], &rows[ahead]);
+            hashes[ahead] = state_hash(&rows[ahead].normal_key, sizeof(rows[ahead].normal_key));
+            state_prefetch(normals_of(op), hashes[ahead++]);
+        }
+        for (uint32_t i = 0; i < ahead; i++)
+            if (take_row(op, chunk, numbers[i], &rows[i], hashes[i], err) != ST_OK)
+                return ST_ERROR;
     }
     return ST_OK;
 }
@@ -347,10 +245,10 @@ critical_value_rows(struct operator *op, struct chunk *chunk, struct epoch_outpu
 /* ---- Telling ---- */
 
 static void
-explain(struct critical_value *op, struct state_entry *entry, const struct record *firing)
+explain(struct critical_value *op, struct state_entry *entry, const struct critical_record *firing)
 {
     struct json_out json;
-    struct str      comparator = text_of(entry, firing, TEXT_COMPARATOR);
+    struct str      comparator = critical_text(entry, firing, TEXT_COMPARATOR);
     bool            is_beyond  = (firing->numbers & (HAS_LOW | HAS_HIGH)) != 0;
     str_builder_clear(&op->rule.explanation);
     json_out_init(&json, &op->rule.explanation, 0);
@@ -359,7 +257,7 @@ explain(struct critical_value *op, struct state_entry *entry, const struct recor
     if ((firing->numbers & HAS_VALUE) != 0) {
         json_out_key(&json, STR("value"));
         json_out_decimal(&json, firing->value, 6);
-        json_out_key_text(&json, "unit", text_of(entry, firing, TEXT_UNIT));
+        json_out_key_text(&json, "unit", critical_text(entry, firing, TEXT_UNIT));
     }
     if (comparator.size > 0)
         json_out_key_text(&json, "comparator", comparator);
@@ -371,36 +269,36 @@ explain(struct critical_value *op, struct state_entry *entry, const struct recor
         json_out_key(&json, STR("high"));
         json_out_decimal(&json, firing->high, 6);
     }
-    if (text_of(entry, firing, TEXT_FLAG).size > 0)
-        json_out_key_text(&json, "flag", text_of(entry, firing, TEXT_FLAG));
+    if (critical_text(entry, firing, TEXT_FLAG).size > 0)
+        json_out_key_text(&json, "flag", critical_text(entry, firing, TEXT_FLAG));
     json_out_object_end(&json);
 }
 
 static enum status
-tell(struct critical_value *op, struct state_entry *entry, const struct record *firing, const struct record *latest, int64_t now_us,
-     struct epoch_output *output, struct error *err)
+tell(struct critical_value *op, struct state_entry *entry, const struct critical_record *firing, const struct critical_place *latest,
+     int64_t now_us, struct epoch_output *output, struct error *err)
 {
-    const struct rule_evidence  events[]   = { { text_of(entry, firing, TEXT_PARTITION), firing->position },
-                                               { text_of(entry, latest, TEXT_PARTITION), latest->position } };
+    const struct rule_evidence  events[]   = { { critical_text(entry, firing, TEXT_PARTITION), firing->version.position },
+                                               { critical_place_text(latest, TEXT_PARTITION), latest->version->position } };
     const struct alert_identity identity   = { .pipeline = op->rule.graph->name, .rule = str_from(op->rule.pack->name),
-                                               .event_us = firing->event_us, .subject = firing->subject, .event = firing->identity };
+                                               .event_us = firing->version.event_us, .subject = firing->subject, .event = firing->version.identity };
     struct store_alert          alert      = {
         .severity = str_from(severity_name((enum severity)firing->told.severity)),
         .status = str_from(state_names[firing->told.state].status), .status_reason = str_from(state_names[firing->told.state].reason),
-        .person_id = text_of(entry, firing, TEXT_PERSON), .subject_system = text_of(entry, firing, TEXT_PATIENT_SYSTEM),
-        .subject_id = text_of(entry, firing, TEXT_PATIENT_ID), .encounter_id = text_of(entry, firing, TEXT_ENCOUNTER),
-        .location = text_of(entry, firing, TEXT_LOCATION), .ordering_practitioner_id = text_of(entry, firing, TEXT_PRACTITIONER),
-        .code = text_of(entry, firing, TEXT_CODE), .value = text_of(entry, latest, TEXT_RESULT),
-        .unit = text_of(entry, latest, TEXT_RESULT_UNIT), .reference_range = text_of(entry, latest, TEXT_RANGE),
-        .effective_time_us = firing->effective_us, .detected_at_us = now_us, .is_delivered = firing->told.is_delivered,
+        .person_id = critical_text(entry, firing, TEXT_PERSON), .subject_system = critical_text(entry, firing, TEXT_PATIENT_SYSTEM),
+        .subject_id = critical_text(entry, firing, TEXT_PATIENT_ID), .encounter_id = critical_text(entry, firing, TEXT_ENCOUNTER),
+        .location = critical_text(entry, firing, TEXT_LOCATION), .ordering_practitioner_id = critical_text(entry, firing, TEXT_PRACTITIONER),
+        .code = critical_text(entry, firing, TEXT_CODE), .value = critical_place_text(latest, TEXT_RESULT),
+        .unit = critical_place_text(latest, TEXT_RESULT_UNIT), .reference_range = critical_place_text(latest, TEXT_RANGE),
+        .effective_time_us = firing->version.effective_us, .detected_at_us = now_us, .is_delivered = firing->told.is_delivered,
     };
-    alert.evidence = rule_print_evidence(&op->rule, events, firing == latest ? 1 : 2);
+    alert.evidence = rule_print_evidence(&op->rule, events, &firing->version == latest->version ? 1 : 2);
     explain(op, entry, firing);
     return rule_tell(&op->rule, &alert, &identity, firing->told.is_live, output, err);
 }
 
 static enum alert_state
-state_of(const struct critical_alert *alert, const struct record *records)
+state_of(const struct critical_alert *alert, const struct critical_place *latest)
 {
     switch (alert->status) {
     case CRITICAL_OPEN:
@@ -408,7 +306,7 @@ state_of(const struct critical_alert *alert, const struct record *records)
     case CRITICAL_REVISED:
         return ALERT_REVISED;
     case CRITICAL_RETRACTED:
-        return records[alert->latest_index].is_withdrawn ? ALERT_WITHDRAWN : ALERT_CORRECTED;
+        return latest->version->is_withdrawn ? ALERT_WITHDRAWN : ALERT_CORRECTED;
     case CRITICAL_CLOSED:
         return ALERT_COOLING;
     }
@@ -418,14 +316,14 @@ state_of(const struct critical_alert *alert, const struct record *records)
 
 /* Tells what the alert of a record says now, unless it said so last. */
 static enum status
-tell_change(struct critical_value *op, struct state_entry *entry, struct record *firing, const struct record *latest, struct told now,
-            int64_t now_us, struct epoch_output *output, struct error *err)
+tell_change(struct critical_value *op, struct state_entry *entry, struct critical_record *firing, const struct critical_place *latest,
+            struct critical_told now, int64_t now_us, struct epoch_output *output, struct error *err)
 {
-    const struct told before = firing->told;
+    const struct critical_told before = firing->told;
     bool is_sent = now.state == ALERT_OPEN || now.state == ALERT_REVISED;
     /* Who has got the alert must hear what becomes of it. */
     now.is_delivered = (now.is_live && is_sent) || before.is_delivered;
-    now.latest_low   = latest->identity.low;
+    now.latest_low   = latest->version->identity.low;
     now.arrival      = before.arrival;
     if (before.state == now.state && before.severity == now.severity && before.is_live == now.is_live && before.latest_low == now.latest_low)
         return ST_OK;
@@ -436,72 +334,126 @@ tell_change(struct critical_value *op, struct state_entry *entry, struct record 
     return ST_ERROR;
 }
 
+/* The alerts that follow from the history that was gathered. */
 static enum status
-tell_entry(struct critical_value *op, struct state_entry *entry, int64_t now_us, struct epoch_output *output, struct error *err)
+tell_alerts(struct critical_value *op, struct state_entry *entry, int64_t now_us, struct epoch_output *output, struct error *err)
 {
-    struct record *records = records_of(entry);
-    size_t         count   = judge(op, entry);
+    const struct critical_history *history = &op->history;
+    const size_t count = critical_judge(history->results, history->count, op->rule.pack->cooldown_us, history->alerts);
     for (size_t i = 0; i < count; i++) {
-        const struct critical_alert *alert  = &op->alerts[i];
-        struct record               *firing = &records[alert->firing_index];
-        const struct told now = { .state = (uint8_t)state_of(alert, records), .severity = (uint8_t)alert->severity, .is_live = !alert->is_shadow };
+        const struct critical_alert *alert  = &history->alerts[i];
+        const struct critical_place *latest = &history->places[alert->latest_index];
+        struct critical_record      *firing = history->places[alert->firing_index].record;
+        const struct critical_told   now    = { .state = (uint8_t)state_of(alert, latest), .severity = (uint8_t)alert->severity, .is_live = !alert->is_shadow };
         firing->is_born = 2; /* And still is. */
-        if (tell_change(op, entry, firing, &records[alert->latest_index], now, now_us, output, err) != ST_OK)
+        if (tell_change(op, entry, firing, latest, now, now_us, output, err) != ST_OK)
             return ST_ERROR;
     }
-    judge_births(op, entry);
+    return ST_OK;
+}
+
+/* Alerts that were born and that history no longer knows. */
+static enum status
+tell_superseded(struct critical_value *op, struct state_entry *entry, int64_t now_us, struct epoch_output *output, struct error *err)
+{
+    struct critical_record *records = critical_records(entry);
     for (uint32_t i = 0; i < records_head(entry)->record_count; i++) {
-        struct record *firing = &records[i];
-        const struct told now = { .state = ALERT_SUPERSEDED, .severity = firing->severity, .is_live = !firing->is_shadow };
-        if (firing->is_born == 1 && tell_change(op, entry, firing, firing, now, now_us, output, err) != ST_OK)
+        struct critical_record     *firing = &records[i];
+        const struct critical_place itself = { entry, &firing->version, firing };
+        const struct critical_told  now    = { .state = ALERT_SUPERSEDED, .severity = firing->severity, .is_live = !firing->is_shadow };
+        if (firing->is_born == 1 && tell_change(op, entry, firing, &itself, now, now_us, output, err) != ST_OK)
             return ST_ERROR;
         firing->is_born = firing->is_born != 0;
     }
     return ST_OK;
 }
 
-/* Until when the record is kept: the versions of a result go together, for what is left would fire anew. */
-static int64_t
-kept_until(const struct critical_value *op, const struct record *records, uint32_t count, const struct record *of)
+/* At the first barrier behind a version: all that stands before it in its partition is here then. */
+static void
+judge_births(struct critical_value *op, struct state_entry *entry)
 {
-    bool    is_critical = false;
-    int64_t known_us    = INT64_MIN;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!same_result(&records[i], of))
-            continue;
-        is_critical |= records[i].is_critical;
-        known_us = records[i].known_us > known_us ? records[i].known_us : known_us;
+    struct critical_record *records = critical_records(entry);
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++) {
+        if (!records[i].is_judged && !records[i].is_born && !records[i].version.is_withdrawn)
+            records[i].is_born = critical_was_born(&op->history, &op->rule, entry, &records[i]);
+        records[i].is_judged = 1;
     }
-    return known_us + (is_critical ? op->rule.pack->history_us : NORMAL_KEPT_US);
 }
 
-/* Marks what goes first and takes it out then: while a result's versions are looked at, all of them must be there. */
-static enum status
-forget(struct critical_value *op, struct state_entry *entry, int64_t watermark_us, struct error *err)
+/* ---- Forgetting ---- */
+
+/* Until when the record is kept: the critical versions of a result go together, for what is left would fire anew. */
+static int64_t
+kept_until(const struct critical_value *op, const struct critical_record *records, uint32_t count, const struct critical_record *of)
 {
-    struct record *records    = records_of(entry);
-    uint32_t       count      = records_head(entry)->record_count;
-    int64_t        expires_us = INT64_MIN;
-    for (uint32_t i = 0; i < count; i++) {
-        int64_t until_us     = kept_until(op, records, count, &records[i]);
-        records[i].is_old    = until_us <= watermark_us;
-        expires_us           = until_us > expires_us ? until_us : expires_us;
-    }
+    int64_t known_us = INT64_MIN;
+    for (uint32_t i = 0; i < count; i++)
+        if (same_result(&records[i], of) && records[i].version.known_us > known_us)
+            known_us = records[i].version.known_us;
+    return known_us + op->rule.pack->history_us;
+}
+
+/* What corrects a critical version stays as long as it. */
+static enum status
+keep_normals(struct critical_value *op, struct state_entry *entry, const struct critical_record *of, int64_t until_us, struct error *err)
+{
+    const struct normal_key key     = critical_normal_key(state_key(entry), of->result_key);
+    struct state_entry     *normals = state_find(normals_of(op), state_hash(&key, sizeof(key)), &key, sizeof(key));
+    if (normals == NULL || normals->expires_us >= until_us)
+        return ST_OK;
+    return records_touch(normals_of(op), normals, sizeof(struct critical_version), until_us, err);
+}
+
+/* Takes out what may be gone elsewhere. Marks it first: while a result's versions are looked at, all of them must be there. */
+static void
+forget(const struct critical_value *op, struct state_entry *entry, int64_t freed_us)
+{
+    struct critical_record *records = critical_records(entry);
+    const uint32_t          count   = records_head(entry)->record_count;
+    for (uint32_t i = 0; i < count; i++)
+        records[i].is_old = kept_until(op, records, count, &records[i]) <= freed_us;
     for (uint32_t i = count; i-- > 0;)
         if (records[i].is_old)
-            records_remove(entry, sizeof(struct record), i);
-    return records_touch(&op->rule.op.states[0], entry, sizeof(struct record), expires_us, err);
+            remove_record(op, entry, i);
+}
+
+/* Says until when the entry and what belongs to it must stay. */
+static enum status
+keep(struct critical_value *op, struct state_entry *entry, struct error *err)
+{
+    const struct critical_record *records    = critical_records(entry);
+    const uint32_t                count      = records_head(entry)->record_count;
+    int64_t                       expires_us = INT64_MIN;
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t until_us = kept_until(op, records, count, &records[i]);
+        expires_us       = until_us > expires_us ? until_us : expires_us;
+        if (keep_normals(op, entry, &records[i], until_us, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return records_touch(patients_of(op), entry, sizeof(*records), expires_us, err);
 }
 
 static enum status
-critical_value_barrier(struct operator *op, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
+judge_entry(struct critical_value *op, struct state_entry *entry, const struct epoch_decision *decision, struct epoch_output *output,
+            struct error *err)
 {
-    struct critical_value *critical = (struct critical_value *)op;
-    for (uint32_t i = 0; i < op->states[0].dirty_count; i++) {
-        if (tell_entry(critical, op->states[0].dirty[i], decision->now_us, output, err) != ST_OK
-            || forget(critical, op->states[0].dirty[i], decision->min_watermark_us, err) != ST_OK)
+    forget(op, entry, decision->freed_us);
+    if (critical_history_gather(&op->history, &op->rule, entry, err) != ST_OK
+        || tell_alerts(op, entry, decision->now_us, output, err) != ST_OK)
+        return ST_ERROR;
+    judge_births(op, entry);
+    if (tell_superseded(op, entry, decision->now_us, output, err) != ST_OK)
+        return ST_ERROR;
+    return keep(op, entry, err);
+}
+
+static enum status
+critical_value_barrier(struct operator *base, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
+{
+    struct critical_value *op = (struct critical_value *)base;
+    for (uint32_t i = 0; i < patients_of(op)->dirty_count; i++)
+        if (judge_entry(op, patients_of(op)->dirty[i], decision, output, err) != ST_OK)
             return ST_ERROR;
-    }
     return ST_OK;
 }
 
@@ -512,14 +464,13 @@ critical_value_free(struct operator *op)
 {
     struct critical_value *critical = (struct critical_value *)op;
     rule_release(&critical->rule);
-    memory_free(critical->results);
-    memory_free(critical->alerts);
+    critical_history_release(&critical->history);
     memory_free(critical);
 }
 
 static const struct operator_kind kind = {
     .name        = "critical_value",
-    .state_names = { "patients" },
+    .state_names = { [CRITICAL_STATE_PATIENTS] = "patients", [CRITICAL_STATE_NORMALS] = "normals" },
     .exchange    = rule_exchange,
     .rows        = critical_value_rows,
     .barrier     = critical_value_barrier,
@@ -534,11 +485,7 @@ critical_value_create(const struct graph *graph, const struct rule_pack *rule, c
     CHECK(rule->kind == RULE_CRITICAL_VALUE);
     if (op == NULL)
         return error_no_memory(err);
-    op->results        = memory_alloc_array(RULE_RECORD_COUNT_MAX, sizeof(*op->results));
-    op->alerts         = memory_alloc_array(RULE_RECORD_COUNT_MAX, sizeof(*op->alerts));
-    enum status status = op->results == NULL || op->alerts == NULL ? error_no_memory(err) : ST_OK;
-    if (status == ST_OK)
-        status = rule_init(&op->rule, &kind, graph, rule, person_key, partitions, err);
+    enum status status = rule_init(&op->rule, &kind, graph, rule, person_key, partitions, err);
     if (status == ST_OK)
         *ret_operator = &op->rule.op;
     else

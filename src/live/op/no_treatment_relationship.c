@@ -130,7 +130,7 @@ take_record(struct no_treatment_relationship *op, const struct chunk *chunk, uin
     if (entry != NULL)
         access_make_room(entry);
     access_texts_of(&op->rule, chunk, row, is_access, buffer, texts);
-    if (records_insert(table_of(op), &patient, sizeof(patient), sizeof(record), entry == NULL ? 0 : records_head(entry)->record_count, texts,
+    if (records_insert(table_of(op), entry, state_hash(&patient, sizeof(patient)), &patient, sizeof(patient), sizeof(record), entry == NULL ? 0 : records_head(entry)->record_count, texts,
                        is_access ? ACCESS_TEXT_COUNT : ACCESS_TEXT_COUNT_EXPLANATION, access_kept_until(&op->rule, &record), &entry, err)
         != ST_OK)
         return ST_ERROR;

@@ -24,6 +24,8 @@ struct epoch_decision {
     uint64_t epoch;
     int64_t  watermark_us;     /* Smallest over partitions that are not idle: what windows close by. INT64_MIN: none yet. */
     int64_t  min_watermark_us; /* Smallest over all partitions: what state may be freed. INT64_MIN: none yet. */
+    int64_t  freed_us;         /* min_watermark_us of the barrier before: what expired by then may be gone, and no row since was known
+                                * before it. Who still finds such an entry passes it by, so that freeing never changes content. */
     int64_t  now_us;           /* Wall clock of the cut, for detected_at alone. */
     bool     is_drain;         /* The stream is declared ended: windows close, nothing is held back. */
 };

@@ -75,7 +75,7 @@ copy_texts(struct state_entry *entry, size_t record_size, uint32_t index, const 
     struct record_texts *record = texts_at(entry, record_size, index);
     char *to = (char *)texts_at(entry, record_size, records_head(entry)->record_count) + record->offset;
     for (uint32_t i = 0; i < text_count; i++) {
-        record->sizes[i] = (uint16_t)texts[i].size;
+        record->sizes[i] = (uint8_t)texts[i].size;
         if (texts[i].size > 0)
             memcpy(to, texts[i].data, texts[i].size);
         to += texts[i].size;
@@ -83,11 +83,10 @@ copy_texts(struct state_entry *entry, size_t record_size, uint32_t index, const 
 }
 
 enum status
-records_insert(struct state_table *table, const void *key, size_t key_size, size_t record_size, uint32_t index,
-               const struct str *texts, uint32_t text_count, int64_t expires_us, struct state_entry **ret_entry, struct error *err)
+records_insert(struct state_table *table, struct state_entry *old, uint64_t hash, const void *key, size_t key_size, size_t record_size,
+               uint32_t index, const struct str *texts, uint32_t text_count, int64_t expires_us, struct state_entry **ret_entry,
+               struct error *err)
 {
-    uint64_t                  hash       = state_hash(key, key_size);
-    struct state_entry       *old        = state_find(table, hash, key, key_size);
     const struct records_head empty      = { 0 };
     size_t                    texts_size = 0;
     struct state_entry       *entry;

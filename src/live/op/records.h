@@ -12,11 +12,11 @@
 #include "base/str.h"
 #include "live/state.h"
 
-#define RECORD_TEXT_COUNT_MAX 18
+#define RECORD_TEXT_COUNT_MAX 20
 
 struct record_texts {
     uint32_t offset; /* Into the texts of the value, which lie in the order of the records. */
-    uint16_t sizes[RECORD_TEXT_COUNT_MAX];
+    uint8_t  sizes[RECORD_TEXT_COUNT_MAX];
 };
 
 struct records_head {
@@ -42,12 +42,13 @@ records_of(struct state_entry *entry)
 /* A view. `record` is one of the entry's, `number` one of its texts. */
 struct str records_text(struct state_entry *entry, size_t record_size, const void *record, uint32_t number);
 
-/* A record of zeros with these texts, the others empty, before the one at `index`; makes the entry where it is not there.
+/* A record of zeros with these texts, the others empty, before the one at `index`; makes the entry where it is not there. `old`: the key's entry,
+ * NULL where there is none; `hash`: the key's.
  * A text has at most RECORD_TEXT_SIZE_MAX bytes. The entry is marked as changed and expires no sooner than before. On
  * failure nothing has changed. */
-enum status records_insert(struct state_table *table, const void *key, size_t key_size, size_t record_size, uint32_t index,
-                           const struct str *texts, uint32_t text_count, int64_t expires_us, struct state_entry **ret_entry,
-                           struct error *err);
+enum status records_insert(struct state_table *table, struct state_entry *old, uint64_t hash, const void *key, size_t key_size,
+                           size_t record_size, uint32_t index, const struct str *texts, uint32_t text_count, int64_t expires_us,
+                           struct state_entry **ret_entry, struct error *err);
 
 /* Takes the record out. The entry must be marked as changed already, or be so afterwards (records_touch). */
 void records_remove(struct state_entry *entry, size_t record_size, uint32_t index);

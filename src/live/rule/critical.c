@@ -89,7 +89,7 @@ critical_judge(const struct critical_result *results, size_t count, int64_t cool
             continue;
         int64_t effective_us = results[alert.firing_index].effective_us;
         /* What is sent cools what is only shown, and not the other way round. */
-        if (cools(&sent, alert.severity, effective_us, cooldown_us)
+        if (results[alert.firing_index].is_cooled || cools(&sent, alert.severity, effective_us, cooldown_us)
             || (alert.is_shadow && cools(&shown, alert.severity, effective_us, cooldown_us)))
             alert.status = CRITICAL_CLOSED;
         else if (alert.status != CRITICAL_RETRACTED)

@@ -23,6 +23,7 @@ struct critical_result {
     bool           is_withdrawn; /* Status D or W: it takes the result back. */
     bool           is_critical;
     bool           is_shadow;    /* Where is_critical: for reasons that nobody has approved; shown, not sent. */
+    bool          is_cooled; /* An alert that is forgotten meanwhile was sent within the cooldown before it. */
     enum severity  severity;     /* Where is_critical. */
 };
 

@@ -19,6 +19,7 @@ shard_decide(const struct runtime *runtime, uint64_t epoch, const struct time_vi
     /* Where nobody holds time back any more, the newest partition says how late it is. */
     int64_t watermark = view->active_count > 0 ? view->active_min_us : view->max_us;
     int64_t minimum   = view->min_us == INT64_MAX ? INT64_MIN : view->min_us;
+    int64_t freed     = *min_watermark_us;
     if (watermark > *watermark_us)
         *watermark_us = watermark;
     if (minimum > *min_watermark_us)
@@ -26,6 +27,7 @@ shard_decide(const struct runtime *runtime, uint64_t epoch, const struct time_vi
     *ret_decision = (struct epoch_decision){ .epoch            = epoch,
                                              .watermark_us     = *watermark_us,
                                              .min_watermark_us = *min_watermark_us,
+                                             .freed_us         = freed,
                                              .now_us           = announcement->now_us,
                                              .is_drain         = announcement->is_drain };
 }

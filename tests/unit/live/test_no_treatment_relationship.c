@@ -328,13 +328,11 @@ state_is_freed(void **state)
     const int64_t watermarks[] = { INT64_MIN, 101 * DAY, 137 * DAY, 139 * DAY, 160 * DAY };
     const int     left[]       = { 3, 3, 3, 1, 0 };
     for (int i = 0; i < 5; i++) {
-        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], 1, false };
+        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], i == 0 ? INT64_MIN : watermarks[i - 1], 1, false };
         assert_int_equal(op->kind->barrier(op, &decision, &output, &err), ST_OK);
         assert_int_equal(output.alert_count, i > 0);
-        assert_int_equal(state_write_delta(&op->states[0], &out, &err), ST_OK);
-        for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++)
-            assert_int_equal(state_write_snapshot(&op->states[0], group, watermarks[i], &out, &err), ST_OK);
-        assert_int_equal(op->states[0].entry_count, left[i]);
+        save_all(op, watermarks[i], &out);
+        assert_int_equal(entry_count(op), left[i]);
     }
     op->kind->free(op);
     output_release(&output);
