@@ -47,6 +47,7 @@ access_record_of(const struct rule *rule, const struct chunk *chunk, uint32_t ro
     record.known_us     = rule_known_us(chunk, row);
     record.begin_us     = time_or(chunk, EVENT_BEGIN_TIME, row, record.effective_us);
     record.end_us       = time_or(chunk, EVENT_END_TIME, row, record.begin_us);
+    record.replaced_us  = INT64_MAX;
     record.position     = event_int64(chunk, EVENT_POSITION, row);
     record.identity     = rule_hash(chunk, EVENT_IDENTITY_LOW, row);
     record.user         = user_of(rule, chunk, row, is_access ? EVENT_USER_ID : EVENT_PRACTITIONER_ID);
@@ -90,39 +91,13 @@ access_find(struct state_entry *entry, struct hash128 identity)
 }
 
 void
-access_replace_history(struct state_entry *entry, struct hash128 thing)
+access_replace_history(const struct rule *rule, struct state_entry *entry, const struct access_record *statement)
 {
-    const struct access_record *records = records_of(entry);
-    for (uint32_t i = records_head(entry)->record_count; i-- > 0;)
-        if (records[i].is_history && !records[i].is_access && hash128_equal(records[i].thing, thing))
-            records_remove(entry, sizeof(*records), i);
-}
-
-/* What is missed least: lower goes first. */
-static int
-weight_of(const struct access_record *record)
-{
-    if (!record->is_access)
-        return 1;
-    return record->is_judged ? 0 : 2;
-}
-
-void
-access_make_room(struct state_entry *entry)
-{
-    const struct access_record *records  = records_of(entry);
-    const struct records_head  *head     = records_head(entry);
-    const size_t                size_max = STATE_ENTRY_SIZE_MAX - (64u << 10);
-    while (head->record_count >= RULE_ACCESS_COUNT_MAX
-           || (head->record_count > 0 && head->record_count * sizeof(*records) + head->texts_size > size_max)) {
-        uint32_t first = 0;
-        for (uint32_t i = 1; i < head->record_count; i++) {
-            int order = weight_of(&records[i]) - weight_of(&records[first]);
-            if (order < 0 || (order == 0 && records[i].known_us < records[first].known_us))
-                first = i;
-        }
-        records_remove(entry, sizeof(*records), first);
-    }
+    struct access_record *records = records_of(entry);
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
+        if (records[i].is_history && !records[i].is_access && hash128_equal(records[i].thing, statement->thing)
+            && statement->known_us < records[i].replaced_us && statement->known_us < access_kept_until(rule, &records[i]))
+            records[i].replaced_us = statement->known_us;
 }
 
 /* ---- Judging ---- */
@@ -138,15 +113,17 @@ access_is_due(struct state_entry *entry, const struct epoch_decision *decision)
 {
     const struct access_record *records = records_of(entry);
     for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
-        if (records[i].is_access && !records[i].is_judged && access_time_has_come(&records[i], decision))
+        if (records[i].is_access && records[i].stage == ACCESS_WAITS && access_time_has_come(&records[i], decision))
             return true;
     return false;
 }
 
 static bool
-fits(const struct rule_pack *pack, const struct access_record *explanation, const struct access_record *access)
+fits(const struct rule *rule, const struct access_record *explanation, const struct access_record *access)
 {
-    return !explanation->is_access && !explanation->is_void
+    const struct rule_pack *pack = rule->pack;
+    return access_kept_until(rule, explanation) > access->known_us && access_kept_until(rule, access) > explanation->known_us
+           && explanation->replaced_us >= access_kept_until(rule, access) && !explanation->is_access && !explanation->is_void
            && (are_same(explanation->department, access->department) || are_same(explanation->user, access->user))
            && explanation->begin_us <= access->effective_us + pack->after_us
            && explanation->end_us >= access->effective_us - pack->before_us;
@@ -164,12 +141,12 @@ is_before(const struct access_record *a, const struct access_record *b)
 }
 
 const struct access_record *
-access_explanation(const struct rule_pack *pack, struct state_entry *entry, const struct access_record *access)
+access_explanation(const struct rule *rule, struct state_entry *entry, const struct access_record *access)
 {
     const struct access_record *records = records_of(entry);
     const struct access_record *first   = NULL;
     for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
-        if (fits(pack, &records[i], access) && (first == NULL || is_before(&records[i], first)))
+        if (fits(rule, &records[i], access) && (first == NULL || is_before(&records[i], first)))
             first = &records[i];
     return first;
 }
@@ -183,17 +160,64 @@ access_kept_until(const struct rule *rule, const struct access_record *record)
     return last_us + rule->pack->history_us;
 }
 
+/* An access whose explanation goes keeps what was said of it. */
+static void
+remove_record(const struct rule *rule, struct state_entry *entry, uint32_t index)
+{
+    struct access_record *records = records_of(entry);
+    for (uint32_t i = 0; !records[index].is_access && i < records_head(entry)->record_count; i++)
+        if (records[i].is_access && records[i].stage == ACCESS_JUDGED && access_explanation(rule, entry, &records[i]) == &records[index])
+            records[i].stage = ACCESS_SETTLED;
+    records_remove(entry, sizeof(*records), index);
+}
+
+void
+access_forget(const struct rule *rule, struct state_entry *entry, int64_t freed_us)
+{
+    const struct access_record *records = records_of(entry);
+    for (uint32_t i = records_head(entry)->record_count; i-- > 0;)
+        if (access_kept_until(rule, &records[i]) <= freed_us)
+            remove_record(rule, entry, i);
+}
+
 int64_t
-access_forget(const struct rule *rule, struct state_entry *entry, int64_t watermark_us)
+access_keep(const struct rule *rule, struct state_entry *entry)
 {
     const struct access_record *records    = records_of(entry);
     int64_t                     expires_us = INT64_MIN;
     for (uint32_t i = records_head(entry)->record_count; i-- > 0;) {
         int64_t until_us = access_kept_until(rule, &records[i]);
-        if (records[i].is_done || until_us <= watermark_us)
+        if (records[i].is_done)
             records_remove(entry, sizeof(*records), i);
         else if (until_us > expires_us)
             expires_us = until_us;
     }
     return expires_us;
+}
+
+/* What is missed least: lower goes first. */
+static int
+weight_of(const struct access_record *record)
+{
+    if (!record->is_access)
+        return 1;
+    return record->stage == ACCESS_WAITS ? 2 : 0;
+}
+
+void
+access_make_room(const struct rule *rule, struct state_entry *entry)
+{
+    const struct access_record *records  = records_of(entry);
+    const struct records_head  *head     = records_head(entry);
+    const size_t                size_max = STATE_ENTRY_SIZE_MAX - (64u << 10);
+    while (head->record_count >= RULE_ACCESS_COUNT_MAX
+           || (head->record_count > 0 && head->record_count * sizeof(*records) + head->texts_size > size_max)) {
+        uint32_t first = 0;
+        for (uint32_t i = 1; i < head->record_count; i++) {
+            int order = weight_of(&records[i]) - weight_of(&records[first]);
+            if (order < 0 || (order == 0 && records[i].known_us < records[first].known_us))
+                first = i;
+        }
+        remove_record(rule, entry, first);
+    }
 }

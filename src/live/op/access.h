@@ -23,6 +23,9 @@ enum {
 /* Flag of an entry: it has an access that is not judged yet. */
 #define ACCESS_IS_PENDING 1u
 
+/* An access waits for the watermark; what explains a settled one is forgotten, and no other can have been known before. */
+enum access_stage { ACCESS_WAITS, ACCESS_JUDGED, ACCESS_SETTLED };
+
 enum access_told { ACCESS_UNTOLD, ACCESS_OPEN, ACCESS_EXPLAINED };
 
 struct access_record {
@@ -33,6 +36,7 @@ struct access_record {
     int64_t             begin_us; /* An explanation's, from when until when. */
     int64_t             end_us;
     int64_t             position;
+    int64_t             replaced_us; /* Of history: from when on the stream itself speaks of the encounter or order. INT64_MAX: it does not. */
     struct hash128      identity;
     struct hash128      thing;      /* The encounter or order, whose statements share it; of an access its user. */
     struct hash128      department; /* Zeros: none, which matches nothing. */
@@ -41,13 +45,13 @@ struct access_record {
     uint8_t             is_access;
     uint8_t             is_history;
     uint8_t             is_void;   /* The statement takes the encounter or order back: it explains nothing. */
-    uint8_t             is_judged; /* Its time has come. */
+    uint8_t             stage;     /* enum access_stage */
     uint8_t             is_done;   /* Explained for good, without an alert. */
     uint8_t             is_shadow; /* Nobody had approved the rule when it came. */
     uint8_t             is_delivered; /* A sink has got a revision of the alert. */
     uint8_t             told;      /* enum access_told */
 };
-_Static_assert(sizeof(struct access_record) == sizeof(struct record_texts) + 6 * 8 + 4 * 16 + 2 * 8, "no padding");
+_Static_assert(sizeof(struct access_record) == sizeof(struct record_texts) + 7 * 8 + 4 * 16 + 2 * 8, "no padding");
 
 static inline struct str
 access_text(struct state_entry *entry, const struct access_record *record, uint32_t number)
@@ -63,11 +67,12 @@ void access_texts_of(const struct rule *rule, const struct chunk *chunk, uint32_
 /* The record of the event, or NULL. */
 struct access_record *access_find(struct state_entry *entry, struct hash128 identity);
 
-/* The stream speaks of the encounter or order itself: what history knew of it no longer counts. */
-void access_replace_history(struct state_entry *entry, struct hash128 thing);
+/* The stream speaks of the encounter or order itself: what history knew of it no longer counts, but for accesses that are forgotten
+ * by then, and where it is forgotten itself. */
+void access_replace_history(const struct rule *rule, struct state_entry *entry, const struct access_record *statement);
 
 /* Makes room for one more record where the entry is full: accesses that are judged go first, the longest known of them. */
-void access_make_room(struct state_entry *entry);
+void access_make_room(const struct rule *rule, struct state_entry *entry);
 
 /* Whether an explanation that was known before the access has been read from all partitions. */
 bool access_time_has_come(const struct access_record *access, const struct epoch_decision *decision);
@@ -75,13 +80,17 @@ bool access_time_has_come(const struct access_record *access, const struct epoch
 /* Whether an access of the entry that is not judged can be. */
 bool access_is_due(struct state_entry *entry, const struct epoch_decision *decision);
 
-/* The explanation of the access that was known first, or NULL. */
-const struct access_record *access_explanation(const struct rule_pack *pack, struct state_entry *entry, const struct access_record *access);
+/* The explanation of the access that was known first, or NULL. Neither was forgotten when the other came: so what is found follows
+ * from the log, not from when state was freed. */
+const struct access_record *access_explanation(const struct rule *rule, struct state_entry *entry, const struct access_record *access);
 
 /* Until which watermark the record may matter. */
 int64_t access_kept_until(const struct rule *rule, const struct access_record *record);
 
-/* Takes out what is done and what no longer matters. Returns when the entry expires. */
-int64_t access_forget(const struct rule *rule, struct state_entry *entry, int64_t watermark_us);
+/* Takes out what may be gone elsewhere: before anything is judged (operator.h, freed_us). */
+void access_forget(const struct rule *rule, struct state_entry *entry, int64_t freed_us);
+
+/* Takes out accesses that are explained for good, after judging. Returns when the entry expires. */
+int64_t access_keep(const struct rule *rule, struct state_entry *entry);
 
 #endif

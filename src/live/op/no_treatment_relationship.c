@@ -126,9 +126,9 @@ take_record(struct no_treatment_relationship *op, const struct chunk *chunk, uin
     if (copy != NULL)
         return take_copy(op, entry, copy, &record, err);
     if (entry != NULL && !record.is_access && !record.is_history)
-        access_replace_history(entry, record.thing);
+        access_replace_history(&op->rule, entry, &record);
     if (entry != NULL)
-        access_make_room(entry);
+        access_make_room(&op->rule, entry);
     access_texts_of(&op->rule, chunk, row, is_access, buffer, texts);
     if (records_insert(table_of(op), entry, state_hash(&patient, sizeof(patient)), &patient, sizeof(patient), sizeof(record), entry == NULL ? 0 : records_head(entry)->record_count, texts,
                        is_access ? ACCESS_TEXT_COUNT : ACCESS_TEXT_COUNT_EXPLANATION, access_kept_until(&op->rule, &record), &entry, err)
@@ -218,13 +218,13 @@ static enum status
 judge_access(struct no_treatment_relationship *op, struct state_entry *entry, struct access_record *access, int64_t now_us,
              struct epoch_output *output, struct error *err)
 {
-    const struct access_record *explanation = access_explanation(op->rule.pack, entry, access);
+    const struct access_record *explanation = access_explanation(&op->rule, entry, access);
     bool                        is_in_time  = explanation != NULL && explanation->known_us <= access->event_us;
     enum access_told            now         = explanation == NULL ? ACCESS_OPEN : ACCESS_EXPLAINED;
     uint64_t                    shown_low   = explanation == NULL ? 0 : explanation->identity.low;
 
-    access->is_judged = 1;
-    access->is_done   = is_in_time && !explanation->is_history;
+    access->stage   = ACCESS_JUDGED;
+    access->is_done = is_in_time && !explanation->is_history;
     if (is_in_time && access->told == ACCESS_UNTOLD)
         return ST_OK;
     if (access->told == now && access->shown_low == shown_low)
@@ -241,17 +241,17 @@ judge_patient(struct no_treatment_relationship *op, struct state_entry *entry, c
 {
     struct records_head  *head    = records_head(entry);
     struct access_record *records = records_of(entry);
+    access_forget(&op->rule, entry, decision->freed_us);
     head->flags &= ~ACCESS_IS_PENDING;
     for (uint32_t i = 0; i < head->record_count; i++) {
-        if (!records[i].is_access)
+        if (!records[i].is_access || records[i].stage == ACCESS_SETTLED)
             continue;
-        if (!records[i].is_judged && !access_time_has_come(&records[i], decision))
+        if (records[i].stage == ACCESS_WAITS && !access_time_has_come(&records[i], decision))
             head->flags |= ACCESS_IS_PENDING;
         else if (judge_access(op, entry, &records[i], decision->now_us, output, err) != ST_OK)
             return ST_ERROR;
     }
-    int64_t expires_us = access_forget(&op->rule, entry, decision->min_watermark_us);
-    return records_touch(table_of(op), entry, sizeof(*records), expires_us, err);
+    return records_touch(table_of(op), entry, sizeof(*records), access_keep(&op->rule, entry), err);
 }
 
 static enum status
