@@ -278,19 +278,11 @@ entry_resize(struct state_table *table, struct state_entry *old, const void *key
     return entry;
 }
 
-enum status
-state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_size, size_t value_size,
-          int64_t expires_us, struct state_entry **ret_entry, bool *ret_is_new, struct error *err)
+/* The entry of the key with room for the value, at `old` or new in the free slot. */
+static enum status
+place_entry(struct state_table *table, struct state_group *group, uint32_t slot, uint64_t hash, const void *key, size_t key_size,
+            size_t value_size, int64_t expires_us, struct state_entry **ret_entry, struct error *err)
 {
-    struct state_group *group = &table->groups[state_group_of(hash)];
-    if (key_size > UINT16_MAX || value_size > STATE_ENTRY_SIZE_MAX
-        || value_offset(key_size) + value_size > STATE_ENTRY_SIZE_MAX)
-        return error_set(err, ERR_FULL, "an entry of the state would have %zu bytes; at most %d", key_size + value_size,
-                         STATE_ENTRY_SIZE_MAX);
-    uint32_t slot;
-    if (!dirty_reserve(table) || !slot_reserve(group, hash, key, key_size, &slot))
-        return error_no_memory(err);
-
     struct state_entry *old   = group->slots[slot].entry;
     struct state_entry *entry = entry_resize(table, old, key, key_size, value_size);
     if (entry == NULL)
@@ -303,9 +295,38 @@ state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_
     group->slots[slot] = (struct state_slot){ hash, entry };
     mark_dirty(table, entry);
     *ret_entry = entry;
-    if (ret_is_new != NULL)
-        *ret_is_new = old == NULL;
     return ST_OK;
+}
+
+enum status
+state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_size, size_t value_size,
+          int64_t expires_us, struct state_entry **ret_entry, bool *ret_is_new, struct error *err)
+{
+    struct state_group *group = &table->groups[state_group_of(hash)];
+    if (key_size > UINT16_MAX || value_size > STATE_ENTRY_SIZE_MAX
+        || value_offset(key_size) + value_size > STATE_ENTRY_SIZE_MAX)
+        return error_set(err, ERR_FULL, "an entry of the state would have %zu bytes; at most %d", key_size + value_size,
+                         STATE_ENTRY_SIZE_MAX);
+    uint32_t slot;
+    if (!dirty_reserve(table) || !slot_reserve(group, hash, key, key_size, &slot))
+        return error_no_memory(err);
+    if (ret_is_new != NULL)
+        *ret_is_new = group->slots[slot].entry == NULL;
+    return place_entry(table, group, slot, hash, key, key_size, value_size, expires_us, ret_entry, err);
+}
+
+enum status
+state_add(struct state_table *table, uint64_t hash, const void *key, size_t key_size, int64_t expires_us,
+          struct state_entry **ret_entry, bool *ret_is_new, struct error *err)
+{
+    struct state_group *group = &table->groups[state_group_of(hash)];
+    uint32_t            slot;
+    CHECK(key_size <= UINT8_MAX);
+    if (!dirty_reserve(table) || !slot_reserve(group, hash, key, key_size, &slot))
+        return error_no_memory(err);
+    *ret_entry  = group->slots[slot].entry;
+    *ret_is_new = *ret_entry == NULL;
+    return *ret_is_new ? place_entry(table, group, slot, hash, key, key_size, 0, expires_us, ret_entry, err) : ST_OK;
 }
 
 enum status

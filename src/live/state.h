@@ -91,8 +91,15 @@ struct state_entry *state_find(const struct state_table *table, uint64_t hash, c
 enum status state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_size, size_t value_size,
                       int64_t expires_us, struct state_entry **ret_entry, bool *ret_is_new, struct error *err);
 
+/* The same with an empty value, but an entry that is there stays as it is and is not marked. For sets of keys. */
+enum status state_add(struct state_table *table, uint64_t hash, const void *key, size_t key_size, int64_t expires_us,
+                      struct state_entry **ret_entry, bool *ret_is_new, struct error *err);
+
 /* Marks an entry of the table as changed, without looking for it. Its value may shrink, so the entry stays where it is. */
 enum status state_touch(struct state_table *table, struct state_entry *entry, size_t value_size, int64_t expires_us, struct error *err);
+
+/* Tables are larger than the caches: so many rows' lines are on their way while others are looked at. */
+#define STATE_PREFETCH_COUNT 16
 
 /* Fetches the line that state_find and state_put look at first. For batches of them. */
 static inline void
@@ -103,13 +110,33 @@ state_prefetch(const struct state_table *table, uint64_t hash)
         __builtin_prefetch(&group->slots[(uint32_t)hash & (group->slot_count - 1)]);
 }
 
-/* Fetches the entry that the slot at the hash's own place leads to: nearly always the key's, if it is there. */
+/* Rows whose entries are looked at soon, with the hashes of their keys. */
+struct state_ahead {
+    uint32_t count;
+    uint32_t rows[STATE_PREFETCH_COUNT];
+    uint64_t hashes[STATE_PREFETCH_COUNT];
+};
+
 static inline void
-state_prefetch_entry(const struct state_table *table, uint64_t hash)
+state_ahead_add(struct state_ahead *ahead, const struct state_table *table, uint32_t row, uint64_t hash)
 {
-    const struct state_group *group = &table->groups[state_group_of(hash)];
-    if (group->slot_count > 0)
-        __builtin_prefetch(group->slots[(uint32_t)hash & (group->slot_count - 1)].entry);
+    ahead->rows[ahead->count]     = row;
+    ahead->hashes[ahead->count++] = hash;
+    state_prefetch(table, hash);
+}
+
+/* Fetches the entries too: where the slots at the hashes' own places lead, which are nearly always the keys'. */
+static inline void
+state_ahead_entries(const struct state_ahead *ahead, const struct state_table *table)
+{
+    for (uint32_t i = 0; i < ahead->count; i++) {
+        const struct state_group *group = &table->groups[state_group_of(ahead->hashes[i])];
+        if (group->slot_count == 0)
+            continue;
+        const char *entry = (const char *)group->slots[(uint32_t)ahead->hashes[i] & (group->slot_count - 1)].entry;
+        for (uint32_t line = 0; line < 4; line++)
+            __builtin_prefetch(entry + line * 64);
+    }
 }
 
 const void *state_key(const struct state_entry *entry);

@@ -8,9 +8,6 @@
 #include "live/op/critical_history.h"
 #include "live/op/rule.h"
 
-/* So many rows' lines of the state are on their way while others are looked at. */
-#define PREFETCH_COUNT 16
-
 enum alert_state { ALERT_UNTOLD, ALERT_OPEN, ALERT_REVISED, ALERT_CORRECTED, ALERT_WITHDRAWN, ALERT_COOLING, ALERT_SUPERSEDED };
 
 static const struct {
@@ -221,22 +218,21 @@ critical_value_rows(struct operator *base, struct chunk *chunk, struct epoch_out
 {
     struct critical_value *op    = (struct critical_value *)base;
     const uint32_t         count = event_count(chunk);
-    struct critical_row    rows[PREFETCH_COUNT];
-    uint64_t               hashes[PREFETCH_COUNT];
-    uint32_t               numbers[PREFETCH_COUNT];
+    struct critical_row    rows[STATE_PREFETCH_COUNT];
+    struct state_ahead     ahead;
     (void)output;
     for (uint32_t next = 0; next < count;) {
-        uint32_t ahead = 0;
-        for (; next < count && ahead < PREFETCH_COUNT; next++) {
-            numbers[ahead] = event_row(chunk, next);
-            if (!is_wanted(op, chunk, numbers[ahead]))
+        ahead.count = 0;
+        for (; next < count && ahead.count < STATE_PREFETCH_COUNT; next++) {
+            uint32_t             row = event_row(chunk, next);
+            struct critical_row *new = &rows[ahead.count];
+            if (!is_wanted(op, chunk, row))
                 continue;
-            critical_row_of(&op->rule, chunk, numbers[ahead], &rows[ahead]);
-            hashes[ahead] = state_hash(&rows[ahead].normal_key, sizeof(rows[ahead].normal_key));
-            state_prefetch(normals_of(op), hashes[ahead++]);
+            critical_row_of(&op->rule, chunk, row, new);
+            state_ahead_add(&ahead, normals_of(op), row, state_hash(&new->normal_key, sizeof(new->normal_key)));
         }
-        for (uint32_t i = 0; i < ahead; i++)
-            if (take_row(op, chunk, numbers[i], &rows[i], hashes[i], err) != ST_OK)
+        for (uint32_t i = 0; i < ahead.count; i++)
+            if (take_row(op, chunk, ahead.rows[i], &rows[i], ahead.hashes[i], err) != ST_OK)
                 return ST_ERROR;
     }
     return ST_OK;

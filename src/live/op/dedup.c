@@ -11,8 +11,6 @@
 /* Where no window says how late an event may be. */
 #define ID_LIFETIME_US (7 * US_PER_DAY)
 
-#define PREFETCH_COUNT 16
-
 struct dedup {
     struct operator          op;
     const struct graph      *graph;
@@ -59,15 +57,17 @@ prefetch(const struct dedup *dedup, const struct chunk *chunk, uint32_t begin, u
 static enum status
 dedup_row(struct dedup *dedup, const struct chunk *chunk, uint32_t row, bool *ret_is_first, struct error *err)
 {
-    struct dedup_key     key       = key_of(chunk, row);
-    uint64_t             hash      = state_hash(&key, sizeof(key));
-    int64_t              watermark = event_is_null(chunk, EVENT_WATERMARK, row) ? INT64_MIN : event_int64(chunk, EVENT_WATERMARK, row);
-    struct state_entry  *entry     = state_find(&dedup->op.states[0], hash, &key, sizeof(key));
+    struct dedup_key    key       = key_of(chunk, row);
+    int64_t             expires   = expiry_of(dedup, event_int64(chunk, EVENT_TIME, row));
+    int64_t             watermark = event_is_null(chunk, EVENT_WATERMARK, row) ? INT64_MIN : event_int64(chunk, EVENT_WATERMARK, row);
+    struct state_entry *entry;
 
-    *ret_is_first = entry == NULL || entry->expires_us <= watermark;
-    if (!*ret_is_first)
+    if (state_add(&dedup->op.states[0], state_hash(&key, sizeof(key)), &key, sizeof(key), expires, &entry, ret_is_first, err) != ST_OK)
+        return ST_ERROR;
+    if (*ret_is_first || entry->expires_us > watermark)
         return ST_OK;
-    return state_put(&dedup->op.states[0], hash, &key, sizeof(key), 0, expiry_of(dedup, event_int64(chunk, EVENT_TIME, row)), &entry, NULL, err);
+    *ret_is_first = true; /* What is there has expired, though it was not freed yet. */
+    return state_touch(&dedup->op.states[0], entry, 0, expires, err);
 }
 
 static void
@@ -86,8 +86,8 @@ dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output
     uint32_t      kept  = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (i % PREFETCH_COUNT == 0)
-            prefetch(dedup, chunk, i, i + PREFETCH_COUNT < count ? i + PREFETCH_COUNT : count);
+        if (i % STATE_PREFETCH_COUNT == 0)
+            prefetch(dedup, chunk, i, i + STATE_PREFETCH_COUNT < count ? i + STATE_PREFETCH_COUNT : count);
         uint32_t             row     = event_row(chunk, i);
         uint32_t             entity  = (uint32_t)event_int64(chunk, EVENT_ENTITY, row);
         uint32_t             partition = (uint32_t)event_int64(chunk, EVENT_PARTITION, row);

@@ -144,24 +144,35 @@ take_record(struct no_treatment_relationship *op, const struct chunk *chunk, uin
     return pending_add(&op->pending, &patient, err);
 }
 
+/* An access before the stream is nobody's to judge now. */
+static bool
+is_wanted(const struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row)
+{
+    int64_t entity = event_int64(chunk, EVENT_ENTITY, row);
+    return entity == op->rule.entity_index ? event_int64(chunk, EVENT_PARTITION, row) != EVENT_PARTITION_HISTORY : is_explanation(op, entity);
+}
+
 static enum status
 no_treatment_relationship_rows(struct operator *base, struct chunk *chunk, struct epoch_output *output, struct error *err)
 {
     struct no_treatment_relationship *op    = (struct no_treatment_relationship *)base;
-    uint32_t                          count = event_count(chunk);
+    const uint32_t                    count = event_count(chunk);
+    struct state_ahead                ahead;
     (void)output;
     if (pending_find(op, err) != ST_OK)
         return ST_ERROR;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t row        = event_row(chunk, i);
-        int64_t  entity     = event_int64(chunk, EVENT_ENTITY, row);
-        bool     is_history = event_int64(chunk, EVENT_PARTITION, row) == EVENT_PARTITION_HISTORY;
-        bool     is_access  = entity == op->rule.entity_index;
-        /* An access before the stream is nobody's to judge now. */
-        if (is_access ? is_history : !is_explanation(op, entity))
-            continue;
-        if (take_record(op, chunk, row, is_access, err) != ST_OK)
-            return ST_ERROR;
+    for (uint32_t next = 0; next < count;) {
+        ahead.count = 0;
+        for (; next < count && ahead.count < STATE_PREFETCH_COUNT; next++) {
+            uint32_t       row     = event_row(chunk, next);
+            struct hash128 patient = rule_hash(chunk, EVENT_PATIENT_LOW, row);
+            if (is_wanted(op, chunk, row))
+                state_ahead_add(&ahead, table_of(op), row, state_hash(&patient, sizeof(patient)));
+        }
+        state_ahead_entries(&ahead, table_of(op));
+        for (uint32_t i = 0; i < ahead.count; i++)
+            if (take_record(op, chunk, ahead.rows[i], event_int64(chunk, EVENT_ENTITY, ahead.rows[i]) == op->rule.entity_index, err) != ST_OK)
+                return ST_ERROR;
     }
     return ST_OK;
 }

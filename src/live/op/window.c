@@ -112,19 +112,13 @@ count_value(struct row_value *value, const struct chunk *chunk, uint32_t row)
 }
 
 static enum status
-count_patient(struct window *window, struct row_value *value, const struct row_key *row_key, int64_t expires_us,
-              const struct chunk *chunk, uint32_t row, struct error *err)
+count_patient(struct window *window, struct row_value *value, const struct patient_key *key, int64_t expires_us, struct error *err)
 {
-    struct patient_key  key = { *row_key, (uint64_t)event_int64(chunk, EVENT_PATIENT_LOW, row), (uint64_t)event_int64(chunk, EVENT_PATIENT_HIGH, row) };
-    struct state_table *table = &window->op.states[STATE_PATIENTS];
-    uint64_t            hash  = state_hash(&key, sizeof(key));
     struct state_entry *entry;
-
-    if (event_is_null(chunk, EVENT_PATIENT_ID, row) || state_find(table, hash, &key, sizeof(key)) != NULL)
-        return ST_OK;
-    if (state_put(table, hash, &key, sizeof(key), 0, expires_us, &entry, NULL, err) != ST_OK)
+    bool                is_new;
+    if (state_add(&window->op.states[STATE_PATIENTS], state_hash(key, sizeof(*key)), key, sizeof(*key), expires_us, &entry, &is_new, err) != ST_OK)
         return ST_ERROR;
-    value->patient_count++;
+    value->patient_count += is_new;
     return ST_OK;
 }
 
@@ -140,44 +134,70 @@ keep_texts(struct row_value *value, const struct str texts[GRAPH_WINDOW_KEY_COUN
     }
 }
 
-static enum status
-window_row(struct window *window, const struct chunk *chunk, uint32_t row, struct error *err)
+/* What is known of a row before the state is looked at. */
+struct row_ahead {
+    struct str         texts[GRAPH_WINDOW_KEY_COUNT];
+    struct patient_key key;
+    uint32_t           row;
+};
+
+static void
+look_ahead(struct window *window, const struct chunk *chunk, uint32_t row, struct row_ahead *ret_ahead)
 {
-    struct str          texts[GRAPH_WINDOW_KEY_COUNT];
-    struct hash128      group   = group_of(window, chunk, row, texts);
-    int64_t             time_us = event_int64(chunk, EVENT_TIME, row);
-    struct row_key      key     = { group.low, group.high, window_start_of(window->plan, time_us) };
-    int64_t             end     = key.start_us + window->plan->size_us;
-    int64_t             expires = window_late_from(window->plan, time_us);
-    size_t              size    = sizeof(struct row_value);
-    struct state_entry *entry;
-    bool                is_new;
+    struct hash128 group = group_of(window, chunk, row, ret_ahead->texts);
+    ret_ahead->row       = row;
+    ret_ahead->key       = (struct patient_key){ { group.low, group.high, window_start_of(window->plan, event_int64(chunk, EVENT_TIME, row)) },
+                                                 (uint64_t)event_int64(chunk, EVENT_PATIENT_LOW, row), (uint64_t)event_int64(chunk, EVENT_PATIENT_HIGH, row) };
+    state_prefetch(&window->op.states[STATE_ROWS], state_hash(&ret_ahead->key.row, sizeof(ret_ahead->key.row)));
+    state_prefetch(&window->op.states[STATE_PATIENTS], state_hash(&ret_ahead->key, sizeof(ret_ahead->key)));
+}
+
+static enum status
+window_row(struct window *window, const struct chunk *chunk, const struct row_ahead *ahead, struct error *err)
+{
+    const struct row_key *key     = &ahead->key.row;
+    const uint32_t        row     = ahead->row;
+    int64_t               end     = key->start_us + window->plan->size_us;
+    int64_t               expires = window_late_from(window->plan, event_int64(chunk, EVENT_TIME, row));
+    size_t                size    = sizeof(struct row_value);
+    struct state_entry   *entry;
+    bool                  is_new;
 
     for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++)
-        size += texts[k].size;
-    if (state_put(&window->op.states[STATE_ROWS], state_hash(&key, sizeof(key)), &key, sizeof(key), size, expires, &entry, &is_new, err) != ST_OK)
+        size += ahead->texts[k].size;
+    if (state_put(&window->op.states[STATE_ROWS], state_hash(key, sizeof(*key)), key, sizeof(*key), size, expires, &entry, &is_new, err) != ST_OK)
         return ST_ERROR;
     struct row_value *value = state_value(entry);
     if (is_new)
-        keep_texts(value, texts);
+        keep_texts(value, ahead->texts);
     if (is_new && end < window->next_close_us)
         window->next_close_us = end;
     value->event_count++;
     struct str flag = event_text(chunk, EVENT_FLAG, row);
     value->abnormal_count += flag.size > 0 && !str_equal(flag, STR("N"));
     count_value(value, chunk, row);
-    return window->plan->has_aggregate[GRAPH_PATIENT_COUNT] ? count_patient(window, value, &key, expires, chunk, row, err) : ST_OK;
+    if (!window->plan->has_aggregate[GRAPH_PATIENT_COUNT] || event_is_null(chunk, EVENT_PATIENT_ID, row))
+        return ST_OK;
+    return count_patient(window, value, &ahead->key, expires, err);
 }
 
 static enum status
 window_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output, struct error *err)
 {
-    uint32_t count = event_count(chunk);
+    struct window   *window = (struct window *)op;
+    const uint32_t   count  = event_count(chunk);
+    struct row_ahead ahead[STATE_PREFETCH_COUNT];
     (void)output;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t row = event_row(chunk, i);
-        if (((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] == 0 && window_row((struct window *)op, chunk, row, err) != ST_OK)
-            return ST_ERROR;
+    for (uint32_t next = 0; next < count;) {
+        uint32_t ahead_count = 0;
+        for (; next < count && ahead_count < STATE_PREFETCH_COUNT; next++) {
+            uint32_t row = event_row(chunk, next);
+            if (((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] == 0)
+                look_ahead(window, chunk, row, &ahead[ahead_count++]);
+        }
+        for (uint32_t i = 0; i < ahead_count; i++)
+            if (window_row(window, chunk, &ahead[i], err) != ST_OK)
+                return ST_ERROR;
     }
     return ST_OK;
 }
