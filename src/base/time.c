@@ -229,8 +229,37 @@ read_offset(struct str text, size_t *at, int32_t *ret_offset_s)
     return true;
 }
 
-bool
-time_parse(struct str text, struct time_text *ret_parsed)
+/* Two digits; what else makes *ret_bad more than 9. */
+static unsigned
+two_digits(const char *bytes, unsigned *ret_bad)
+{
+    unsigned tens = (unsigned char)bytes[0] - (unsigned)'0', ones = (unsigned char)bytes[1] - (unsigned)'0';
+    *ret_bad |= (tens > 9) * 16u | (ones > 9) * 16u;
+    return tens * 10 + ones;
+}
+
+/* YYYY-MM-DDThh:mm:ssZ, which nearly all senders write: the same as the way of many branches below, in a tenth of its time. */
+static bool
+read_common_form(struct str text, struct time_text *ret_parsed)
+{
+    const char *bytes = text.data;
+    unsigned    bad   = 0;
+    if (text.size != 20 || bytes[4] != '-' || bytes[7] != '-' || bytes[10] != 'T' || bytes[13] != ':' || bytes[16] != ':' || bytes[19] != 'Z')
+        return false;
+    unsigned year = two_digits(bytes, &bad) * 100 + two_digits(bytes + 2, &bad);
+    unsigned month = two_digits(bytes + 5, &bad), day = two_digits(bytes + 8, &bad), hour = two_digits(bytes + 11, &bad);
+    unsigned minute = two_digits(bytes + 14, &bad), second = two_digits(bytes + 17, &bad);
+    if (bad != 0 || hour > 23 || minute > 59 || second > 60 || !date_is_valid(year, month, day))
+        return false;
+    *ret_parsed = (struct time_text){ .local_us   = date_to_time(date_from_civil((int32_t)year, month, day)) + hour * US_PER_HOUR
+                                                    + minute * US_PER_MINUTE + second * US_PER_SECOND,
+                                      .precision  = TIME_SECOND,
+                                      .has_offset = true };
+    return true;
+}
+
+static bool
+read_any_form(struct str text, struct time_text *ret_parsed)
 {
     size_t           at     = 0;
     struct time_text parsed = { 0 };
@@ -256,6 +285,12 @@ time_parse(struct str text, struct time_text *ret_parsed)
     parsed.local_us = date_to_time(days) + time_of_day_us;
     *ret_parsed     = parsed;
     return true;
+}
+
+bool
+time_parse(struct str text, struct time_text *ret_parsed)
+{
+    return read_common_form(text, ret_parsed) || read_any_form(text, ret_parsed);
 }
 
 bool

@@ -216,6 +216,14 @@ value_slot(struct chunk *chunk, uint32_t column, uint32_t row, size_t value_size
 }
 
 void
+chunk_set_all_valid(struct chunk *chunk, uint32_t column)
+{
+    CHECK(column < chunk->schema->column_count);
+    chunk->columns[column].all_valid = true;
+    memset(chunk->columns[column].validity, 0xff, validity_size_bytes(chunk->capacity));
+}
+
+void
 chunk_set_null(struct chunk *chunk, uint32_t column, uint32_t row)
 {
     CHECK(column < chunk->schema->column_count && row < chunk->capacity);

@@ -81,6 +81,7 @@ enum status chunk_append_row(struct chunk *to, const struct chunk *from, uint32_
 void chunk_filter(struct chunk *chunk, const struct vector *condition);
 
 /* Setters for builders (decoders, tests): row < capacity; they do not move row_count. */
+void        chunk_set_all_valid(struct chunk *chunk, uint32_t column); /* For who writes a column's memory himself. */
 void        chunk_set_null(struct chunk *chunk, uint32_t column, uint32_t row);
 enum status chunk_set_text(struct chunk *chunk, uint32_t column, uint32_t row, const char *bytes, size_t size,
                            struct error *err); /* Copies. */

@@ -69,19 +69,23 @@ event_pair_hash(const struct siphash_key *person_key, struct str system, struct 
     return siphash128(person_key, bytes, 4 + system.size + value.size);
 }
 
+/* Two columns of hashes from two of texts. */
 static void
-hash_pair(struct chunk *chunk, const struct siphash_key *key, enum event_column system, enum event_column low, uint32_t row)
+hash_pairs(struct chunk *chunk, const struct siphash_key *key, enum event_column system, enum event_column low)
 {
-    struct hash128 hash = event_pair_hash(key, event_text(chunk, system, row), event_text(chunk, system + 1, row));
-    chunk_set_int64(chunk, low, row, (int64_t)hash.low);
-    chunk_set_int64(chunk, low + 1, row, (int64_t)hash.high);
+    int64_t *lows = chunk->columns[low].data, *highs = chunk->columns[low + 1].data;
+    for (uint32_t row = 0; row < chunk->row_count; row++) {
+        struct hash128 hash = event_pair_hash(key, event_text(chunk, system, row), event_text(chunk, system + 1, row));
+        lows[row]           = (int64_t)hash.low;
+        highs[row]          = (int64_t)hash.high;
+    }
+    chunk_set_all_valid(chunk, low);
+    chunk_set_all_valid(chunk, low + 1);
 }
 
 void
 event_hash_identities(struct chunk *chunk, const struct siphash_key *person_key)
 {
-    for (uint32_t row = 0; row < chunk->row_count; row++) {
-        hash_pair(chunk, person_key, EVENT_SYSTEM, EVENT_IDENTITY_LOW, row);
-        hash_pair(chunk, person_key, EVENT_PATIENT_SYSTEM, EVENT_PATIENT_LOW, row);
-    }
+    hash_pairs(chunk, person_key, EVENT_SYSTEM, EVENT_IDENTITY_LOW);
+    hash_pairs(chunk, person_key, EVENT_PATIENT_SYSTEM, EVENT_PATIENT_LOW);
 }

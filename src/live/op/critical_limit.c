@@ -1,6 +1,34 @@
 #include "live/op/critical_limit.h"
 
+#include "base/memory.h"
 #include "base/time.h"
+
+enum status
+critical_limits_init(struct critical_limits *limits, const struct rule_pack *pack, struct error *err)
+{
+    limits->pack  = pack;
+    limits->codes = memory_alloc_array(pack->limit_count + 1, sizeof(*limits->codes));
+    limits->units = memory_alloc_array(pack->limit_count + 1, sizeof(*limits->units));
+    limits->flags = memory_alloc_array(pack->laboratory_flag_count + 1, sizeof(*limits->flags));
+    if (limits->codes == NULL || limits->units == NULL || limits->flags == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < pack->limit_count; i++) {
+        limits->codes[i] = str_from(pack->limits[i].code);
+        limits->units[i] = str_from(pack->limits[i].unit);
+    }
+    for (uint32_t i = 0; i < pack->laboratory_flag_count; i++)
+        limits->flags[i] = str_from(pack->laboratory_flags[i]);
+    return ST_OK;
+}
+
+void
+critical_limits_release(struct critical_limits *limits)
+{
+    memory_free(limits->codes);
+    memory_free(limits->units);
+    memory_free(limits->flags);
+    *limits = (struct critical_limits){ 0 };
+}
 
 /* Full years; below 0 before birth, which only a wrong clock or birth date gives: then it is a newborn. */
 static int32_t
@@ -36,29 +64,27 @@ is_beyond(const struct rule_limit *limit, int64_t value, struct str comparator)
 }
 
 static bool
-applies(const struct rule_limit *limit, const struct chunk *chunk, uint32_t row)
+is_flagged(const struct critical_limits *limits, struct str flag)
 {
-    return str_equal(str_from(limit->code), event_text(chunk, EVENT_CODE, row))
-           && str_equal(str_from(limit->unit), event_text(chunk, EVENT_UNIT, row)) && is_of_age(limit, chunk, row)
-           && is_beyond(limit, event_int64(chunk, EVENT_VALUE, row), event_text(chunk, EVENT_COMPARATOR, row));
-}
-
-static bool
-is_flagged(const struct rule_pack *pack, struct str flag)
-{
-    for (uint32_t i = 0; i < pack->laboratory_flag_count; i++)
-        if (str_equal(str_from(pack->laboratory_flags[i]), flag))
+    for (uint32_t i = 0; i < limits->pack->laboratory_flag_count; i++)
+        if (str_equal(limits->flags[i], flag))
             return true;
     return false;
 }
 
 struct critical_cause
-critical_cause(const struct rule_pack *pack, const struct chunk *chunk, uint32_t row)
+critical_cause(const struct critical_limits *limits, const struct chunk *chunk, uint32_t row)
 {
-    struct critical_cause cause = { .is_flagged = is_flagged(pack, event_text(chunk, EVENT_FLAG, row)) };
-    for (uint32_t i = 0; i < pack->limit_count && !event_is_null(chunk, EVENT_VALUE, row); i++)
-        if ((cause.limit == NULL || pack->limits[i].severity > cause.limit->severity) && applies(&pack->limits[i], chunk, row))
-            cause.limit = &pack->limits[i];
+    const struct rule_pack *pack  = limits->pack;
+    struct str              code  = event_text(chunk, EVENT_CODE, row);
+    struct critical_cause   cause = { .is_flagged = is_flagged(limits, event_text(chunk, EVENT_FLAG, row)) };
+    for (uint32_t i = 0; i < pack->limit_count && !event_is_null(chunk, EVENT_VALUE, row); i++) {
+        const struct rule_limit *limit = &pack->limits[i];
+        if (str_equal(limits->codes[i], code) && (cause.limit == NULL || limit->severity > cause.limit->severity)
+            && str_equal(limits->units[i], event_text(chunk, EVENT_UNIT, row)) && is_of_age(limit, chunk, row)
+            && is_beyond(limit, event_int64(chunk, EVENT_VALUE, row), event_text(chunk, EVENT_COMPARATOR, row)))
+            cause.limit = limit;
+    }
     if (cause.is_flagged)
         cause.severity = pack->severity;
     if (cause.limit != NULL && (!cause.is_flagged || cause.limit->severity > cause.severity))

@@ -5,6 +5,18 @@
 #include "live/event.h"
 #include "model/model.h"
 
+/* A rule's limits and flags with the texts measured: each row looks at all of them. */
+struct critical_limits {
+    const struct rule_pack *pack;
+    struct str             *codes; /* Of pack->limits. */
+    struct str             *units;
+    struct str             *flags; /* Of pack->laboratory_flags. */
+};
+
+/* `limits` is zeroed. On failure it can be released. */
+enum status critical_limits_init(struct critical_limits *limits, const struct rule_pack *pack, struct error *err);
+void        critical_limits_release(struct critical_limits *limits);
+
 struct critical_cause {
     const struct rule_limit *limit; /* The most severe that the value is beyond; NULL: none. */
     bool                     is_flagged;
@@ -13,6 +25,6 @@ struct critical_cause {
 
 /* A value with a comparator is beyond a limit only where every number that it may stand for is. Limits of adults hold for
  * who has no known birth date. The age is that of the effective time's day in UTC. */
-struct critical_cause critical_cause(const struct rule_pack *pack, const struct chunk *chunk, uint32_t row);
+struct critical_cause critical_cause(const struct critical_limits *limits, const struct chunk *chunk, uint32_t row);
 
 #endif

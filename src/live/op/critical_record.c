@@ -18,9 +18,10 @@ set_limit(struct critical_record *record, const struct rule_limit *limit)
 }
 
 void
-critical_row_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, struct critical_row *ret_row)
+critical_row_of(const struct rule *rule, const struct critical_limits *limits, const struct chunk *chunk, uint32_t row,
+                struct critical_row *ret_row)
 {
-    struct critical_cause    cause   = critical_cause(rule->pack, chunk, row);
+    struct critical_cause    cause   = critical_cause(limits, chunk, row);
     struct critical_record   record  = { 0 };
     struct critical_version *version = &record.version;
     struct str               action  = event_text(chunk, EVENT_STATUS_ACTION, row);

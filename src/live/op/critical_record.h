@@ -121,7 +121,7 @@ struct critical_row {
     struct critical_key    key;
     struct normal_key      normal_key;
 };
-void critical_row_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, struct critical_row *ret_row);
+void critical_row_of(const struct rule *rule, const struct critical_limits *limits, const struct chunk *chunk, uint32_t row, struct critical_row *ret_row);
 
 struct normal_key critical_normal_key(const struct critical_key *key, struct hash128 result_key);
 

@@ -25,6 +25,7 @@ static const struct {
 
 struct critical_value {
     struct rule             rule;
+    struct critical_limits  limits;
     struct critical_history history; /* Of the entry in hand. */
 };
 
@@ -228,7 +229,7 @@ critical_value_rows(struct operator *base, struct chunk *chunk, struct epoch_out
             struct critical_row *new = &rows[ahead.count];
             if (!is_wanted(op, chunk, row))
                 continue;
-            critical_row_of(&op->rule, chunk, row, new);
+            critical_row_of(&op->rule, &op->limits, chunk, row, new);
             state_ahead_add(&ahead, normals_of(op), row, state_hash(&new->normal_key, sizeof(new->normal_key)));
         }
         for (uint32_t i = 0; i < ahead.count; i++)
@@ -461,6 +462,7 @@ critical_value_free(struct operator *op)
     struct critical_value *critical = (struct critical_value *)op;
     rule_release(&critical->rule);
     critical_history_release(&critical->history);
+    critical_limits_release(&critical->limits);
     memory_free(critical);
 }
 
@@ -482,6 +484,8 @@ critical_value_create(const struct graph *graph, const struct rule_pack *rule, c
     if (op == NULL)
         return error_no_memory(err);
     enum status status = rule_init(&op->rule, &kind, graph, rule, person_key, partitions, err);
+    if (status == ST_OK)
+        status = critical_limits_init(&op->limits, rule, err);
     if (status == ST_OK)
         *ret_operator = &op->rule.op;
     else

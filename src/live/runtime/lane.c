@@ -176,6 +176,37 @@ chunk_gather(struct chunk *to, const struct chunk *from, const uint16_t *rows, u
     return ST_OK;
 }
 
+static enum status
+own_texts(struct chunk *chunk, uint32_t column, struct error *err)
+{
+    const struct column *values = &chunk->columns[column];
+    struct text         *texts  = values->data;
+    for (uint32_t row = 0; row < chunk->row_count; row++) {
+        struct text *text = &texts[row];
+        if (text->size <= TEXT_INLINE_SIZE || (!values->all_valid && !validity_get(values->validity, row)))
+            continue;
+        char *copy = arena_alloc(&chunk->arena, text->size, 1);
+        if (copy == NULL)
+            return error_no_memory(err);
+        memcpy(copy, text->pointer.data, text->size);
+        text->pointer.data = copy;
+    }
+    return ST_OK;
+}
+
+enum status
+chunk_take(struct chunk *to, struct chunk *from, struct error *err)
+{
+    CHECK(to->row_count == 0 && to->schema == from->schema && to->capacity == from->capacity);
+    struct chunk empty = *to;
+    *to                = *from;
+    *from              = empty;
+    for (uint32_t i = 0; i < to->schema->column_count; i++)
+        if (to->columns[i].type.kind == TYPE_TEXT && own_texts(to, i, err) != ST_OK)
+            return ST_ERROR;
+    return ST_OK;
+}
+
 /* ---- Exchange ---- */
 
 enum status

@@ -56,6 +56,10 @@ void time_view_add(struct time_view *view, const struct time_view *other);
 /* Appends the chunk's rows (count of them, by index) to `to`, which has room for them and the same schema; texts are copied. */
 enum status chunk_gather(struct chunk *to, const struct chunk *from, const uint16_t *rows, uint32_t count, struct error *err);
 
+/* Moves all of `from` into `to`, which is empty, of the same schema and capacity, and copies texts that lie elsewhere: nothing is leased
+ * any more. `from` is empty then. */
+enum status chunk_take(struct chunk *to, struct chunk *from, struct error *err);
+
 /* Sends chunks to one port of all shards, each row to the one that owns its key group. */
 struct exchange {
     struct lane          **lanes; /* To shard 0..shard_count-1. */

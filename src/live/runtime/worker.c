@@ -115,6 +115,8 @@ take_rows(void *context, struct chunk *chunk, struct error *err)
     uint32_t       count  = event_count(chunk);
     uint16_t       rows[CHUNK_ROW_COUNT_MAX];
     CHECK(worker->events.row_count + count <= worker->events.capacity);
+    if (worker->events.row_count == 0 && chunk->capacity == worker->events.capacity) /* Nearly always: a batch is one group. */
+        return chunk_take(&worker->events, chunk, err);
     for (uint32_t i = 0; i < count; i++)
         rows[i] = (uint16_t)event_row(chunk, i);
     return chunk_gather(&worker->events, chunk, rows, count, err);
