@@ -2,7 +2,8 @@
  *
  * Everything is computed for all rows: functions are total, so nothing needs to be skipped. A step writes into a buffer
  * (reused once its last reader has run, so that a long program stays in the cache) or straight into the output of a
- * root. Nodes that several roots share are one step. */
+ * root. What is written twice is computed once: equal functions of equal arguments are one step, whichever nodes they
+ * came from (all functions are pure), and equal constants one constant. */
 #include <string.h>
 
 #include "base/check.h"
@@ -90,12 +91,30 @@ count_nodes(const struct expr *node)
     return count;
 }
 
+static bool
+is_constant_of(const struct constant *constant, const struct expr *node)
+{
+    struct expr_value value = { .type = constant->type, .is_null = constant->validity == 0 };
+    if (!type_equal(constant->type, node->type) || value.is_null != node->value.is_null)
+        return false;
+    if (value.is_null)
+        return true;
+    union expr_storage storage;
+    expr_value_store(&node->value, &storage);
+    if (constant->type.kind == TYPE_TEXT)
+        return text_equal(&constant->storage.text, &storage.text);
+    return memcmp(&constant->storage, &storage, sizeof storage) == 0;
+}
+
 static struct ref
 add_constant(struct compiler *compiler, const struct expr *node)
 {
     struct expr_program *program  = compiler->program;
     struct constant     *constant = &program->constants[program->constant_count];
     struct expr_value    value    = node->value;
+    for (uint32_t i = 0; i < program->constant_count; i++)
+        if (is_constant_of(&program->constants[i], node))
+            return (struct ref){ .kind = REF_CONSTANT, .index = i };
     /* The text must outlive the tree. The room was counted, so only memory can be missing. */
     if (value.type.kind == TYPE_TEXT && !value.is_null && !arena_text(&program->arena, value.as.text, &value.as.text))
         value.is_null = true, error_no_memory(compiler->err);
@@ -133,11 +152,31 @@ bind_step(struct compiler *compiler, const struct expr *node, struct step *step)
     return ST_ERROR;
 }
 
+/* A copy is made for an output of its own, so each is a step. */
+static bool
+find_step(const struct expr_program *program, kernel_fn *kernel, const struct ref *args, uint32_t arg_count, struct type type,
+          struct ref *ret_ref)
+{
+    for (uint32_t i = 0; i < program->step_count && kernel != kernel_copy; i++) {
+        const struct step *step = &program->steps[i];
+        bool               same = step->kernel == kernel && step->arg_count == arg_count && type_equal(step->type, type);
+        for (uint32_t j = 0; same && j < arg_count; j++)
+            same = step->args[j].kind == args[j].kind && step->args[j].index == args[j].index;
+        if (!same)
+            continue;
+        *ret_ref = step->out;
+        return true;
+    }
+    return false;
+}
+
 static enum status
 add_step(struct compiler *compiler, const struct expr *node, kernel_fn *kernel, const struct ref *args, uint32_t arg_count,
          struct type type, struct ref *ret_ref)
 {
     struct expr_program *program = compiler->program;
+    if (find_step(program, kernel, args, arg_count, type, ret_ref))
+        return ST_OK;
     CHECK(program->step_count < compiler->step_capacity);
     struct step *step = &program->steps[program->step_count];
     *step             = (struct step){ .kernel = kernel, .type = type, .arg_count = arg_count };
@@ -151,6 +190,16 @@ add_step(struct compiler *compiler, const struct expr *node, kernel_fn *kernel, 
     program->step_count++;
     *ret_ref = step->out;
     return bind_step(compiler, node, step);
+}
+
+/* nullif(trim(x), ''): a step of its own. */
+static bool
+is_trim_to_null(const struct expr *node)
+{
+    if (node->kind != EXPR_OPERATOR || node->op != OP_NULLIF || node->args[0]->kind != EXPR_CALL || node->args[1]->kind != EXPR_LITERAL)
+        return false;
+    const struct expr_value *empty = &node->args[1]->value;
+    return strcmp(node->args[0]->function->name, "trim") == 0 && empty->type.kind == TYPE_TEXT && !empty->is_null && empty->as.text.size == 0;
 }
 
 static enum status
@@ -169,6 +218,10 @@ compile_node(struct compiler *compiler, const struct expr *node, struct ref *ret
         ref = add_constant(compiler, node);
     } else if (node->kind == EXPR_SLOT) {
         ref = (struct ref){ .kind = REF_SLOT, .index = node->slot };
+    } else if (is_trim_to_null(node)) {
+        if (compile_node(compiler, node->args[0]->args[0], &args[0]) != ST_OK ||
+            add_step(compiler, node, kernel_trim_to_null, args, 1, node->type, &ref) != ST_OK)
+            return ST_ERROR;
     } else if (is_chain) {
         if (compile_node(compiler, node->args[0], &ref) != ST_OK)
             return ST_ERROR;

@@ -133,6 +133,7 @@ const char *expr_op_text(enum expr_op op);
 /* The kernel of a bound operator; and and or take two arguments at a time. */
 kernel_fn       *operator_kernel(enum expr_op op);
 extern kernel_fn kernel_copy;
+extern kernel_fn kernel_trim_to_null; /* What the compiler makes of nullif(trim(x), ''). */
 /* Total order of two rows of the same type, as DuckDB compares: NaN above everything and equal to itself. */
 int vector_compare_rows(const struct vector *a, uint32_t row_a, const struct vector *b, uint32_t row_b);
 
