@@ -224,6 +224,14 @@ chunk_set_all_valid(struct chunk *chunk, uint32_t column)
 }
 
 void
+chunk_set_all_null(struct chunk *chunk, uint32_t column)
+{
+    CHECK(column < chunk->schema->column_count);
+    chunk->columns[column].all_valid = false;
+    memset(chunk->columns[column].validity, 0, validity_size_bytes(chunk->capacity));
+}
+
+void
 chunk_set_null(struct chunk *chunk, uint32_t column, uint32_t row)
 {
     CHECK(column < chunk->schema->column_count && row < chunk->capacity);

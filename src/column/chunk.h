@@ -82,6 +82,7 @@ void chunk_filter(struct chunk *chunk, const struct vector *condition);
 
 /* Setters for builders (decoders, tests): row < capacity; they do not move row_count. */
 void        chunk_set_all_valid(struct chunk *chunk, uint32_t column); /* For who writes a column's memory himself. */
+void        chunk_set_all_null(struct chunk *chunk, uint32_t column);
 void        chunk_set_null(struct chunk *chunk, uint32_t column, uint32_t row);
 enum status chunk_set_text(struct chunk *chunk, uint32_t column, uint32_t row, const char *bytes, size_t size,
                            struct error *err); /* Copies. */

@@ -49,6 +49,10 @@ struct program_options {
     bool with_event; /* event_system, event_id (text), required: the live leg's identity of an event. */
     bool with_key;   /* business_key (text): one text of the entity's key columns; equal keys, equal texts. */
     bool with_hash;  /* content_hash (text): over what content means, see model/README.md. */
+
+    /* Live: by the entity's columns, which ones the caller looks at; NULL: all. The others are null in the result, but for those that
+     * they are computed from. What is checked of a column is checked all the same. */
+    const bool *wanted;
 };
 
 enum issue_kind {

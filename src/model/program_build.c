@@ -334,6 +334,30 @@ build_derived(struct program *program, struct error *err)
 
 /* ---- Compiling ---- */
 
+static void
+mark_computed(void *context, uint32_t slot, struct str name)
+{
+    (void)name;
+    ((bool *)context)[slot] = true;
+}
+
+/* What is wanted, and what that is computed from: derived columns may be of other derived ones, which come before them. */
+static enum status
+find_computed(struct program *program, struct error *err)
+{
+    const bool *wanted   = program->options.wanted;
+    program->is_computed = arena_alloc_zero(&program->arena, program->schema.column_count + 1, _Alignof(bool));
+    if (program->is_computed == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < program->schema.column_count; i++)
+        program->is_computed[i] = wanted == NULL || i >= program->mapping->entity->column_count || wanted[i];
+    for (uint32_t level = program->level_count; level > 0; level--)
+        for (uint32_t i = 0; i < program->derived_count; i++)
+            if (program->derived[i].level == level && program->is_computed[program->derived[i].index])
+                expr_slots_used(program->derived[i].value, mark_computed, program->is_computed);
+    return ST_OK;
+}
+
 static enum status
 compile(struct program *program, struct error *err)
 {
@@ -349,12 +373,15 @@ compile(struct program *program, struct error *err)
     for (uint32_t i = 0; i < program->issue_count; i++)
         roots[next++] = program->issue_conditions[i].live;
     for (uint32_t i = 0; i < program->set_count; i++)
-        roots[next++] = program->set[i].value;
+        if (program->is_computed[program->set[i].index])
+            roots[next++] = program->set[i].value;
     if (expr_compile(roots, next, &program->first, err) != ST_OK)
         return ST_ERROR;
+    next = 0;
     for (uint32_t i = 0; i < program->derived_count; i++)
-        roots[i] = program->derived[i].value;
-    return program->derived_count == 0 ? ST_OK : expr_compile(roots, program->derived_count, &program->second, err);
+        if (program->is_computed[program->derived[i].index])
+            roots[next++] = program->derived[i].value;
+    return next == 0 ? ST_OK : expr_compile(roots, next, &program->second, err);
 }
 
 enum status
@@ -376,6 +403,8 @@ program_build(const struct mapping *mapping, const struct program_context *conte
         status = build_derived(program, err);
     if (status == ST_OK)
         status = program_build_conditions(program, err);
+    if (status == ST_OK)
+        status = find_computed(program, err);
     if (status == ST_OK)
         status = compile(program, err);
     if (status != ST_OK) {

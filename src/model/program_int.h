@@ -59,9 +59,10 @@ struct program {
     uint32_t               filter_count;
 
     bool *reads_field;
+    bool *is_computed; /* By the schema's columns: live, the value is looked at. */
 
     /* Roots of `first`, over the raw chunk: when (if any), filters, issues, then values of set columns; of `second`,
-     * over the result's columns: derived ones. NULL where there is no root. */
+     * over the result's columns: derived ones; of both only those that are computed. NULL where there is no root. */
     struct expr_program *first;
     struct expr_program *second;
 };

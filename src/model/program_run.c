@@ -83,12 +83,16 @@ run_first(struct program_state *state, const struct chunk *raw, struct chunk *ou
         state->outs[i] = (struct vector_out){
             .type = TYPE(TYPE_BOOL), .data = state->truths[i].values, .validity = state->truths[i].validity
         };
+    uint32_t count = state->truth_count;
     for (uint32_t i = 0; i < program->set_count; i++)
-        state->outs[state->truth_count + i] = chunk_out(out, program->set[i].index);
+        if (program->is_computed[program->set[i].index])
+            state->outs[count++] = chunk_out(out, program->set[i].index);
     if (expr_evaluate(&state->first, state->slots, raw->row_count, state->outs, err) != ST_OK)
         return ST_ERROR;
+    count = state->truth_count;
     for (uint32_t i = 0; i < program->set_count; i++)
-        chunk_out_done(out, program->set[i].index, &state->outs[state->truth_count + i]);
+        if (program->is_computed[program->set[i].index])
+            chunk_out_done(out, program->set[i].index, &state->outs[count++]);
     return ST_OK;
 }
 
@@ -101,12 +105,16 @@ run_second(struct program_state *state, struct chunk *out, struct error *err)
         return ST_OK;
     for (uint32_t i = 0; i < program->schema.column_count; i++)
         state->slots[i] = chunk_vector(out, i);
+    uint32_t count = 0;
     for (uint32_t i = 0; i < program->derived_count; i++)
-        state->outs[i] = chunk_out(out, program->derived[i].index);
+        if (program->is_computed[program->derived[i].index])
+            state->outs[count++] = chunk_out(out, program->derived[i].index);
     if (expr_evaluate(&state->second, state->slots, out->row_count, state->outs, err) != ST_OK)
         return ST_ERROR;
+    count = 0;
     for (uint32_t i = 0; i < program->derived_count; i++)
-        chunk_out_done(out, program->derived[i].index, &state->outs[i]);
+        if (program->is_computed[program->derived[i].index])
+            chunk_out_done(out, program->derived[i].index, &state->outs[count++]);
     return ST_OK;
 }
 
@@ -225,6 +233,9 @@ program_run(struct program_state *state, const struct chunk *raw, struct chunk *
     CHECK(raw->schema->column_count == PROGRAM_RAW_FIELD_FIRST + state->program->mapping->field_count);
     chunk_clear(out);
     out->row_count = raw->row_count;
+    for (uint32_t i = 0; i < out->schema->column_count; i++)
+        if (!state->program->is_computed[i])
+            chunk_set_all_null(out, i);
     if (run_first(state, raw, out, err) != ST_OK || judge_rows(state, out, err) != ST_OK ||
         run_second(state, out, err) != ST_OK)
         return ST_ERROR;

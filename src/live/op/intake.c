@@ -105,7 +105,7 @@ static enum status
 lane_init(struct intake *intake, struct intake_lane *lane, const struct mapping *mapping, struct error *err)
 {
     const struct graph_input    *input    = intake->options.input;
-    const struct program_options options  = { .with_event = true };
+    struct program_options       options  = { .with_event = true };
     const struct program_context context  = { .system      = input->system,
                                               .zone        = input->zone,
                                               .facility    = input->facility,
@@ -115,7 +115,8 @@ lane_init(struct intake *intake, struct intake_lane *lane, const struct mapping 
 
     lane->mapping      = mapping;
     lane->entity_index = (uint32_t)(mapping->entity - mapping->model->entities);
-    if (program_build(mapping, &context, &options, &lane->program, err) != ST_OK ||
+    if (intake_columns_wanted(&intake->arena, mapping->entity, &options.wanted, err) != ST_OK ||
+        program_build(mapping, &context, &options, &lane->program, err) != ST_OK ||
         program_state_create(lane->program, &lane->state, err) != ST_OK ||
         chunk_init(&lane->rows, program_schema(lane->program), capacity, err) != ST_OK)
         return ST_ERROR;

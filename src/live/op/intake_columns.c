@@ -53,6 +53,26 @@ add_source(struct intake_lane *lane, enum event_column to, int32_t column)
         source->second = column;
 }
 
+enum status
+intake_columns_wanted(struct arena *arena, const struct entity *entity, const bool **ret_wanted, struct error *err)
+{
+    static const char *const others[] = { "source_reference_range_low", "source_reference_range_high", "source_value" };
+    bool *wanted = arena_alloc_zero(arena, entity->column_count + 1, _Alignof(bool));
+    if (wanted == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < entity->column_count; i++) {
+        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+            wanted[i] |= strcmp(entity->columns[i].name, names[k].from) == 0;
+        for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++)
+            wanted[i] |= strcmp(entity->columns[i].name, others[k]) == 0;
+        wanted[i] |= (int32_t)i == entity->event_time_column || (int32_t)i == entity->effective_time_column;
+    }
+    for (uint32_t i = 0; i < entity->key_count; i++)
+        wanted[entity->key[i]] = true;
+    *ret_wanted = wanted;
+    return ST_OK;
+}
+
 /* Key columns that a row may lack though they are no required ones: the batch leg rejects such rows too. */
 static enum status
 find_needed(struct intake *intake, struct intake_lane *lane, struct error *err)

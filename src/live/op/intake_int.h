@@ -94,7 +94,9 @@ struct intake {
     struct intake_call    call;
 };
 
-/* intake_columns.c. Fills sources and what else the lane reads by column; the lists lie in the intake's arena. */
+/* intake_columns.c. By the entity's columns, which ones the intake looks at. */
+enum status intake_columns_wanted(struct arena *arena, const struct entity *entity, const bool **ret_wanted, struct error *err);
+/* Fills sources and what else the lane reads by column; the lists lie in the intake's arena. */
 enum status intake_columns_find(struct intake *intake, struct intake_lane *lane, struct error *err);
 
 /* intake_rows.c. All rows of the group, in the order of their positions; the lanes are then empty. */

@@ -107,16 +107,18 @@ test_time(void **state)
                                        "2024-01-01T10:00Zx", "202", "2024-1-1" };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
         assert_false(time_parse(str_from(BAD[i]), &parsed));
-    /* The form that nearly all write has a way of its own: with another spelling of UTC the general one must say the same. */
-    static const char  COMMON[] = "2026-01-02T03:04:05Z";
-    static const char *PLACES   = "0123456789:-TZz x";
-    for (size_t i = 0; i + 1 < sizeof COMMON; i++)
+    /* The forms that nearly all write have a way of their own: with another spelling of UTC the general one must say the same. */
+    static const char *const COMMON[] = { "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678901Z" };
+    static const char       *PLACES   = "0123456789:-TZz x.";
+    for (size_t i = 0; i < 2 * strlen(COMMON[1]); i++)
         for (size_t k = 0; PLACES[k] != '\0'; k++) {
-            char             common[24], general[64];
+            char             common[32], general[64];
+            size_t           size = strlen(COMMON[i % 2]);
             struct time_text one, other;
-            snprintf(common, sizeof common, "%s", COMMON);
-            common[i] = PLACES[k];
-            snprintf(general, sizeof general, "%.19s%s", common, common[19] == 'Z' || common[19] == 'z' ? "+00:00" : &common[19]);
+            snprintf(common, sizeof common, "%s", COMMON[i % 2]);
+            if (i / 2 + 1 < size)
+                common[i / 2] = PLACES[k];
+            snprintf(general, sizeof general, "%.*s+00:00", (int)size - 1, common);
             bool is_good = time_parse(str_from(common), &one);
             assert_int_equal(is_good, time_parse(str_from(general), &other));
             if (is_good) {
