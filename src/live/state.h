@@ -24,6 +24,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/prefetch.h"
 #include "base/str_builder.h"
 
 #define STATE_GROUP_COUNT 1024
@@ -107,7 +108,7 @@ state_prefetch(const struct state_table *table, uint64_t hash)
 {
     const struct state_group *group = &table->groups[state_group_of(hash)];
     if (group->slot_count > 0)
-        __builtin_prefetch(&group->slots[(uint32_t)hash & (group->slot_count - 1)]);
+        PREFETCH(&group->slots[(uint32_t)hash & (group->slot_count - 1)]);
 }
 
 /* Rows whose entries are looked at soon, with the hashes of their keys. */
@@ -135,7 +136,7 @@ state_ahead_entries(const struct state_ahead *ahead, const struct state_table *t
             continue;
         const char *entry = (const char *)group->slots[(uint32_t)ahead->hashes[i] & (group->slot_count - 1)].entry;
         for (uint32_t line = 0; line < 4; line++)
-            __builtin_prefetch(entry + line * 64);
+            PREFETCH(entry + line * 64);
     }
 }
 

@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/prefetch.h"
 #include "io/file.h"
 
 #define MASTER_BIRTH_UNKNOWN INT32_MIN
@@ -60,7 +61,7 @@ void master_release(struct io *io, struct master *master);
 static inline void
 master_prefetch(const struct master *master, struct hash128 identifier)
 {
-    __builtin_prefetch(&master->slots[identifier.low & master->slot_mask]);
+    PREFETCH(&master->slots[identifier.low & master->slot_mask]);
 }
 
 /* False where nobody is known by the identifier. `master` is open; ret_birth gets days or MASTER_BIRTH_UNKNOWN. */
