@@ -5,7 +5,8 @@
 #                   the thread sanitizer
 #   make bench      the benchmarks, each run once
 #   make fuzz       every fuzz target for FUZZ_SECONDS (default 60)
-#   make tidy       the style rules that a machine can check
+#   make tidy       the style rules that a machine can check; what is generated is compared with what the program says
+#   make reference  write docs/reference/ anew, from the program
 #   make format     lay out the sources anew
 #   make install    into PREFIX (default /usr/local), below DESTDIR
 JOBS         ?= $(shell nproc)
@@ -17,7 +18,7 @@ empty        :=
 space        := $(empty) $(empty)
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format-19 clang-format))
 
-.PHONY: release debug test test-release test-debug test-tsan bench fuzz tidy format install clean
+.PHONY: release debug test test-release test-debug test-tsan bench fuzz tidy reference format install clean
 
 release: build/release/build.ninja
 	cmake --build --preset release -j $(JOBS)
@@ -58,8 +59,11 @@ fuzz: build/fuzz/build.ninja
 	    "$$program" -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 "build/fuzz/corpus/$$name" $$kept || exit 1; \
 	done
 
-tidy:
+tidy: release
 	python3 tools/tidy
+
+reference: release
+	python3 tools/tidy --regenerate
 
 format:
 	git ls-files '*.c' '*.h' ':!third_party' | xargs -r $(CLANG_FORMAT) -i

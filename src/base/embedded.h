@@ -1,4 +1,4 @@
-/* The files that are part of the program: everything below model/.
+/* The files that are part of the program: everything below model/, the store's schema, the example's two files.
  *
  * tools/embed writes the table at build time, sorted by path. Nothing is owned or
  * released: the bytes live as long as the program. */
@@ -15,5 +15,8 @@ struct embedded_file {
 
 extern const struct embedded_file embedded_files[];
 extern const size_t               embedded_file_count;
+
+/* NULL: the program holds no file of that path. */
+const struct embedded_file *embedded_file_find(const char *path);
 
 #endif

@@ -26,7 +26,7 @@ enum error_class {
     ERROR_FATAL,             /* Stop; the last good state stays. */
 };
 
-/* What happened. Each code has one exit code of the program (design section 5) and a class it starts with. */
+/* What happened. Each code has one exit code of the program (docs/reference/commands.md) and a class it starts with. */
 enum error_code {
     ERR_NONE = 0,
     ERR_NO,          /* 1   The answer is no: differences, a failed gate, a failed test. */

@@ -147,5 +147,7 @@ void option_print(const struct option_table *table, const void *target, option_n
 
 /* A Markdown table (name, type, default, range, help), and one for each nested table below it. */
 void option_reference(const struct option_table *table, struct str_builder *out);
+/* The Markdown table alone, each name behind the prefix: "--" for what a command line takes. */
+void option_reference_rows(const struct option_table *table, const char *prefix, struct str_builder *out);
 
 #endif

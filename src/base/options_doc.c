@@ -1,5 +1,6 @@
 /* What is written from option tables: JSON Schema, the long form, the reference. */
 #include "base/check.h"
+#include "base/markdown.h"
 #include "base/options.h"
 #include "base/options_int.h"
 
@@ -326,38 +327,56 @@ reference_type(const struct option *option, struct str_builder *out)
         str_builder_printf(out, "%s`%s`", i > 0 ? ", " : "", option->alternatives[i]->name);
 }
 
+static const char *
+reference_unit(const struct option *option)
+{
+    if (option->unit != NULL)
+        return option->unit;
+    switch (option->type) {
+    case OPTION_LIST: return "items";
+    case OPTION_TEXT:
+    case OPTION_PATH: return "bytes";
+    default: return NULL;
+    }
+}
+
+/* Sizes of texts and lists begin at 0 where nothing else is said. */
 static void
-reference_range(const struct option *option, struct str_builder *out)
+reference_bounds(const struct option *option, struct str_builder *out)
 {
     char             text[OPTION_NUMBER_TEXT_SIZE];
-    enum option_type type = is_number(option->type) ? option->type : OPTION_INT;
-    if (option->names != NULL) {
-        for (size_t i = 0; option->names[i] != NULL; i++)
-            str_builder_printf(out, "%s`%s`", i > 0 ? ", " : "", option->names[i]);
-        return;
-    }
-    if (!option_has_range(option))
-        return;
-    if (option->min > INT64_MIN) {
+    enum option_type type    = is_number(option->type) ? option->type : OPTION_INT;
+    bool             has_min = option->min > 0 || (is_number(option->type) && option->min > INT64_MIN);
+    if (has_min) {
         option_number_print(type, option->min, text);
         str_builder_printf(out, option->max != 0 ? "%s" : "%s or more", text);
     }
-    if (option->max != 0) {
+    if (option->max != 0 && !(has_min && option->max == option->min)) {
         option_number_print(type, option->max, text);
-        str_builder_printf(out, option->min > INT64_MIN ? " to %s" : "up to %s", text);
+        str_builder_printf(out, has_min ? " to %s" : "up to %s", text);
     }
-    if (option->unit != NULL)
-        str_builder_printf(out, " %s", option->unit);
-    else if (option->type == OPTION_LIST)
-        str_builder_append_cstr(out, " items");
-    else if (option->type == OPTION_TEXT)
-        str_builder_append_cstr(out, " bytes");
+    if (reference_unit(option) != NULL)
+        str_builder_printf(out, " %s", reference_unit(option));
 }
 
 static void
-reference_row(const struct option *option, struct str_builder *out)
+reference_range(const struct option *option, struct str_builder *out)
 {
-    str_builder_printf(out, "| `%s` | ", option->name);
+    bool is_text = option->type == OPTION_TEXT || option->type == OPTION_PATH;
+    for (size_t i = 0; option->names != NULL && option->names[i] != NULL; i++)
+        str_builder_printf(out, "%s`%s`", i > 0 ? ", " : "", option->names[i]);
+    if (option->names != NULL || !option_has_range(option))
+        return;
+    if (is_text && option->min == 1 && option->max == 0)
+        str_builder_append_cstr(out, "not empty");
+    else
+        reference_bounds(option, out);
+}
+
+static void
+reference_row(const struct option *option, const char *prefix, struct str_builder *out)
+{
+    str_builder_printf(out, "| `%s%s` | ", prefix, option->name);
     reference_type(option, out);
     str_builder_append_cstr(out, " | ");
     if (option->is_required)
@@ -366,7 +385,18 @@ reference_row(const struct option *option, struct str_builder *out)
         str_builder_printf(out, "`%s`", option->default_text);
     str_builder_append_cstr(out, " | ");
     reference_range(option, out);
-    str_builder_printf(out, " | %s |\n", option->help);
+    str_builder_append_cstr(out, " | ");
+    markdown_cell(out, option->help);
+    str_builder_append_cstr(out, " |\n");
+}
+
+void
+option_reference_rows(const struct option_table *table, const char *prefix, struct str_builder *out)
+{
+    markdown_table_head(out, "option|type|default|range|what it does");
+    for (size_t i = 0; i < table->option_count; i++)
+        reference_row(&table->options[i], prefix, out);
+    str_builder_append_char(out, '\n');
 }
 
 static bool
@@ -388,11 +418,8 @@ reference_table(struct reference *reference, const struct option_table *table)
     str_builder_printf(reference->out, "### `%s`\n\n%s", table->name, table->help);
     if (table->short_form != NULL)
         str_builder_printf(reference->out, " A value in place of the object sets `%s`.", table->short_form);
-    str_builder_append_cstr(reference->out, "\n\n| option | type | default | range | what it does |\n"
-                                            "| --- | --- | --- | --- | --- |\n");
-    for (size_t i = 0; i < table->option_count; i++)
-        reference_row(&table->options[i], reference->out);
-    str_builder_append_char(reference->out, '\n');
+    str_builder_append_cstr(reference->out, "\n\n");
+    option_reference_rows(table, "", reference->out);
     for (size_t i = 0; i < table->option_count; i++) {
         const struct option_table *const *alternatives = table->options[i].alternatives;
         if (table->options[i].table != NULL)

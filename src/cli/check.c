@@ -138,6 +138,7 @@ const struct verb verb_check = {
     .name = "check",
     .arguments = "PIPELINE",
     .help = "Tells all that is wrong with a pipeline and its bindings, without opening what they point to.",
+    .example = "heddle check pipeline.json --connect",
     .options = &table,
     .reads_pipeline = true,
     .run = run,

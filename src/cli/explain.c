@@ -253,6 +253,7 @@ const struct verb verb_explain = {
     .name = "explain",
     .arguments = "PIPELINE",
     .help = "Writes both files out in full, the plan as a tree, and the SQL of the batch leg.",
+    .example = "heddle explain pipeline.json --as duckdb",
     .options = &table,
     .reads_pipeline = true,
     .run = run,

@@ -16,7 +16,7 @@ struct generate_options {
 };
 
 static const struct option options[] = {
-    { .name = "seed", .type = OPTION_INT, .default_text = "1", .help = "Same seed, same bytes.", OPTION_FIELD(struct generate_options, seed) },
+    { .name = "seed", .type = OPTION_INT, .default_text = "1", .help = "What the world is made from: the same seed gives the same bytes.", OPTION_FIELD(struct generate_options, seed) },
     { .name = "patients", .type = OPTION_INT, .default_text = "500", .min = 100, .max = 1000000, .help = "How many patients the hospital knows.",
       OPTION_FIELD(struct generate_options, patients) },
     { .name = "days", .type = OPTION_INT, .default_text = "3", .min = 1, .max = 366, .help = "Days of live events; 60 quiet days lie before them.",
@@ -78,6 +78,7 @@ const struct verb verb_generate = {
     .name = "generate",
     .arguments = "",
     .help = "Writes a small hospital: history, live events, and the truth about both.",
+    .example = "heddle generate --seed 3 --patients 1000 --days 3 --out demo",
     .options = &table,
     .run = run,
 };

@@ -3,61 +3,11 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/suggest.h"
+#include "cli/help.h"
 #include "cli/verb.h"
 #include "io/process.h"
 
 #define OPTION_STRUCT_SIZE_MAX 1024
-
-static const struct verb *const verbs[] = { &verb_run, &verb_batch, &verb_stream, &verb_check, &verb_explain, &verb_query, &verb_runs, &verb_letters, &verb_generate, &verb_version };
-#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
-
-static void
-print_verb_help(const struct verb *verb)
-{
-    printf("heddle %s [options] %s\n\n%s\n\n", verb->name, verb->arguments, verb->help);
-    for (size_t i = 0; verb->options != NULL && i < verb->options->option_count; i++) {
-        const struct option *option = &verb->options->options[i];
-        printf("  --%-12s %s", option->name, option->help);
-        if (option->default_text != NULL)
-            printf(" Default: %s.", option->default_text);
-        printf("%s\n", option->is_required ? " Required." : "");
-    }
-    if (verb->reads_pipeline) {
-        printf("  --%-12s %s\n", "set", "PATH=VALUE changes one value of either file; may be given again: --set runtime.workers=2.");
-        printf("  %-14s %s\n", "-v", "Tells more.");
-    }
-    printf("  --%-12s %s\n", "format", "text or json. Default: text.");
-}
-
-static void
-print_help(void)
-{
-    printf("heddle runs hybrid batch and streaming pipelines for health data.\n\n");
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        printf("  heddle %-10s %s\n", verbs[i]->name, verbs[i]->help);
-    printf("  heddle %-10s Explains a command: heddle help generate.\n", "help");
-}
-
-static enum status
-find_verb(const char *name, const struct verb **ret_verb, struct error *err)
-{
-    struct str names[VERB_COUNT];
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        names[i] = str_from(verbs[i]->name);
-        if (strcmp(verbs[i]->name, name) == 0) {
-            *ret_verb = verbs[i];
-            return ST_OK;
-        }
-    }
-    error_set(err, ERR_USAGE, "there is no command \"%.40s\"", name);
-    size_t nearest = str_suggest(str_from(name), names, VERB_COUNT);
-    if (nearest != STR_NOT_FOUND)
-        error_hint(err, "did you mean \"%s\"?", verbs[nearest]->name);
-    else
-        error_hint(err, "heddle help lists the commands");
-    return ST_ERROR;
-}
 
 static enum status
 take_set(struct verb_call *call, struct str value, struct arena *arena, struct error *err)
@@ -105,6 +55,18 @@ take_option(const struct verb *verb, char **words, int word_count, int *index, s
 }
 
 static enum status
+print_help(const struct verb *verb, struct error *err)
+{
+    struct str_builder text = STR_BUILDER_EMPTY;
+    help_verb(verb, &text);
+    enum status status = str_builder_status(&text, err);
+    if (status == ST_OK)
+        fputs(str_builder_cstr(&text), stdout);
+    str_builder_release(&text);
+    return status;
+}
+
+static enum status
 run_verb(const struct verb *verb, char **words, int word_count, struct arena *arena, bool *ret_is_json, struct error *err)
 {
     _Alignas(max_align_t) unsigned char target[OPTION_STRUCT_SIZE_MAX];
@@ -114,10 +76,8 @@ run_verb(const struct verb *verb, char **words, int word_count, struct arena *ar
     if (verb->options != NULL)
         option_defaults(verb->options, target);
     for (int i = 0; i < word_count && status == ST_OK; i++) {
-        if (strcmp(words[i], "--help") == 0) {
-            print_verb_help(verb);
-            return ST_OK;
-        }
+        if (strcmp(words[i], "--help") == 0)
+            return print_help(verb, err);
         if (verb->reads_pipeline && strcmp(words[i], "-v") == 0)
             call.is_verbose = true;
         else if (strncmp(words[i], "--", 2) == 0)
@@ -154,23 +114,16 @@ print_error(const struct error *err, bool is_json)
 int
 main(int argument_count, char **arguments)
 {
-    struct error       err = ERROR_EMPTY;
-    struct arena       arena;
-    const struct verb *verb = NULL;
-    const char        *name = argument_count > 1 ? arguments[1] : "help";
+    struct error       err     = ERROR_EMPTY;
+    const struct verb *verb    = NULL;
+    const char        *name    = argument_count > 1 ? arguments[1] : "help";
     bool               is_json = false;
-    bool               is_help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0;
-    enum status        status = ST_OK;
+    struct arena       arena;
     process_make_private();
     arena_init(&arena, 0);
-    if (is_help && argument_count < 3)
-        print_help();
-    else
-        status = find_verb(is_help ? arguments[2] : name, &verb, &err);
-    if (status == ST_OK && verb != NULL && is_help)
-        print_verb_help(verb);
-    else if (status == ST_OK && verb != NULL)
-        status = run_verb(verb, arguments + 2, argument_count - 2, &arena, &is_json, &err);
+    enum status status = verb_find(strcmp(name, "--help") == 0 ? "help" : name, &verb, &err);
+    if (status == ST_OK)
+        status = run_verb(verb, arguments + 2, argument_count > 1 ? argument_count - 2 : 0, &arena, &is_json, &err);
     arena_release(&arena);
     if (fflush(stdout) != 0 && status == ST_OK)
         status = error_set(&err, ERR_IO, "cannot write the output");

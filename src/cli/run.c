@@ -20,7 +20,7 @@ struct run_verb_options {
 static const struct option options[] = {
     { .name = "once", .type = OPTION_BOOL, .help = "One batch run, then the stream to its present end; open windows stay open, to be resumed.",
       OPTION_FIELD(struct run_verb_options, is_once) },
-    { .name = "drain", .type = OPTION_BOOL, .help = "The same, and closes the windows as if the stream had ended.",
+    { .name = "drain", .type = OPTION_BOOL, .help = "Like --once, and closes the windows as if the stream had ended.",
       OPTION_FIELD(struct run_verb_options, is_drain) },
     { .name = "for", .type = OPTION_TEXT, .help = "The batch run's logical date, YYYY-MM-DD. Default: today, in UTC.",
       OPTION_FIELD(struct run_verb_options, logical_date) },
@@ -118,6 +118,8 @@ const struct verb verb_run = {
     .name = "run",
     .arguments = "PIPELINE",
     .help = "Both legs: one batch run, then the stream until it is stopped.",
+    .no_help = "the batch run was not published: too much was quarantined, or there was no input. The stream ran all the same.",
+    .example = "heddle run pipeline.json --drain",
     .options = &table,
     .reads_pipeline = true,
     .is_stoppable = true,

@@ -30,7 +30,7 @@ struct stream_verb_options {
 static const struct option options[] = {
     { .name = "once", .type = OPTION_BOOL, .help = "Ends at the log's present end; open windows stay open, to be resumed.",
       OPTION_FIELD(struct stream_verb_options, is_once) },
-    { .name = "drain", .type = OPTION_BOOL, .help = "The same, and closes the windows as if the stream had ended.",
+    { .name = "drain", .type = OPTION_BOOL, .help = "Like --once, and closes the windows as if the stream had ended.",
       OPTION_FIELD(struct stream_verb_options, is_drain) },
     PIPELINE_BINDINGS_OPTION(struct stream_verb_options, bindings),
 };
@@ -369,6 +369,7 @@ const struct verb verb_stream = {
     .name = "stream",
     .arguments = "PIPELINE",
     .help = "The live leg: events to windows and alerts, until it is stopped.",
+    .example = "heddle stream pipeline.json --set runtime.workers=2",
     .options = &table,
     .reads_pipeline = true,
     .is_stoppable = true,

@@ -1,4 +1,4 @@
-/* What a command is: one file a verb, its options in a table, its row in the table of main.c. */
+/* What a command is: one file a verb, its options in a table, its place in the list of verb.c. */
 #ifndef HEDDLE_CLI_VERB_H
 #define HEDDLE_CLI_VERB_H
 
@@ -22,6 +22,9 @@ struct verb {
     const char                *name;
     const char                *arguments; /* For the help: "PIPELINE"; "" for none. */
     const char                *help;      /* One sentence. */
+    const char                *argument_help; /* What the arguments mean, in full sentences; NULL: they say it themselves. */
+    const char                *no_help;   /* What exit code 1, the answer no, means; NULL: it is never given. */
+    const char                *example;   /* A command line. */
     const struct option_table *options;   /* NULL: none of its own. */
     bool                       reads_pipeline; /* Takes --set and -v (cli/pipeline.h). */
     bool                       is_stoppable; /* Looks at process_stop_signal; of others a first Ctrl-C is the end. */
@@ -33,11 +36,19 @@ extern const struct verb verb_batch;
 extern const struct verb verb_check;
 extern const struct verb verb_explain;
 extern const struct verb verb_generate;
+extern const struct verb verb_help;
 extern const struct verb verb_letters;
 extern const struct verb verb_query;
 extern const struct verb verb_run;
 extern const struct verb verb_runs;
 extern const struct verb verb_stream;
 extern const struct verb verb_version;
+
+/* All of them, in the order of the help. */
+extern const struct verb *const verbs[];
+extern const size_t             verb_count;
+
+/* ERR_USAGE, with the nearest name, where there is none of that name. */
+enum status verb_find(const char *name, const struct verb **ret_verb, struct error *err);
 
 #endif

@@ -15,5 +15,6 @@ const struct verb verb_version = {
     .name = "version",
     .arguments = "",
     .help = "Prints the program's version.",
+    .example = "heddle version",
     .run = run,
 };

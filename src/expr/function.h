@@ -5,7 +5,7 @@
 #include "base/str_builder.h"
 #include "column/function.h"
 
-/* All functions and aggregates, sorted by name; assembled from the folders' own tables (health/functions.h and
+/* All functions and aggregates, those of a kind together; assembled from the folders' own tables (health/functions.h and
  * expr/kernel/). NULL where there is none of that name. */
 const struct function  *function_find(struct str name);
 const struct aggregate *aggregate_find(struct str name);

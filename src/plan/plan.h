@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/json_out.h"
+#include "base/str_builder.h"
 #include "config/errors.h"
 #include "graph/graph.h"
 #include "io/io.h"
@@ -51,6 +52,10 @@ void plan_print_bindings(const struct graph *graph, struct json_out *json);
 
 /* The JSON Schema of both files, from their option tables: {"pipeline": schema, "bindings": schema}. */
 void plan_print_schema(struct json_out *json);
+
+/* Every option of one of them, as Markdown tables. */
+enum plan_file { PLAN_FILE_PIPELINE, PLAN_FILE_BINDINGS };
+void plan_print_reference(enum plan_file file, struct str_builder *out);
 
 /* Whether an input's rows may come by the mapping: its format is the input's, or the input's is found from the content, and
  * its name is what the input asks for. */

@@ -1,4 +1,4 @@
-/* What editors need to complete and check both files. */
+/* What editors need to complete and check both files, and what their reference pages say. */
 #include "plan/plan.h"
 #include "plan/tables_int.h"
 
@@ -16,4 +16,10 @@ plan_print_schema(struct json_out *json)
     print_one("pipeline", &PIPELINE_FILE_TABLE, json);
     print_one("bindings", &BINDINGS_FILE_TABLE, json);
     json_out_object_end(json);
+}
+
+void
+plan_print_reference(enum plan_file file, struct str_builder *out)
+{
+    option_reference(file == PLAN_FILE_PIPELINE ? &PIPELINE_FILE_TABLE : &BINDINGS_FILE_TABLE, out);
 }

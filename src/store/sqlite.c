@@ -281,15 +281,12 @@ sqlite_give_key(struct sqlite_store *sqlite, const uint8_t *key, struct error *e
 static enum status
 make_tables(struct sqlite_store *sqlite, const char *pipeline, struct error *err)
 {
-    const char *schema = NULL;
-    for (size_t i = 0; i < embedded_file_count; i++)
-        if (strcmp(embedded_files[i].path, "src/store/schema.sql") == 0)
-            schema = (const char *)embedded_files[i].bytes; /* A NUL follows the bytes. */
+    const struct embedded_file *schema = embedded_file_find("src/store/schema.sql");
     if (schema == NULL)
         return error_set(err, ERR_INTERNAL, "the store's schema is not embedded");
     enum status status = sqlite_run(sqlite, "begin immediate", err, "begin");
     if (status == ST_OK)
-        status = sqlite_run(sqlite, schema, err, "make its tables");
+        status = sqlite_run(sqlite, (const char *)schema->bytes, err, "make its tables");
     if (status == ST_OK)
         status = sqlite_meta_put(sqlite, "pipeline", pipeline, err);
     if (status == ST_OK)

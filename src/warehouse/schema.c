@@ -103,29 +103,55 @@ static void
 append_own_columns(struct str_builder *sql, const struct entity *entity)
 {
     if (entity_has_person(entity))
-        str_builder_append_cstr(sql, ", person_id VARCHAR");
-    str_builder_append_cstr(sql, ", labels VARCHAR, source VARCHAR, file VARCHAR, position BIGINT, length BIGINT"
-                                 ", row_number BIGINT, content_hash VARCHAR");
+        str_builder_append_cstr(sql, ",\n  person_id VARCHAR");
+    str_builder_append_cstr(sql, ",\n  labels VARCHAR, source VARCHAR, file VARCHAR, position BIGINT, length BIGINT, "
+                                 "row_number BIGINT, content_hash VARCHAR");
     if (entity->kind == ENTITY_DIMENSION)
-        str_builder_append_cstr(sql, ", valid_from TIMESTAMP, valid_to TIMESTAMP");
-    str_builder_append_cstr(sql, ", recorded_from TIMESTAMP, recorded_to TIMESTAMP, is_current BOOLEAN, run_id VARCHAR");
+        str_builder_append_cstr(sql, ",\n  valid_from TIMESTAMP, valid_to TIMESTAMP");
+    str_builder_append_cstr(sql, ",\n  recorded_from TIMESTAMP, recorded_to TIMESTAMP, is_current BOOLEAN, run_id VARCHAR");
+}
+
+static void
+append_entity_table(struct str_builder *sql, const struct entity *entity)
+{
+    char type[32];
+
+    str_builder_printf(sql, "CREATE TABLE IF NOT EXISTS core.\"%s_version\" (", entity->name);
+    for (uint32_t i = 0; i < entity->column_count; i++) {
+        str_builder_append_cstr(sql, i == 0 ? "\n  " : ",\n  ");
+        sql_append_name(sql, str_from(entity->columns[i].name));
+        str_builder_printf(sql, " %s", stored_name(entity->columns[i].type, type, sizeof type));
+    }
+    append_own_columns(sql, entity);
+    str_builder_append_cstr(sql, ")");
+}
+
+static void
+append_entity_view(struct str_builder *sql, const struct entity *entity)
+{
+    str_builder_printf(sql, "CREATE OR REPLACE VIEW core.\"%s\" AS SELECT * FROM core.\"%s_version\" WHERE is_current",
+                       entity->name, entity->name);
 }
 
 static enum status
 create_entity(struct db_connection *connection, const struct entity *entity, struct error *err)
 {
     struct str_builder sql = STR_BUILDER_EMPTY;
-    char               type[32];
     enum status        status;
 
-    str_builder_printf(&sql, "CREATE TABLE IF NOT EXISTS core.\"%s_version\" (", entity->name);
-    for (uint32_t i = 0; i < entity->column_count; i++) {
-        str_builder_append_cstr(&sql, i == 0 ? "" : ", ");
-        sql_append_name(&sql, str_from(entity->columns[i].name));
-        str_builder_printf(&sql, " %s", stored_name(entity->columns[i].type, type, sizeof type));
-    }
-    append_own_columns(&sql, entity);
-    str_builder_append_cstr(&sql, ")");
+    append_entity_table(&sql, entity);
+    status = run_built(connection, &sql, err);
+    str_builder_release(&sql);
+    return status;
+}
+
+static enum status
+view_entity(struct db_connection *connection, const struct entity *entity, struct error *err)
+{
+    struct str_builder sql = STR_BUILDER_EMPTY;
+    enum status        status;
+
+    append_entity_view(&sql, entity);
     status = run_built(connection, &sql, err);
     str_builder_release(&sql);
     return status;
@@ -188,9 +214,7 @@ adapt_entity(struct db_connection *connection, const struct entity *entity, stru
             return ST_ERROR;
         }
     }
-    return db_runf(connection, err,
-                   "CREATE OR REPLACE VIEW core.\"%s\" AS SELECT * FROM core.\"%s_version\" WHERE is_current",
-                   entity->name, entity->name);
+    return view_entity(connection, entity, err);
 }
 
 enum status
@@ -241,4 +265,16 @@ schema_prepare(struct db_connection *connection, const struct model *model, stru
     if (status != ST_OK)
         error_context(err, "preparing the schemas of the warehouse");
     return status;
+}
+
+void
+schema_print(const struct model *model, struct str_builder *out)
+{
+    str_builder_append_cstr(out, META);
+    for (uint32_t i = 0; i < model->entity_count; i++) {
+        append_entity_table(out, &model->entities[i]);
+        str_builder_append_cstr(out, ";\n");
+        append_entity_view(out, &model->entities[i]);
+        str_builder_append_cstr(out, ";\n");
+    }
 }

@@ -26,6 +26,8 @@
 /* Creates what is missing, adds columns that the model has gained. ERR_CONFIG where the model changed a column's type
  * or the file was written by a newer program. */
 enum status schema_prepare(struct db_connection *connection, const struct model *model, struct error *err);
+/* The statements that make an empty warehouse of the model, as the reference page has them. */
+void schema_print(const struct model *model, struct str_builder *out);
 /* Only the check of the version, for readers. */
 enum status schema_check_version(struct db_connection *connection, struct error *err);
 

@@ -4,7 +4,8 @@
 Shares no code with heddle: its own CSV, HL7 and JSON reading, its own arithmetic (fractions), its own idea of time. Only
 the meaning is shared, from ARCHITECTURE.md ("Time", "Alerts are a function of history") and model/README.md.
 
-    oracle.py DIR            prints the expectations as JSON
+    oracle.py DIR              prints the expectations as JSON
+    oracle.py --summary DIR    their counts only, for people
 """
 import csv
 import datetime as dt
@@ -329,6 +330,18 @@ def expectations(directory):
     }
 
 
+def summary(wanted):
+    history_, live_ = wanted["history"], wanted["live"]
+    yield f"encounters {history_['encounters']:,}, lab results {history_['lab_results']:,} in {history_['lab_result_versions']:,} versions"
+    yield (f"rows of windows {len(live_['windows']):,}, late events {len(live_['late_events'])}, dead letters {len(live_['dead_letters'])}, "
+           f"duplicates {live_['deduplicated']}")
+    for rule, alerts in sorted(wanted["alerts"].items()):
+        yield f"alerts of {rule}: " + ", ".join(f"{status} {count}" for status, count in sorted(Counter(alerts.values()).items()))
+
+
 if __name__ == "__main__":
-    json.dump(expectations(sys.argv[1]), sys.stdout, indent=1, sort_keys=True)
-    print()
+    if sys.argv[1] == "--summary":
+        print("\n".join(summary(expectations(sys.argv[2]))))
+    else:
+        json.dump(expectations(sys.argv[1]), sys.stdout, indent=1, sort_keys=True)
+        print()

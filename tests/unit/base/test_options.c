@@ -138,7 +138,7 @@ test_documents(void **state)
                         "### `inner`\n\nInner. A value in place of the object sets `size`.\n\n"
                         "| option | type | default | range | what it does |\n| --- | --- | --- | --- | --- |\n"
                         "| `size` | duration | required | 1s to 7d | How long. |\n"
-                        "| `token` | text |  | 0 to 3 bytes | Secret. |\n\n");
+                        "| `token` | text |  | up to 3 bytes | Secret. |\n\n");
     str_builder_release(&out);
 }
 

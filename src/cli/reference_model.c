@@ -1,0 +1,247 @@
+/* The pages of the built-in model: entities, mappings, rules; reasons. */
+#include <stdio.h>
+
+#include "base/decimal.h"
+#include "base/markdown.h"
+#include "base/time.h"
+#include "cli/reference_int.h"
+
+/* ---- Entities ---- */
+
+static const char *
+carries_name(enum column_carries carries)
+{
+    static const char *const NAMES[] = {
+        [CARRIES_NOTHING] = NULL,       [CARRIES_PATIENT] = "patient", [CARRIES_EVENT] = "event",
+        [CARRIES_TIME]    = "time", [CARRIES_VALUE]   = "value",   [CARRIES_UNIT]  = "unit",
+    };
+    return NAMES[carries];
+}
+
+static void
+append_word(struct str_builder *out, bool *is_first, const char *word)
+{
+    str_builder_printf(out, "%s%s", *is_first ? "" : ", ", word);
+    *is_first = false;
+}
+
+static bool
+is_of_key(const struct entity *entity, uint32_t column)
+{
+    for (uint32_t i = 0; i < entity->key_count; i++)
+        if (entity->key[i] == column)
+            return true;
+    return false;
+}
+
+static void
+print_column(const struct entity *entity, uint32_t index, struct str_builder *out)
+{
+    const struct entity_column *column   = &entity->columns[index];
+    bool                        is_first = true;
+    char                        type[32];
+    str_builder_printf(out, "| `%s` | %s | ", column->name, type_name(column->type, type, sizeof(type)));
+    if (is_of_key(entity, index))
+        append_word(out, &is_first, "key");
+    if (column->is_required)
+        append_word(out, &is_first, "required");
+    if (column->is_phi)
+        append_word(out, &is_first, "patient data");
+    if (carries_name(column->carries) != NULL) {
+        append_word(out, &is_first, "carries ");
+        str_builder_append_cstr(out, carries_name(column->carries));
+    }
+    str_builder_append_cstr(out, " | ");
+    markdown_cell(out, column->help);
+    str_builder_append_cstr(out, " |\n");
+}
+
+static void
+print_expression_row(const char *column, const char *what, struct model_text expression, const char *end, struct str_builder *out)
+{
+    str_builder_printf(out, "| `%s` | %s | `", column, what);
+    markdown_cell(out, expression.text.data);
+    str_builder_printf(out, "` | %s |\n", end);
+}
+
+/* How columns are cleansed, checked and derived, where something is said of it. */
+static void
+print_column_rules(const struct entity_column *column, struct str_builder *out)
+{
+    char end[64];
+    if (column->cleanse.text.data != NULL)
+        print_expression_row(column->name, "is cleansed by", column->cleanse, "", out);
+    if (column->standard.text.data != NULL)
+        print_expression_row(column->name, "is made by", column->standard, "", out);
+    for (uint32_t i = 0; i < column->check_count; i++) {
+        snprintf(end, sizeof(end), "%s, `%s`", model_action_name(column->checks[i].action), column->checks[i].reason->code);
+        print_expression_row(column->name, "must hold", column->checks[i].that, end, out);
+    }
+}
+
+static bool
+has_rules(const struct entity *entity)
+{
+    for (uint32_t i = 0; i < entity->column_count; i++)
+        if (entity->columns[i].cleanse.text.data != NULL || entity->columns[i].standard.text.data != NULL || entity->columns[i].check_count > 0)
+            return true;
+    return false;
+}
+
+static void
+print_names(const struct entity *entity, const char *what, const uint32_t *columns, uint32_t count, struct str_builder *out)
+{
+    for (uint32_t i = 0; i < count; i++)
+        str_builder_printf(out, "%s`%s`", i == 0 ? what : ", ", entity->columns[columns[i]].name);
+    if (count > 0)
+        str_builder_append_cstr(out, ".\n");
+}
+
+static void
+print_time(const struct entity *entity, const char *what, int32_t column, struct str_builder *out)
+{
+    if (column >= 0)
+        str_builder_printf(out, "%s`%s`.\n", what, entity->columns[column].name);
+}
+
+static void
+print_entity(const struct entity *entity, struct str_builder *out)
+{
+    str_builder_printf(out, "### %s\n\n%s `%s`\n\n", entity->name, entity->help, entity->file);
+    str_builder_append_cstr(out, entity->kind == ENTITY_FACT
+                                     ? "* A fact: every version is loaded, an exact repeat is deduplicated, the latest version is current.\n"
+                                     : "* A dimension: versions follow one another in time; one that is equal to the one before is deduplicated.\n");
+    print_names(entity, "* Key: ", entity->key, entity->key_count, out);
+    print_names(entity, "* Its versions are ordered by ", entity->version, entity->version_count, out);
+    print_time(entity, "* When it became known: ", entity->event_time_column, out);
+    print_time(entity, "* When it was true: ", entity->effective_time_column, out);
+    for (uint32_t i = 0; i < entity->filter_count; i++)
+        str_builder_printf(out, "* Filtered, `%s`: rows where `%s`.\n", entity->filters[i].reason->code, entity->filters[i].when.text.data);
+    str_builder_append_char(out, '\n');
+    markdown_table_head(out, "column|type|is|what it says");
+    for (uint32_t i = 0; i < entity->column_count; i++)
+        print_column(entity, i, out);
+    str_builder_append_char(out, '\n');
+    if (!has_rules(entity))
+        return;
+    markdown_table_head(out, "column||expression|where it does not hold");
+    for (uint32_t i = 0; i < entity->column_count; i++)
+        print_column_rules(&entity->columns[i], out);
+    str_builder_append_char(out, '\n');
+}
+
+/* ---- Mappings and rules ---- */
+
+static void
+print_mappings(const struct model *model, struct str_builder *out)
+{
+    str_builder_append_cstr(out, "## Mappings\n\n");
+    markdown_table_head(out, "mapping|format|entity|what it reads|file");
+    for (uint32_t i = 0; i < model->mapping_count; i++) {
+        const struct mapping *mapping = &model->mappings[i];
+        str_builder_printf(out, "| `%s` | %s | [%s](#%s) | ", mapping->name, model_format_name(mapping->format), mapping->entity->name, mapping->entity->name);
+        markdown_cell(out, mapping->help != NULL ? mapping->help : "");
+        str_builder_printf(out, " | `%s` |\n", mapping->file);
+    }
+    str_builder_append_char(out, '\n');
+}
+
+static void
+print_bound(bool is_there, int64_t value, struct str_builder *out)
+{
+    char text[DECIMAL_TEXT_SIZE];
+    if (is_there) {
+        size_t size = decimal_print(value, 6, text);
+        while (text[size - 1] == '0')
+            size--;
+        if (text[size - 1] == '.')
+            size--;
+        str_builder_append(out, str_of(text, size));
+    }
+    str_builder_append_cstr(out, " | ");
+}
+
+static void
+print_limits(const struct rule_pack *rule, struct str_builder *out)
+{
+    markdown_table_head(out, "code|analyte|unit|below|above|ages");
+    for (uint32_t i = 0; i < rule->limit_count; i++) {
+        const struct rule_limit *limit = &rule->limits[i];
+        str_builder_printf(out, "| %s | %s | %s | ", limit->code, limit->help != NULL ? limit->help : "", limit->unit);
+        print_bound(limit->has_low, limit->low, out);
+        print_bound(limit->has_high, limit->high, out);
+        str_builder_printf(out, "from %d", limit->age_min_years);
+        if (limit->age_max_years > 0)
+            str_builder_printf(out, " to below %d", limit->age_max_years);
+        str_builder_append_cstr(out, " |\n");
+    }
+    str_builder_append_char(out, '\n');
+}
+
+static void
+print_duration(const char *what, int64_t duration_us, struct str_builder *out)
+{
+    char text[DURATION_TEXT_SIZE];
+    duration_print(duration_us, text);
+    str_builder_printf(out, "%s%s", what, text);
+}
+
+static void
+print_rule(const struct rule_pack *rule, struct str_builder *out)
+{
+    str_builder_printf(out, "### %s\n\n%s `%s`, version %s\n\n* Of [%s](#%s), severity %s.\n", rule->name, rule->help, rule->file, rule->version, rule->entity->name,
+                       rule->entity->name, severity_name(rule->severity));
+    print_duration("* After an alert it is silent for ", rule->cooldown_us, out);
+    print_duration(", but for a higher severity; it remembers ", rule->history_us, out);
+    str_builder_printf(out, " of the past.\n* %s\n", rule->is_approved ? "Approved: its alerts are sent."
+                                                                        : "Not approved: it runs in shadow (its alerts are kept and shown, not sent) until a site approves it.");
+    for (uint32_t i = 0; i < rule->laboratory_flag_count; i++)
+        str_builder_printf(out, "%s%s", i == 0 ? "* The laboratory's own flags fire in any case: " : ", ", rule->laboratory_flags[i]);
+    if (rule->kind == RULE_NO_TREATMENT_RELATIONSHIP) {
+        for (uint32_t i = 0; i < rule->explained_by_count; i++)
+            str_builder_printf(out, "%s[%s](#%s)", i == 0 ? "* An access is explained by " : " or ", rule->explained_by[i]->name, rule->explained_by[i]->name);
+        print_duration(" from ", rule->before_us, out);
+        print_duration(" before it to ", rule->after_us, out);
+        str_builder_append_cstr(out, " after it");
+    }
+    str_builder_append_cstr(out, ".\n\n");
+    if (rule->limit_count > 0)
+        print_limits(rule, out);
+}
+
+void
+reference_model(const struct model *model, struct str_builder *out)
+{
+    str_builder_append_cstr(out, "A site adds to it, or overrides it, by files that its bindings name under `model`; `model/README.md` has their grammar.\n\n"
+                                 "## Entities\n\nA bad value is nulled and counted, unless its column carries what decides over its row. `must hold` is a check: where it is false, the value is made "
+                                 "null (`null`), the row quarantined (`quarantine`) or only counted (`warn`), with the reason beside it.\n\n");
+    for (uint32_t i = 0; i < model->entity_count; i++)
+        print_entity(&model->entities[i], out);
+    print_mappings(model, out);
+    str_builder_append_cstr(out, "## Rules\n\n");
+    for (uint32_t i = 0; i < model->rule_count; i++)
+        print_rule(&model->rules[i], out);
+}
+
+/* ---- Reasons ---- */
+
+void
+reference_reasons(const struct model *model, struct str_builder *out)
+{
+    str_builder_append_cstr(out, "Outcomes: a record is `loaded`, `deduplicated`, `filtered` or `quarantined`; `late` is where a loaded event went besides; `field` means that a value was "
+                                 "repaired, nulled or warned of while its row went on.\n\n");
+    markdown_table_head(out, "reason|explains|what it means|what to do");
+    for (uint32_t i = 0; i < model->reason_count; i++) {
+        const struct reason *reason   = &model->reasons[i];
+        bool                 is_first = true;
+        str_builder_printf(out, "| `%s` | ", reason->code);
+        for (int outcome = 0; outcome < OUTCOME_COUNT; outcome++)
+            if ((reason->outcomes & 1u << outcome) != 0)
+                append_word(out, &is_first, outcome_name((enum outcome)outcome));
+        str_builder_append_cstr(out, " | ");
+        markdown_cell(out, reason->help);
+        str_builder_append_cstr(out, " | ");
+        markdown_cell(out, reason->remedy);
+        str_builder_append_cstr(out, " |\n");
+    }
+}
