@@ -160,19 +160,20 @@ main(int argument_count, char **arguments)
     const char        *name = argument_count > 1 ? arguments[1] : "help";
     bool               is_json = false;
     bool               is_help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0;
-    enum status        status = ST_OK;
+    enum status        status = process_standard_files_init(&err);
     process_make_private();
     arena_init(&arena, 0);
     if (is_help && argument_count < 3)
         print_help();
-    else
+    else if (status == ST_OK)
         status = find_verb(is_help ? arguments[2] : name, &verb, &err);
     if (status == ST_OK && verb != NULL && is_help)
         print_verb_help(verb);
     else if (status == ST_OK && verb != NULL)
         status = run_verb(verb, arguments + 2, argument_count - 2, &arena, &is_json, &err);
     arena_release(&arena);
-    if (fflush(stdout) != 0 && status == ST_OK)
+    /* A write that failed earlier is remembered by ferror only. */
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && status == ST_OK)
         status = error_set(&err, ERR_IO, "cannot write the output");
     if (status == ST_OK)
         return 0;
