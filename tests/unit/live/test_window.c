@@ -355,6 +355,12 @@ a_window_closes_with_the_watermark_and_is_revised_after(void **state)
     op->kind->free(op);
 }
 
+static int64_t
+reason_count(const struct epoch_output *output, uint32_t entity, enum outcome outcome, const char *code)
+{
+    return output->reasons[((size_t)entity * OUTCOME_COUNT + outcome) * output->reason_count + model_reason(model, str_from(code))->index];
+}
+
 static void
 copies_are_dropped_while_their_event_may_still_come(void **state)
 {
@@ -397,6 +403,7 @@ copies_are_dropped_while_their_event_may_still_come(void **state)
             assert_int_equal(output_counts(&output, 0, entity)->loaded, loaded);
             assert_int_equal(output_counts(&output, 0, entity)->deduplicated, dropped);
             assert_int_equal(output_counts(&output, 0, entity)->late, late);
+            assert_int_equal(reason_count(&output, entity, OUTCOME_DEDUPLICATED, "same_event"), dropped);
         }
         chunk_release(&chunk);
         output_release(&output);
