@@ -22,11 +22,11 @@ SHAPES = ((1, 2048), (2, 7), (4, 2048), (2, 1))
 failures = []
 
 
-def heddle(*arguments, folder, codes=(0,)):
+def heddle(*arguments, folder, codes=(0,), with_errors=False):
     done = subprocess.run([HEDDLE, *arguments], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
     if done.returncode not in codes:
         raise SystemExit(f"heddle {' '.join(arguments)}: exit {done.returncode}\n{done.stdout.decode()[-2000:]}{done.stderr.decode()[-4000:]}")
-    return done.stdout.decode()
+    return done.stdout.decode() + (done.stderr.decode() if with_errors else "")
 
 
 def query(folder, binding, sql):
