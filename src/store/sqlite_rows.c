@@ -131,12 +131,13 @@ sqlite_put_rows(struct sqlite_store *sqlite, const struct store_rows *rows, uint
     struct str_builder        sql = STR_BUILDER_EMPTY;
     sqlite3_stmt             *statement = NULL;
     enum status               status = ensure_table(sqlite, table, err);
+    if (status != ST_OK || rows->chunk_count == 0)
+        return status;
     str_builder_printf(&sql, "insert into \"%s_revisions\" values (?", table->name);
     for (uint32_t i = 0; i < table->schema->column_count; i++)
         str_builder_append_cstr(&sql, ", ?");
     str_builder_append_char(&sql, ')');
-    if (status == ST_OK)
-        status = str_builder_status(&sql, err);
+    status = str_builder_status(&sql, err);
     if (status == ST_OK && sqlite3_prepare_v2(sqlite->db, sql.data, -1, &statement, NULL) != SQLITE_OK)
         status = sqlite_error(sqlite, err, "prepare a step's rows");
     for (size_t i = 0; i < rows->chunk_count && status == ST_OK; i++)

@@ -22,11 +22,11 @@ SHAPES = ((1, 2048), (2, 7), (4, 2048), (2, 1))
 failures = []
 
 
-def heddle(*arguments, folder, codes=(0,)):
+def heddle(*arguments, folder, codes=(0,), with_errors=False):
     done = subprocess.run([HEDDLE, *arguments], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
     if done.returncode not in codes:
         raise SystemExit(f"heddle {' '.join(arguments)}: exit {done.returncode}\n{done.stdout.decode()[-2000:]}{done.stderr.decode()[-4000:]}")
-    return done.stdout.decode()
+    return done.stdout.decode() + (done.stderr.decode() if with_errors else "")
 
 
 def query(folder, binding, sql):
@@ -60,6 +60,17 @@ def event_ids(world):
     return ids
 
 
+def reasons_and_counts(folder):
+    """Rows that have a reason, and rows that must have one: by entity ('' for records) and outcome (I1)."""
+    outcomes = ("deduplicated", "filtered", "quarantined", "late")
+    told = query(folder, "REALTIME_ANALYTICS_STORE",
+                 "select entity, outcome, sum(row_count) as n from accounting_reason group by entity, outcome order by 1, 2")
+    counted = query(folder, "REALTIME_ANALYTICS_STORE",
+                    "select entity, " + ", ".join(f"sum({o}) as {o}" for o in outcomes) + " from epoch group by entity order by 1")
+    return ({(row["entity"] or "", row["outcome"]): row["n"] for row in told if row["outcome"] in outcomes},
+            {(row["entity"] or "", o): row[o] for row in counted for o in outcomes if row[o] > 0})
+
+
 def compare_store(folder, wanted, ids, what):
     live = wanted["live"]
     dead = query(folder, "REALTIME_ANALYTICS_STORE", "select partition_id, position, reason_code from dead_letter")
@@ -72,6 +83,7 @@ def compare_store(folder, wanted, ids, what):
     expect(f"{what}: deduplicated", counted["deduplicated"], live["deduplicated"])
     expect(f"{what}: I1 of the stream", counted["received"],
            counted["loaded"] + counted["deduplicated"] + counted["filtered"] + counted["quarantined"])
+    expect(f"{what}: reasons of each outcome", *reasons_and_counts(folder))
     rows = query(folder, "REALTIME_ANALYTICS_STORE",
                  "select window_start, facility, event_type, code, unit, event_count, patient_count, abnormal_count, value_min, value_avg, value_max, closed "
                  "from window_5m")

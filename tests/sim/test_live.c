@@ -14,6 +14,7 @@
 
 #include "io/io.h"
 #include "io/process.h"
+#include "live/runtime/lane.h"
 #include "support/support.h"
 
 #include "sim/live_world.inc"
@@ -69,6 +70,70 @@ threads_chunks_and_epochs_do_not_change_content(void **state)
             world_free(content);
         }
     world_free(expected);
+}
+
+/* A shard reads back at recovery what its rows change, whatever the number of shards. */
+static void
+every_key_group_has_one_shard(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count <= 64; count++) {
+        assert_int_equal(shard_group_begin(0, count), 0);
+        assert_int_equal(shard_group_begin(count, count), STATE_GROUP_COUNT);
+        for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++) {
+            uint32_t shard = shard_of_group(group, count);
+            assert_true(group >= shard_group_begin(shard, count) && group < shard_group_begin(shard + 1, count));
+        }
+    }
+}
+
+/* I1: what is not accounted for is not committed. */
+static void
+an_epoch_that_does_not_add_up_is_refused(void **state)
+{
+    static const struct {
+        const char *log, *message;
+    } cases[] = { { "e1 a 100 1\nlost\ne2 a 101 1\n", "partition p0.log, records: received 3 is not loaded 2" },
+                  { "e1 a 100 1\nlong\n", "partition p0.log moved by 16 bytes, 17 are accounted for" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char                folder[TEMP_DIR_SIZE_MAX], path[TEMP_DIR_SIZE_MAX + 16];
+        struct live_summary summary;
+        temp_dir_init(folder);
+        snprintf(path, sizeof(path), "%s/p0.log", folder);
+        assert_true(support_write_file(path, cases[i].log, strlen(cases[i].log)));
+        struct world_options options = options_of(folder);
+        error_clear(&err);
+        assert_int_equal(world_run(&options, &summary, &err), ST_ERROR);
+        assert_int_equal(err.code, ERR_INTERNAL);
+        assert_non_null(strstr(err.message, cases[i].message));
+        assert_int_equal(world_ask(folder, "select count(*) from epoch"), 0);
+        temp_dir_release(folder);
+    }
+}
+
+/* The digest of an epoch's outputs goes by what they say: not by threads, but by every log. */
+static void
+the_digest_of_outputs_follows_from_content(void **state)
+{
+    static const uint32_t workers[] = { 1, 4, 1 };
+    char                  digests[3][HASH128_TEXT_SIZE];
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        char                folder[TEMP_DIR_SIZE_MAX];
+        struct live_summary summary;
+        temp_dir_init(folder);
+        world_write(folder, PARTITION_COUNT, 200, i < 2 ? 5 : 6);
+        struct world_options options = options_of(folder);
+        options.worker_count      = workers[i];
+        options.epoch_interval_us = INT64_C(3600000000);
+        assert_int_equal(world_run(&options, &summary, &err), ST_OK);
+        assert_int_equal(summary.epoch_last, 2); /* The start, and the end. */
+        world_text(folder, "select output_digest from epoch_header where epoch = 2", digests[i], sizeof(digests[i]));
+        temp_dir_release(folder);
+    }
+    assert_string_equal(digests[0], digests[1]);
+    assert_string_not_equal(digests[0], digests[2]);
 }
 
 /* ---- Killed ---- */
@@ -182,6 +247,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_chunks_and_epochs_do_not_change_content),
+        cmocka_unit_test(every_key_group_has_one_shard),
+        cmocka_unit_test(an_epoch_that_does_not_add_up_is_refused),
+        cmocka_unit_test(the_digest_of_outputs_follows_from_content),
         cmocka_unit_test(killed_at_any_moment_it_ends_with_the_same_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,14 @@ count_row(struct output_count *count, bool is_first, bool is_late)
     count->deduplicated += !is_first;
 }
 
+static void
+tell_copy(const struct dedup *dedup, struct epoch_output *output, uint32_t entity, bool is_record)
+{
+    output_reason_add(output, entity, OUTCOME_DEDUPLICATED, dedup->reason_index, 1);
+    if (is_record)
+        output_reason_add(output, output_record_entity(output), OUTCOME_DEDUPLICATED, dedup->reason_index, 1);
+}
+
 static enum status
 dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output, struct error *err)
 {
@@ -99,12 +107,13 @@ dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output
             return ST_ERROR;
         count_row(counted, is_first, is_late);
         /* A record's first row stands for it. */
-        if (event_int64(chunk, EVENT_ROW_NUMBER, row) == 0)
+        bool is_record = event_int64(chunk, EVENT_ROW_NUMBER, row) == 0;
+        if (is_record)
             count_row(output_counts(output, partition, output_record_entity(output)), is_first, is_late);
         if (is_first)
             chunk->selection_memory[kept++] = (uint16_t)row;
         else
-            output_reason_add(output, entity, OUTCOME_DEDUPLICATED, dedup->reason_index, 1);
+            tell_copy(dedup, output, entity, is_record);
     }
     chunk->selection      = chunk->selection_memory;
     chunk->selected_count = kept;

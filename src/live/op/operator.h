@@ -36,13 +36,14 @@ struct operator_kind;
 struct operator {
     const struct operator_kind *kind;
     const char                 *step_name; /* State and tables are named by it. */
+    const char                 *definition; /* What its state goes by besides, as a digest; NULL: nothing. State of another one is passed over. */
     struct state_table          states[OPERATOR_STATE_COUNT_MAX]; /* Those of kind->state_names. */
 };
 
 struct operator_kind {
     const char *name; /* "dedup", "window", "critical_value", "no_treatment_relationship" */
 
-    /* Names of its state tables behind the step's: "window_5m/distinct". NULL ends them. */
+    /* Names of its state tables behind the step's: "dedup/identities". NULL ends them. */
     const char *state_names[OPERATOR_STATE_COUNT_MAX + 1];
 
     /* The hash by which rows come to their shard, of each of the chunk's row_count rows: equal for rows of one key. State

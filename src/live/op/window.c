@@ -383,6 +383,7 @@ window_create(const struct graph *graph, struct operator **ret_operator, struct 
     state_table_init(&window->op.states[STATE_ROWS]);
     state_table_init(&window->op.states[STATE_PATIENTS]);
     make_table(window);
+    window->op.definition = window->digest;
     *ret_operator = &window->op;
     return ST_OK;
 }

@@ -94,4 +94,11 @@ shard_of_group(uint32_t group, uint32_t shard_count)
     return (uint32_t)((uint64_t)group * shard_count / STATE_GROUP_COUNT);
 }
 
+/* The first group of a shard: it owns those up to the next one's first. */
+static inline uint32_t
+shard_group_begin(uint32_t shard, uint32_t shard_count)
+{
+    return (uint32_t)(((uint64_t)shard * STATE_GROUP_COUNT + shard_count - 1) / shard_count);
+}
+
 #endif

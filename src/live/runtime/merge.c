@@ -288,7 +288,7 @@ merge_windows(struct runtime *runtime, uint64_t epoch, struct merge *merge, stru
     }
     *rows = (struct store_rows){ runtime->steps[0].window_table, chunks, count };
     merge->commit.rows       = rows;
-    merge->commit.rows_count = count > 0 ? 1 : 0;
+    merge->commit.rows_count = rows->table != NULL ? 1 : 0; /* Without rows too: the table is there from the first epoch on. */
     return ST_OK;
 }
 

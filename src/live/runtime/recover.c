@@ -8,12 +8,6 @@
 
 /* ---- State ---- */
 
-static uint32_t
-group_begin(uint32_t shard, uint32_t shard_count)
-{
-    return (uint32_t)(((uint64_t)shard * STATE_GROUP_COUNT + shard_count - 1) / shard_count);
-}
-
 /* Gives a section to the tables of that name, each shard its key groups. *ret_used 0: no step has that name. */
 static enum status
 read_section(struct runtime *runtime, struct shard *shards, struct str name, struct str section, size_t *ret_used,
@@ -26,8 +20,8 @@ read_section(struct runtime *runtime, struct shard *shards, struct str name, str
                 char own[STATE_NAME_SIZE];
                 shard_state_name(op, state, own);
                 if (str_equal(name, str_from(own))
-                    && state_read_groups(&op->states[state], section, group_begin(s, runtime->worker_count),
-                                         group_begin(s + 1, runtime->worker_count), ret_used, err) != ST_OK)
+                    && state_read_groups(&op->states[state], section, shard_group_begin(s, runtime->worker_count),
+                                         shard_group_begin(s + 1, runtime->worker_count), ret_used, err) != ST_OK)
                     return ST_ERROR;
             }
         }

@@ -165,7 +165,7 @@ enum status shard_step(struct shard *shard, enum step_result *ret_result, struct
 /* The decision at barrier e from all views (R3). */
 void shard_decide(const struct runtime *runtime, uint64_t epoch, const struct time_view *view, int64_t *watermark_us,
                   int64_t *min_watermark_us, struct epoch_decision *ret_decision);
-/* The name of a table in the record: "window_5m/distinct". */
+/* The name of a table in the record: "dedup/identities", "window_5m@<definition>/rows". */
 #define STATE_NAME_SIZE 256
 void shard_state_name(const struct operator *op, uint32_t state, char name[STATE_NAME_SIZE]);
 

@@ -7,7 +7,8 @@
 void
 shard_state_name(const struct operator *op, uint32_t state, char name[STATE_NAME_SIZE])
 {
-    int size = snprintf(name, STATE_NAME_SIZE, "%s/%s", op->step_name, op->kind->state_names[state]);
+    int size = snprintf(name, STATE_NAME_SIZE, "%s%s%s/%s", op->step_name, op->definition == NULL ? "" : "@",
+                        op->definition == NULL ? "" : op->definition, op->kind->state_names[state]);
     CHECK(size > 0 && size < STATE_NAME_SIZE);
 }
 

@@ -80,6 +80,7 @@ alerts_follow_from_accesses(void **state)
         { "1ad", "e0:open" },
         { "1ed 2ad", "" },
         { "1ed 2af", "e1:open" },
+        { "2ed 2ad", "" },               /* Known at the same time. */
         { "1od 2ad", "" },
         { "1oD 2aD", "" },               /* By the one who ordered. */
         { "1cd 2ad", "e1:open" },        /* Taken back. */

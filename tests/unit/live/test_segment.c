@@ -1,9 +1,12 @@
-/* The state's files: what is read back, and what is not. */
+/* The state's record file: what is on disk when an append returns (S2), what is read back, what is removed (S3), and that
+ * a changed or missing byte is an error and never a part of a state. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -11,73 +14,223 @@
 #include "live/segment.h"
 #include "support/support.h"
 
-static const uint8_t KEY[KEY_SIZE] = { 7 };
+#define GENERATION 7
 
-/* What was read back: "1a 2b " for epoch 1 with body "a" and so on. */
-static enum status
-note_record(void *context, uint64_t epoch, struct str body, struct error *err)
+static const uint8_t key[KEY_SIZE] = { 3, 1, 4 };
+static char          folder[TEMP_DIR_SIZE_MAX];
+static struct error  err;
+
+/* ---- Calls, in their order ---- */
+
+/* 'w' a write, 'd' fdatasync, 's' fsync; "!" in front: it is to fail. */
+static char  calls[64];
+static char  failing; /* Which of them fails. */
+static struct io recorded;
+
+static bool
+record(char call)
 {
-    (void)err;
-    str_builder_printf(context, "%d%.*s ", (int)epoch, STR_PRINTF(body));
+    size_t size = strlen(calls);
+    assert_true(size + 1 < sizeof(calls));
+    calls[size]     = call;
+    calls[size + 1] = '\0';
+    return call != failing;
+}
+
+static ssize_t
+recorded_write(struct io *io, int fd, const void *bytes, size_t size)
+{
+    return record('w') ? io_system()->write(io, fd, bytes, size) : -1;
+}
+
+static int
+recorded_sync_data(struct io *io, int fd)
+{
+    return record('d') ? io_system()->sync_data(io, fd) : -1;
+}
+
+static int
+recorded_sync(struct io *io, int fd)
+{
+    return record('s') ? io_system()->sync(io, fd) : -1;
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    temp_dir_init(folder);
+    recorded           = *io_system();
+    recorded.write     = recorded_write;
+    recorded.sync_data = recorded_sync_data;
+    recorded.sync      = recorded_sync;
+    failing            = '\0';
+    calls[0]           = '\0';
+    error_clear(&err);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    temp_dir_release(folder);
+    return 0;
+}
+
+/* ---- Records ---- */
+
+/* "1:body 2:body " of all that is read back. */
+static char found[512];
+
+static enum status
+take(void *context, uint64_t epoch, struct str body, struct error *error)
+{
+    (void)context, (void)error;
+    size_t size = strlen(found);
+    snprintf(found + size, sizeof(found) - size, "%d:%.*s ", (int)epoch, STR_PRINTF(body));
     return ST_OK;
 }
 
-static void
-open_segment(struct segment *segment, const char *folder, uint64_t generation, const char *reference, const char *expected)
+static enum status
+open_at(struct segment *segment, uint64_t generation, const char *reference)
 {
-    struct str_builder read = STR_BUILDER_EMPTY;
-    struct error       err  = ERROR_EMPTY;
-    enum status        status = segment_open(segment, io_system(), folder, KEY, generation, str_from(reference), note_record, &read, &err);
-    if (status != ST_OK)
-        print_error("%s\n", err.message);
-    assert_int_equal(status, ST_OK);
-    assert_string_equal(str_builder_cstr(&read), expected);
-    str_builder_release(&read);
+    found[0] = '\0';
+    error_clear(&err);
+    return segment_open(segment, &recorded, folder, key, generation, str_from(reference), take, NULL, &err);
+}
+
+static enum status
+append(struct segment *segment, uint64_t epoch, bool begins_round, char reference[SEGMENT_REFERENCE_SIZE])
+{
+    char body[32];
+    snprintf(body, sizeof(body), "body%d", (int)epoch);
+    return segment_append(segment, epoch, begins_round, str_from(body), reference, &err);
+}
+
+static uint32_t
+file_count(void)
+{
+    uint32_t count = 0;
+    char     path[TEMP_DIR_SIZE_MAX + 64];
+    for (int generation = GENERATION; generation < GENERATION + 2; generation++)
+        for (int number = 0; number < 16; number++) {
+            snprintf(path, sizeof(path), "%s/state-%016x-%016x", folder, generation, number);
+            count += access(path, F_OK) == 0;
+        }
+    return count;
 }
 
 static void
-append(struct segment *segment, uint64_t epoch, const char *body, char reference[SEGMENT_REFERENCE_SIZE])
+a_record_is_on_disk_when_append_returns(void **state)
 {
-    struct error err = ERROR_EMPTY;
-    assert_int_equal(segment_append(segment, epoch, epoch == 1, str_from(body), reference, &err), ST_OK);
-}
-
-/* A process that does not know yet that another took the store over seals an epoch that it cannot commit: into a file that
- * was not there when its successor looked, or behind the place to which the successor cut. */
-static void
-records_of_a_fenced_generation_are_passed_over(void **state)
-{
-    char           folder[TEMP_DIR_SIZE_MAX], reference[SEGMENT_REFERENCE_SIZE] = "", lost[SEGMENT_REFERENCE_SIZE];
-    struct segment one, two, three, four;
     (void)state;
+    struct segment segment;
+    char           reference[SEGMENT_REFERENCE_SIZE];
+    assert_int_equal(open_at(&segment, GENERATION, ""), ST_OK);
+    calls[0] = '\0';
+    assert_int_equal(append(&segment, 1, true, reference), ST_OK);
+    assert_string_equal(calls, "swd"); /* The folder knows the name, the file has the bytes. */
+    calls[0] = '\0';
+    assert_int_equal(append(&segment, 2, false, reference), ST_OK);
+    assert_string_equal(calls, "wd");
+    /* A sync that failed is told, and not tried again. */
+    failing  = 'd';
+    calls[0] = '\0';
+    assert_int_equal(append(&segment, 3, false, reference), ST_ERROR);
+    assert_string_equal(calls, "wd");
+    segment_release(&segment);
+}
 
-    temp_dir_init(folder);
-    open_segment(&one, folder, 1, "", "");
-    append(&one, 1, "a", reference);
-    open_segment(&two, folder, 2, reference, "1a ");
-    open_segment(&three, folder, 3, reference, "1a ");
-    append(&one, 2, "x", lost);
-    append(&two, 2, "y", lost);
-    append(&two, 3, "z", lost);
-    append(&three, 2, "b", reference);
-    append(&three, 3, "c", reference);
-    open_segment(&four, folder, 4, reference, "1a 2b 3c ");
-    append(&four, 4, "d", reference);
-    segment_release(&four);
-    open_segment(&four, folder, 5, reference, "1a 2b 3c 4d ");
+static void
+what_the_store_refers_to_is_read_back(void **state)
+{
+    (void)state;
+    struct segment segment;
+    char           reference[SEGMENT_REFERENCE_SIZE], second[SEGMENT_REFERENCE_SIZE], third[SEGMENT_REFERENCE_SIZE];
+    assert_int_equal(open_at(&segment, GENERATION, ""), ST_OK);
+    assert_int_equal(append(&segment, 1, true, reference), ST_OK);
+    assert_int_equal(append(&segment, 2, false, second), ST_OK);
+    assert_int_equal(append(&segment, 3, false, third), ST_OK);
+    segment_release(&segment);
 
-    segment_release(&one);
-    segment_release(&two);
-    segment_release(&three);
-    segment_release(&four);
-    temp_dir_release(folder);
+    /* Epoch 3 was never committed: it is cut, and the next generation seals an epoch 3 of its own. */
+    assert_int_equal(open_at(&segment, GENERATION + 1, second), ST_OK);
+    assert_string_equal(found, "1:body1 2:body2 ");
+    assert_int_equal(segment.epoch, 2);
+    assert_int_equal(append(&segment, 3, false, reference), ST_OK);
+    segment_release(&segment);
+    assert_int_equal(open_at(&segment, GENERATION + 1, third), ST_ERROR);
+    assert_int_equal(err.code, ERR_CORRUPT);
+    segment_release(&segment);
+    assert_int_equal(open_at(&segment, GENERATION + 1, reference), ST_OK);
+    assert_string_equal(found, "1:body1 2:body2 3:body3 ");
+    segment_release(&segment);
+}
+
+/* A file a record; rounds of two epochs. What no epoch needs goes only behind a commit. */
+static void
+files_go_when_no_epoch_needs_them(void **state)
+{
+    (void)state;
+    struct segment segment;
+    char           reference[SEGMENT_REFERENCE_SIZE];
+    assert_int_equal(open_at(&segment, GENERATION, ""), ST_OK);
+    segment.file_size_max = 1;
+    for (uint64_t epoch = 1; epoch <= 8; epoch++) {
+        /* Needed are the last complete round and the one that goes on. */
+        static const uint32_t before[] = { 1, 2, 3, 4, 5, 4, 5, 4 }, after[] = { 1, 2, 3, 4, 3, 4, 3, 4 };
+        assert_int_equal(append(&segment, epoch, epoch % 2 == 1, reference), ST_OK);
+        assert_int_equal(file_count(), before[epoch - 1]);
+        assert_int_equal(segment_committed(&segment, &err), ST_OK);
+        assert_int_equal(file_count(), after[epoch - 1]);
+    }
+    segment_release(&segment);
+    assert_int_equal(open_at(&segment, GENERATION + 1, reference), ST_OK);
+    assert_string_equal(found, "5:body5 6:body6 7:body7 8:body8 ");
+    segment_release(&segment);
+}
+
+static void
+any_changed_or_missing_byte_is_damage(void **state)
+{
+    (void)state;
+    struct segment segment;
+    char           reference[SEGMENT_REFERENCE_SIZE], path[TEMP_DIR_SIZE_MAX + 64];
+    size_t         size = 0;
+    assert_int_equal(open_at(&segment, GENERATION, ""), ST_OK);
+    assert_int_equal(append(&segment, 1, true, reference), ST_OK);
+    assert_int_equal(append(&segment, 2, false, reference), ST_OK);
+    snprintf(path, sizeof(path), "%s/%s", folder, segment.file);
+    segment_release(&segment);
+    char *bytes = (char *)support_read_file(path, &size);
+    assert_non_null(bytes);
+    assert_null(memmem(bytes, size, "body", 4)); /* It is sealed. */
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] ^= 1;
+        assert_true(support_write_file(path, bytes, size));
+        bytes[i] ^= 1;
+        assert_int_equal(open_at(&segment, GENERATION + 1, reference), ST_ERROR);
+        assert_true(err.message[0] != '\0' && strstr(found, "2:") == NULL);
+        segment_release(&segment);
+        assert_true(support_write_file(path, bytes, i));
+        assert_int_equal(open_at(&segment, GENERATION + 1, reference), ST_ERROR);
+        segment_release(&segment);
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(open_at(&segment, GENERATION + 1, reference), ST_ERROR);
+    segment_release(&segment);
+    support_free((unsigned char *)bytes);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(records_of_a_fenced_generation_are_passed_over),
+        cmocka_unit_test_setup_teardown(a_record_is_on_disk_when_append_returns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_store_refers_to_is_read_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_go_when_no_epoch_needs_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(any_changed_or_missing_byte_is_damage, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

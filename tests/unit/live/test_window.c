@@ -100,8 +100,8 @@ set_event(struct chunk *chunk, const struct event *event)
     chunk_set_int64(chunk, EVENT_ENTITY, row, 0);
     chunk_set_int64(chunk, EVENT_IDENTITY_LOW, row, (int64_t)hash64_integer(event->id + 1));
     chunk_set_int64(chunk, EVENT_IDENTITY_HIGH, row, event->id);
-    chunk_set_int64(chunk, EVENT_PATIENT_LOW, row, event->patient);
-    chunk_set_int64(chunk, EVENT_PATIENT_HIGH, row, 7);
+    chunk_set_int64(chunk, EVENT_PATIENT_LOW, row, event->patient % 4);
+    chunk_set_int64(chunk, EVENT_PATIENT_HIGH, row, event->patient / 4 + 7);
     chunk_set_int64(chunk, EVENT_TIME, row, event->time_us);
     chunk_set_bool(chunk, EVENT_IS_LATE, row, event->is_late);
     if (event->has_value)
@@ -355,6 +355,75 @@ a_window_closes_with_the_watermark_and_is_revised_after(void **state)
     op->kind->free(op);
 }
 
+/* One barrier behind at most one event; *count rows were written so far. All state is sealed and what has expired by
+ * `freed_us` is freed. */
+static void
+barrier_behind(struct operator *op, const struct event *event, int64_t watermark_us, int64_t freed_us, struct epoch_output *output,
+               struct written *written, uint32_t *count)
+{
+    struct error       err   = ERROR_EMPTY;
+    struct str_builder out   = STR_BUILDER_EMPTY;
+    struct chunk       chunk = { 0 };
+    assert_int_equal(chunk_init(&chunk, &event_schema, 4, &err), ST_OK);
+    if (event != NULL)
+        set_event(&chunk, event);
+    assert_int_equal(op->kind->rows(op, &chunk, output, &err), ST_OK);
+    assert_int_equal(op->kind->barrier(op, &(struct epoch_decision){ .watermark_us = watermark_us }, output, &err), ST_OK);
+    take_rows(output, written, count);
+    assert_int_equal(output_clear(output, 1, &err), ST_OK);
+    for (uint32_t s = 0; s < 2; s++) {
+        assert_int_equal(state_write_delta(&op->states[s], &out, &err), ST_OK);
+        for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++)
+            assert_int_equal(state_write_snapshot(&op->states[s], group, freed_us, &out, &err), ST_OK);
+    }
+    str_builder_release(&out);
+    chunk_release(&chunk);
+}
+
+static void
+a_window_is_kept_while_its_events_may_come(void **state)
+{
+    struct error        err = ERROR_EMPTY;
+    struct operator    *op  = NULL;
+    struct epoch_output output;
+    struct written      written[4];
+    uint32_t            count = 0;
+    const struct event  event = { .time_us = 10 * SECOND, .facility = 1, .patient = 3 }, later = { .time_us = 310 * SECOND, .facility = 1 };
+    (void)state;
+    assert_int_equal(window_create(&graph, &op, &err), ST_OK);
+    assert_int_equal(output_init(&output, model, 1, window_table(op)->schema, &err), ST_OK);
+
+    barrier_behind(op, &event, 300 * SECOND, 300 * SECOND, &output, written, &count);
+    assert_true(written[0].is_closed);
+    /* No window is open when this one comes; it closes though nothing comes behind it. */
+    barrier_behind(op, &later, 400 * SECOND, 400 * SECOND, &output, written, &count);
+    assert_int_equal(count, 2);
+    assert_false(written[1].is_closed);
+    barrier_behind(op, NULL, 599 * SECOND, 599 * SECOND, &output, written, &count);
+    assert_false(written[1].is_closed);
+    barrier_behind(op, NULL, 600 * SECOND, 600 * SECOND, &output, written, &count);
+    assert_true(written[1].is_closed);
+    assert_int_equal(written[1].revision, 2);
+
+    barrier_behind(op, &event, 899 * SECOND, 899 * SECOND, &output, written, &count);
+    assert_int_equal(written[0].revision, 2);
+    assert_int_equal(written[0].total.events, 2);
+    assert_int_equal(written[0].total.patients, 1);
+    assert_int_equal(op->states[0].entry_count, 2);
+    assert_int_equal(op->states[1].entry_count, 1);
+    barrier_behind(op, NULL, 900 * SECOND, 900 * SECOND, &output, written, &count);
+    assert_int_equal(op->states[0].entry_count, 1);
+    assert_int_equal(op->states[1].entry_count, 0);
+    output_release(&output);
+    op->kind->free(op);
+}
+
+static int64_t
+reason_count(const struct epoch_output *output, uint32_t entity, enum outcome outcome, const char *code)
+{
+    return output->reasons[((size_t)entity * OUTCOME_COUNT + outcome) * output->reason_count + model_reason(model, str_from(code))->index];
+}
+
 static void
 copies_are_dropped_while_their_event_may_still_come(void **state)
 {
@@ -397,6 +466,7 @@ copies_are_dropped_while_their_event_may_still_come(void **state)
             assert_int_equal(output_counts(&output, 0, entity)->loaded, loaded);
             assert_int_equal(output_counts(&output, 0, entity)->deduplicated, dropped);
             assert_int_equal(output_counts(&output, 0, entity)->late, late);
+            assert_int_equal(reason_count(&output, entity, OUTCOME_DEDUPLICATED, "same_event"), dropped);
         }
         chunk_release(&chunk);
         output_release(&output);
@@ -410,6 +480,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_equal_a_plain_count),
         cmocka_unit_test(a_window_closes_with_the_watermark_and_is_revised_after),
+        cmocka_unit_test(a_window_is_kept_while_its_events_may_come),
         cmocka_unit_test(copies_are_dropped_while_their_event_may_still_come),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

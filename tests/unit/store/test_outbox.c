@@ -415,6 +415,12 @@ test_overtaken(void **state)
     assert_int_equal(outbox_step(outbox, true, START, &err), ST_ERROR);
     assert_int_equal(err.code, ERR_FENCED);
     assert_int_equal(access(path_a, F_OK), -1);
+    /* Nor does it mark what it may have written before. */
+    const struct store_outbox_mark mark = { .alert_id = STR("a"), .revision = 1, .sink = STR("A"), .status = STORE_OUTBOX_DELIVERED,
+                                            .next_attempt_at_us = STORE_TIME_NONE, .delivered_at_us = START };
+    error_clear(&err);
+    assert_int_equal(store->kind->outbox_mark(store, &mark, 1, &err), ST_ERROR);
+    assert_int_equal(err.code, ERR_FENCED);
     outbox_free(outbox);
     store_close(store);
     outbox = outbox_made(other);

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "store/sqlite.h"
+#include "store/sqlite_int.h"
 #include "support/support.h"
 
 static const uint8_t key_a[32] = { 1, 2, 3 }, key_b[32] = { 9 };
@@ -105,6 +106,17 @@ sample_init(struct sample *sample, uint64_t epoch, uint64_t generation)
     };
 }
 
+static int
+setting(struct store *store, const char *pragma)
+{
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_prepare_v2(((struct sqlite_store *)store)->db, pragma, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int value = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
 static void
 test_epochs(void **state)
 {
@@ -118,6 +130,9 @@ test_epochs(void **state)
     assert_non_null(store);
     assert_int_equal(store_own(store, &generation, &err), ST_OK);
     assert_int_equal(generation, 1);
+    /* A commit is on disk when it returns; the log beside the file is copied back by maintain() alone. */
+    assert_int_equal(setting(store, "pragma synchronous"), 2);
+    assert_int_equal(setting(store, "pragma wal_autocheckpoint"), 0);
     for (uint64_t epoch = 1; epoch <= 10; epoch++) {
         sample_init(&sample, epoch, generation);
         assert_int_equal(store_submit(store, &sample.commit, &err), STORE_COMMITTED);
@@ -174,6 +189,12 @@ test_refusals(void **state)
     assert_int_equal(err.code, ERR_FENCED);
     sample_init(&sample, 12, generation);
     assert_int_equal(submit_changed(store, &sample, &err), STORE_FAILED);
+    for (uint64_t epoch = 10; epoch <= 12; epoch += 2) { /* All but its number would fit. */
+        sample_init(&sample, 11, generation);
+        sample.commit.epoch = epoch;
+        assert_int_equal(submit_changed(store, &sample, &err), STORE_FAILED);
+        assert_non_null(strstr(err.message, "follows epoch 10"));
+    }
     sample_init(&sample, 11, generation);
     sample.account.position_begin = 999;
     assert_int_equal(submit_changed(store, &sample, &err), STORE_FAILED);
