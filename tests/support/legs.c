@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,6 +14,7 @@
 #include "base/str_builder.h"
 #include "column/kernel.h"
 #include "expr/expr.h"
+#include "expr/function.h"
 #include "warehouse/duckdb_functions.h"
 
 static duckdb_database   database;
@@ -119,48 +121,129 @@ compare(const char *text, const char *sql, const struct vector *ours, uint32_t r
     duckdb_destroy_result(&result);
 }
 
-void
-legs_check(const char *text, const struct chunk *chunk)
+/* What the live leg makes of a bound expression: one column in `into`, which the caller releases. */
+static struct vector
+evaluate(struct expr *bound, const struct chunk *chunk, struct chunk *into, struct schema_column *column, struct schema *result)
 {
-    struct arena         arena;
     struct error         err     = ERROR_EMPTY;
-    struct expr_scope    scope   = expr_scope_of_schema(schema);
-    struct expr         *tree, *again, *bound;
     struct expr_program *program = NULL;
     struct expr_state    state;
-    struct str_builder   sql = STR_BUILDER_EMPTY, canonical = STR_BUILDER_EMPTY, twice = STR_BUILDER_EMPTY;
-
-    arena_init(&arena, 0);
-    if (expr_parse(&arena, str_from(text), NULL, &tree, &err) != ST_OK || expr_bind(&arena, tree, &scope, &bound, &err) != ST_OK)
-        fail_msg("%s: %s", text, err.message);
-    expr_print(tree, &canonical);
-    assert_int_equal(expr_parse(&arena, str_builder_text(&canonical), NULL, &again, &err), ST_OK);
-    expr_print(again, &twice);
-    assert_string_equal(str_builder_cstr(&canonical), str_builder_cstr(&twice));
-
-    struct schema_column column = { "result", expr_type(bound) };
-    struct schema        result = { &column, 1 };
-    struct chunk         into;
     struct vector        slots[COLUMN_COUNT_MAX];
+    *column = (struct schema_column){ "result", expr_type(bound) };
+    *result = (struct schema){ column, 1 };
     for (uint32_t i = 0; i < schema->column_count; i++)
         slots[i] = chunk_vector(chunk, i);
     assert_int_equal(expr_compile(&bound, 1, &program, &err), ST_OK);
     assert_int_equal(expr_state_init(&state, program, &err), ST_OK);
-    assert_int_equal(chunk_init(&into, &result, CHUNK_ROW_COUNT_MAX, &err), ST_OK);
-    struct vector_out out = chunk_out(&into, 0);
+    assert_int_equal(chunk_init(into, result, CHUNK_ROW_COUNT_MAX, &err), ST_OK);
+    struct vector_out out = chunk_out(into, 0);
     assert_int_equal(expr_evaluate(&state, slots, chunk->row_count, &out, &err), ST_OK);
+    expr_state_release(&state);
+    expr_program_free(program);
+    return (struct vector){ .type = out.type, .data = out.data, .validity = out.validity };
+}
 
+static struct expr *
+parse_and_bind(const char *text, struct arena *arena)
+{
+    struct error       err   = ERROR_EMPTY;
+    struct expr_scope  scope = expr_scope_of_schema(schema);
+    struct expr       *tree, *again, *bound;
+    struct str_builder canonical = STR_BUILDER_EMPTY, twice = STR_BUILDER_EMPTY;
+    if (expr_parse(arena, str_from(text), NULL, &tree, &err) != ST_OK || expr_bind(arena, tree, &scope, &bound, &err) != ST_OK)
+        fail_msg("%s: %s", text, err.message);
+    expr_print(tree, &canonical);
+    assert_int_equal(expr_parse(arena, str_builder_text(&canonical), NULL, &again, &err), ST_OK);
+    expr_print(again, &twice);
+    assert_string_equal(str_builder_cstr(&canonical), str_builder_cstr(&twice));
+    str_builder_release(&canonical);
+    str_builder_release(&twice);
+    return bound;
+}
+
+void
+legs_check(const char *text, const struct chunk *chunk)
+{
+    struct arena         arena;
+    struct chunk         into;
+    struct schema_column column;
+    struct schema        result;
+    struct str_builder   sql = STR_BUILDER_EMPTY;
+    arena_init(&arena, 0);
+    struct expr  *bound = parse_and_bind(text, &arena);
+    struct vector ours  = evaluate(bound, chunk, &into, &column, &result);
     str_builder_append_cstr(&sql, "SELECT ");
     expr_print_duckdb(bound, NULL, &sql);
     str_builder_append_cstr(&sql, " FROM s ORDER BY n");
-    struct vector ours = { .type = out.type, .data = out.data, .validity = out.validity };
     compare(text, str_builder_cstr(&sql), &ours, chunk->row_count);
-
     chunk_release(&into);
-    expr_state_release(&state);
-    expr_program_free(program);
     str_builder_release(&sql);
-    str_builder_release(&canonical);
-    str_builder_release(&twice);
     arena_release(&arena);
+}
+
+/* Row n is of group n % GROUP_COUNT. */
+#define GROUP_COUNT 7
+#define STATE_COUNT 5
+
+/* Each group's rows go to several states at random, which are merged in a random order; one group more has no rows. */
+static void
+aggregate_groups(const struct aggregate *aggregate, const struct vector *argument, uint32_t row_count, struct random *random, struct vector_out *out)
+{
+    uint64_t states[GROUP_COUNT + 1][STATE_COUNT][AGGREGATE_STATE_SIZE_MAX / 8];
+    void    *of_row[CHUNK_ROW_COUNT_MAX];
+    for (size_t group = 0; group <= GROUP_COUNT; group++)
+        for (size_t i = 0; i < STATE_COUNT; i++)
+            aggregate->init(states[group][i]);
+    for (uint32_t row = 0; row < row_count; row++)
+        of_row[row] = states[row % GROUP_COUNT][random_below(random, STATE_COUNT)];
+    aggregate->update(of_row, argument, 1, row_count);
+    for (uint32_t group = 0; group <= GROUP_COUNT; group++) {
+        size_t first = random_below(random, STATE_COUNT);
+        for (size_t i = 1; i < STATE_COUNT; i++)
+            aggregate->merge(states[group][first], states[group][(first + i) % STATE_COUNT]);
+        aggregate->final(states[group][first], &argument->type, out, group);
+    }
+}
+
+bool
+legs_check_aggregate(const struct aggregate *aggregate, const char *text, const struct chunk *chunk, struct random *random)
+{
+    struct arena         arena;
+    struct chunk         of_argument, into;
+    struct schema_column column, result_column = { .name = "result" };
+    struct schema        argument_schema, result = { &result_column, 1 };
+    struct type          coerce;
+    struct error         err = ERROR_EMPTY;
+    char                 name[FUNCTION_SQL_NAME_SIZE];
+    struct str_builder   sql = STR_BUILDER_EMPTY, grouped = STR_BUILDER_EMPTY, empty = STR_BUILDER_EMPTY;
+    arena_init(&arena, 0);
+    struct expr *bound = parse_and_bind(text, &arena);
+    struct type  type  = coerce = expr_type(bound);
+    bool         takes = aggregate_resolve(aggregate, &type, 1, &coerce, &result_column.type);
+    if (takes) {
+        assert_int_equal(aggregate_sql_name(str_from(aggregate->name), &type, 1, name, &err), ST_OK);
+        assert_int_equal(expr_make_cast(&arena, bound, coerce, &bound, &err), ST_OK);
+        struct vector argument = evaluate(bound, chunk, &of_argument, &column, &argument_schema);
+        assert_int_equal(chunk_init(&into, &result, CHUNK_ROW_COUNT_MAX, &err), ST_OK);
+        struct vector_out out = chunk_out(&into, 0);
+        aggregate_groups(aggregate, &argument, chunk->row_count, random, &out);
+
+        str_builder_printf(&sql, "SELECT %s(", name);
+        expr_print_duckdb(bound, NULL, &sql);
+        str_builder_append_cstr(&sql, ") FROM s");
+        str_builder_printf(&grouped, "%s GROUP BY n %% %d ORDER BY n %% %d", str_builder_cstr(&sql), GROUP_COUNT, GROUP_COUNT);
+        str_builder_printf(&empty, "%s WHERE n < 0", str_builder_cstr(&sql));
+        struct vector ours = { .type = out.type, .data = out.data, .validity = out.validity };
+        compare(name, str_builder_cstr(&grouped), &ours, GROUP_COUNT);
+        uint64_t      is_valid = vector_is_valid(&ours, GROUP_COUNT);
+        struct vector last = { .type = out.type, .data = (char *)out.data + GROUP_COUNT * type_value_size(out.type), .validity = &is_valid };
+        compare(name, str_builder_cstr(&empty), &last, 1);
+        chunk_release(&of_argument);
+        chunk_release(&into);
+    }
+    str_builder_release(&sql);
+    str_builder_release(&grouped);
+    str_builder_release(&empty);
+    arena_release(&arena);
+    return takes;
 }

@@ -3,7 +3,9 @@
 #ifndef HEDDLE_TESTS_LEGS_H
 #define HEDDLE_TESTS_LEGS_H
 
+#include "base/random.h"
 #include "column/chunk.h"
+#include "column/function.h"
 
 /* One DuckDB in memory with our functions and a table of the schema, which outlives it. At most 32 columns. */
 void legs_open(const struct schema *schema);
@@ -15,5 +17,9 @@ void legs_store(const struct chunk *chunk);
 /* Parses, prints, parses and prints again (the texts must be equal), binds, evaluates over the chunk that was stored, and
  * compares each row with DuckDB's. */
 void legs_check(const char *text, const struct chunk *chunk);
+
+/* The aggregate over an expression, by groups: ours from states that are filled at random and merged in a random order, a group
+ * without rows too, against DuckDB's GROUP BY. False: the aggregate does not take the expression's type. */
+bool legs_check_aggregate(const struct aggregate *aggregate, const char *text, const struct chunk *chunk, struct random *random);
 
 #endif

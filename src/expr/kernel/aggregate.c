@@ -82,7 +82,7 @@ decimal_final(const struct sum_state *state, int128 value, unsigned scale, struc
         vector_out_null(out, row);
 }
 
-static unsigned
+static uint8_t
 scale_of(struct type type)
 {
     return type.kind == TYPE_DECIMAL ? type.scale : 0;
@@ -104,11 +104,13 @@ avg_final(const void *state, const struct type *argument_types, struct vector_ou
         decimal_final(sum, int128_divide_rounded(sum->sum, (int128)sum->count), scale_of(argument_types[0]), out, row);
 }
 
+/* Whole numbers are cast to decimals first, by our cast: what has more than 18 digits is null. DuckDB, which would cast by
+ * itself, ends the statement there. */
 static bool
 resolve_sum(const struct type *arguments, uint32_t count, struct type *coerce, struct type *result)
 {
-    (void)coerce;
-    *result = TYPE_DECIMAL_OF(arguments[0].kind == TYPE_DECIMAL ? arguments[0].scale : 0);
+    *result = TYPE_DECIMAL_OF(scale_of(arguments[0]));
+    coerce[0] = *result;
     return count == 1 && (arguments[0].kind == TYPE_DECIMAL || arguments[0].kind == TYPE_INT64);
 }
 
