@@ -178,8 +178,8 @@ KERNEL(kernel_round)
         if (!vectors_are_valid(args, 2, row))
             continue;
         int64_t places = vector_int64(&args[1], row), value = vector_int64(&args[0], row);
-        int64_t dropped = (int64_t)args[0].type.scale - places;
-        if (places < 0 || dropped > DECIMAL_SCALE_MAX) {
+        int64_t dropped = places < 0 ? 0 : (int64_t)args[0].type.scale - places;
+        if (places < 0) {
             vector_out_null(out, row);
         } else if (dropped <= 0) {
             vector_out_int64(out, row, value);
