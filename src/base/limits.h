@@ -63,6 +63,8 @@
 #define FORMAT_HL7V2_RECORD_SIZE_MAX (16u << 20)
 /* Of a record that is too long, or of an input that cannot be read, what is kept in quarantine: enough to see what it is. */
 #define FORMAT_KEPT_SIZE_MAX (64u << 10)
+/* A range of a file that a thread decodes by itself: some milliseconds of work, so that starting a decoder vanishes beside it. */
+#define DECODE_RANGE_SIZE_MIN (1u << 20)
 /* Texts held in one chunk before it is handed over though it is not full. */
 #define FORMAT_CHUNK_TEXT_SIZE_MAX (4u << 20)
 /* Steps of one JSON path; the longest of the model has six. */

@@ -112,6 +112,9 @@ bool run_means(const struct graph_input *input, const struct mapping *mapping);
 enum status run_read(struct io *io, const char *path, struct arena *arena, char **ret_bytes, size_t *ret_size,
                      const char **ret_reason_code, const char **ret_reason, struct error *err);
 
+/* Part of run_decode: plans, tables and the list of inputs are there; every file is decoded. */
+enum status run_decode_files(struct run *run, struct error *err);
+
 /* Each takes the run from one state to the next. */
 enum status run_list(struct run *run, struct error *err);
 enum status run_decode(struct run *run, struct error *err);
