@@ -73,6 +73,45 @@ def counts_equal_the_oracle(folder):
     return summary
 
 
+def planted_rows_are_found(folder):
+    """Every bad row of history that truth.json lists is told with its reason: quarantined with its file, or counted, or noted of its column."""
+    truth = json.loads((pathlib.Path(folder) / "truth.json").read_text())
+    quarantined = {(row["file"], row["reason_code"]) for row in ask(folder, "SELECT DISTINCT file, reason_code FROM meta.quarantine")}
+    counted = {row["reason_code"] for row in ask(folder, "SELECT DISTINCT reason_code FROM meta.accounting_reason UNION SELECT DISTINCT reason_code FROM meta.quality")}
+    outcomes = {reason["code"]: reason["outcomes"] for reason in reasons_of_the_model()}
+    planted = [plant for plant in truth["planted"] if "file" in plant]
+    assert len({plant["reason"] for plant in planted}) >= 12, planted
+    for plant in planted:
+        assert plant["reason"] in counted, plant
+        if outcomes[plant["reason"]] == ["quarantined"]:
+            assert any(file.startswith(f"in/{plant['file'].removesuffix('/STE')}") and reason == plant["reason"] for file, reason in quarantined), (plant, quarantined)
+    moved = [plant["patient_id"] for plant in truth["planted"] if plant["kind"] == "patient_moved"]
+    streets = ask(folder, "SELECT patient_id, address FROM core.patient WHERE source = 'EHR_RAW' AND address ILIKE '%new harbor%'")
+    assert moved and {row["patient_id"] for row in streets} == set(moved), (moved, streets)
+
+
+def reasons_of_the_model():
+    text = "".join(line.split("//")[0] if line.lstrip().startswith("//") else line for line in open(ROOT / "model/terms/reasons.json"))
+    return json.loads(text)["reasons"]
+
+
+def days_of_snapshots(folder, parent):
+    """The days that the world lists, one run each: who moved has a version that was closed and one that is open, with the day's dates."""
+    copy = os.path.join(parent, "days")
+    copy_inputs(folder, copy)
+    shutil.rmtree(os.path.join(copy, "in"))
+    moved = {plant["patient_id"] for plant in json.loads((pathlib.Path(copy) / "truth.json").read_text())["planted"] if plant["kind"] == "patient_moved"}
+    for day in sorted(os.listdir(os.path.join(copy, "days"))):
+        shutil.rmtree(os.path.join(copy, "in"), ignore_errors=True)
+        shutil.copytree(os.path.join(copy, "days", day), os.path.join(copy, "in"))
+        heddle(copy, "batch", "pipeline.json", "--for", day)
+    rows = ask(copy, "SELECT patient_id, count(*) AS versions, count(*) FILTER (is_current) AS current, min(valid_to) AS closed, max(valid_from) AS opened "
+                     "FROM core.patient_version WHERE source = 'EHR_RAW' GROUP BY patient_id HAVING count(*) > 1")
+    assert {row["patient_id"] for row in rows} == moved, (rows, moved)
+    for row in rows:
+        assert row["versions"] == 2 and row["current"] == 1 and row["closed"] == row["opened"], row
+
+
 def digests(folder):
     rows = ask(folder, "SELECT table_name, row_count, digest FROM meta.run_digest d JOIN meta.run r USING (run_id) "
                        "WHERE number = (SELECT max(number) FROM meta.run WHERE published) ORDER BY ALL")
@@ -229,6 +268,8 @@ def main():
         first = counts_equal_the_oracle(folder)
         expected = digests(folder)
         threads_and_chunks_do_not_matter(folder, parent, expected)
+        planted_rows_are_found(folder)
+        days_of_snapshots(folder, parent)
         same_input_adds_nothing(folder, first)
         audited(folder)
         second_day(folder)
