@@ -83,10 +83,12 @@ write_quality(struct run *run, struct error *err)
         sql_setf(&run->names, "rows", "%s.\"row_%s\"", run->schema, model->entities[i].name);
         status = sql_run(run->connection, &run->names, err,
                          "INSERT INTO meta.quality\n"
-                         "SELECT {run_id}, source, {entity}, column_name, action, reason_code, sum(n), min(file), NULL FROM (\n"
-                         "  SELECT n.input_number, n.mapping_number, CAST(substr(n.row_issues, CAST(3 * t.k + 1 AS BIGINT), 3) AS BIGINT) AS issue, count(*) AS n\n"
+                         "SELECT {run_id}, source, {entity}, column_name, action, reason_code, sum(n), min(file) FILTER (place = 1), min(position) FILTER (place = 1)\n"
+                         "FROM (SELECT *, rank() OVER (PARTITION BY source, column_name, action, reason_code ORDER BY file, input_number) AS place FROM (\n"
+                         "  SELECT n.input_number, n.mapping_number, CAST(substr(n.row_issues, CAST(3 * t.k + 1 AS BIGINT), 3) AS BIGINT) AS issue, count(*) AS n,\n"
+                         "    min(n.position) AS position\n"
                          "  FROM {rows} n, range(64) t(k) WHERE n.row_code = '0' AND length(n.row_issues) > 3 * t.k GROUP BY ALL)\n"
-                         "JOIN {run}.issue USING (mapping_number, issue) JOIN {run}.input USING (input_number)\n"
+                         "JOIN {run}.issue USING (mapping_number, issue) JOIN {run}.input USING (input_number))\n"
                          "GROUP BY source, column_name, action, reason_code");
     }
     return status;

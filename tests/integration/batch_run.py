@@ -85,6 +85,9 @@ def planted_rows_are_found(folder):
         assert plant["reason"] in counted, plant
         if outcomes[plant["reason"]] == ["quarantined"]:
             assert any(file.startswith(f"in/{plant['file'].removesuffix('/STE')}") and reason == plant["reason"] for file, reason in quarantined), (plant, quarantined)
+    sample = ask(folder, "SELECT sample_file, sample_position FROM meta.quality WHERE entity = 'patient' AND reason_code = 'bad_date'")[0]
+    assert (pathlib.Path(folder) / sample["sample_file"]).read_bytes()[sample["sample_position"]:].startswith(b"P9999995,"), sample
+    assert ask(folder, "SELECT count(*) AS n FROM meta.quality WHERE sample_position IS NULL")[0]["n"] == 0
     moved = [plant["patient_id"] for plant in truth["planted"] if plant["kind"] == "patient_moved"]
     streets = ask(folder, "SELECT patient_id, address FROM core.patient WHERE source = 'EHR_RAW' AND address ILIKE '%new harbor%'")
     assert moved and {row["patient_id"] for row in streets} == set(moved), (moved, streets)
