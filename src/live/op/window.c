@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "base/int128.h"
 #include "base/memory.h"
+#include "expr/function.h"
 #include "live/event.h"
 #include "live/op/lateness.h"
 
@@ -27,26 +27,38 @@ struct patient_key {
     uint64_t       patient_high;
 };
 
+/* The aggregates of values, from the table that the warehouse has too (I4). */
+enum { VALUE_MIN, VALUE_AVG, VALUE_MAX, VALUE_AGGREGATE_COUNT };
+static const struct {
+    const char          *name;
+    enum graph_aggregate aggregate;
+} value_aggregates[VALUE_AGGREGATE_COUNT] = {
+    [VALUE_MIN] = { "min", GRAPH_VALUE_MIN }, [VALUE_AVG] = { "avg", GRAPH_VALUE_AVG }, [VALUE_MAX] = { "max", GRAPH_VALUE_MAX } };
+static const struct type value_type = { .kind = TYPE_DECIMAL, .scale = 6 };
+
+/* State of one of them: opaque bytes, which may be stored. */
+struct value_state {
+    uint64_t words[3];
+};
+
 /* Value of state `rows`. The texts of the group's key follow, one behind the other. */
 struct row_value {
-    int128   value_sum; /* Millionths. */
-    int64_t  value_count;
-    int64_t  value_min;
-    int64_t  value_max;
-    int64_t  event_count;
-    int64_t  patient_count;
-    int64_t  abnormal_count;
-    int64_t  revision; /* Of the last row that was written; 0: none. */
-    uint32_t is_closed;
-    uint32_t text_sizes[GRAPH_WINDOW_KEY_COUNT];
-    uint32_t unused[3]; /* No byte of a state record is undefined. */
+    struct value_state values[VALUE_AGGREGATE_COUNT];
+    int64_t            event_count;
+    int64_t            patient_count;
+    int64_t            abnormal_count;
+    int64_t            revision; /* Of the last row that was written; 0: none. */
+    uint32_t           is_closed;
+    uint32_t           text_sizes[GRAPH_WINDOW_KEY_COUNT];
+    uint32_t           unused; /* No byte of a state record is undefined. */
 };
-_Static_assert(sizeof(struct row_value) % 16 == 0, "no padding at the end");
+_Static_assert(sizeof(struct row_value) == VALUE_AGGREGATE_COUNT * sizeof(struct value_state) + 4 * 8 + (2 + GRAPH_WINDOW_KEY_COUNT) * 4, "no padding");
 
 struct window {
     struct operator            op;
     const struct graph_window *plan;
     const struct model        *model;
+    const struct aggregate    *aggregates[VALUE_AGGREGATE_COUNT];
     int64_t                    next_close_us; /* No window that is open ends before. INT64_MIN: not known, look. */
     struct schema_column       columns[COLUMN_COUNT_MAX];
     struct schema              schema;
@@ -96,19 +108,33 @@ window_exchange(const struct operator *op, const struct chunk *chunk, uint64_t *
         ret_hashes[row] = group_of((const struct window *)op, chunk, row, texts).low;
 }
 
+/* Values of some rows and the states that take them. */
+struct values {
+    uint32_t          count;
+    int64_t           numbers[STATE_PREFETCH_COUNT];
+    struct row_value *rows[STATE_PREFETCH_COUNT];
+};
+
 static void
-count_value(struct row_value *value, const struct chunk *chunk, uint32_t row)
+add_value(struct values *values, struct row_value *value, const struct chunk *chunk, uint32_t row)
 {
     /* "<0.01" is a bound and no value. */
     if (event_is_null(chunk, EVENT_VALUE, row) || event_text(chunk, EVENT_COMPARATOR, row).size > 0)
         return;
-    int64_t number = event_int64(chunk, EVENT_VALUE, row);
-    if (value->value_count == 0 || number < value->value_min)
-        value->value_min = number;
-    if (value->value_count == 0 || number > value->value_max)
-        value->value_max = number;
-    value->value_sum += number; /* 2^63 values of 18 digits stay below 2^127. */
-    value->value_count++;
+    values->rows[values->count]      = value;
+    values->numbers[values->count++] = event_int64(chunk, EVENT_VALUE, row);
+}
+
+static void
+take_values(const struct window *window, const struct values *values)
+{
+    const struct vector argument = { .type = value_type, .data = values->numbers };
+    for (uint32_t k = 0; k < VALUE_AGGREGATE_COUNT; k++) {
+        void *states[STATE_PREFETCH_COUNT];
+        for (uint32_t i = 0; i < values->count; i++)
+            states[i] = &values->rows[i]->values[k];
+        window->aggregates[k]->update(states, &argument, 1, values->count);
+    }
 }
 
 static enum status
@@ -123,8 +149,10 @@ count_patient(struct window *window, struct row_value *value, const struct patie
 }
 
 static void
-keep_texts(struct row_value *value, const struct str texts[GRAPH_WINDOW_KEY_COUNT])
+make_row(const struct window *window, struct row_value *value, const struct str texts[GRAPH_WINDOW_KEY_COUNT])
 {
+    for (uint32_t k = 0; k < VALUE_AGGREGATE_COUNT; k++)
+        window->aggregates[k]->init(&value->values[k]);
     char *to = (char *)(value + 1);
     for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++) {
         value->text_sizes[k] = (uint32_t)texts[k].size;
@@ -153,7 +181,7 @@ look_ahead(struct window *window, const struct chunk *chunk, uint32_t row, struc
 }
 
 static enum status
-window_row(struct window *window, const struct chunk *chunk, const struct row_ahead *ahead, struct error *err)
+window_row(struct window *window, const struct chunk *chunk, const struct row_ahead *ahead, struct values *values, struct error *err)
 {
     const struct row_key *key     = &ahead->key.row;
     const uint32_t        row     = ahead->row;
@@ -169,13 +197,13 @@ window_row(struct window *window, const struct chunk *chunk, const struct row_ah
         return ST_ERROR;
     struct row_value *value = state_value(entry);
     if (is_new)
-        keep_texts(value, ahead->texts);
+        make_row(window, value, ahead->texts);
     if (is_new && end < window->next_close_us)
         window->next_close_us = end;
     value->event_count++;
     struct str flag = event_text(chunk, EVENT_FLAG, row);
     value->abnormal_count += flag.size > 0 && !str_equal(flag, STR("N"));
-    count_value(value, chunk, row);
+    add_value(values, value, chunk, row);
     if (!window->plan->has_aggregate[GRAPH_PATIENT_COUNT] || event_is_null(chunk, EVENT_PATIENT_ID, row))
         return ST_OK;
     return count_patient(window, value, &ahead->key, expires, err);
@@ -195,9 +223,11 @@ window_rows(struct operator *op, struct chunk *chunk, struct epoch_output *outpu
             if (((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] == 0)
                 look_ahead(window, chunk, row, &ahead[ahead_count++]);
         }
+        struct values values = { .count = 0 }; /* Entries of other keys stay where they are when one is added. */
         for (uint32_t i = 0; i < ahead_count; i++)
-            if (window_row(window, chunk, &ahead[i], err) != ST_OK)
+            if (window_row(window, chunk, &ahead[i], &values, err) != ST_OK)
                 return ST_ERROR;
+        take_values(window, &values);
     }
     return ST_OK;
 }
@@ -205,18 +235,18 @@ window_rows(struct operator *op, struct chunk *chunk, struct epoch_output *outpu
 /* ---- Barrier ---- */
 
 static void
-set_aggregate(const struct row_value *value, enum graph_aggregate aggregate, struct chunk *chunk, uint32_t column, uint32_t row)
+set_aggregate(const struct window *window, const struct row_value *value, enum graph_aggregate aggregate, struct chunk *chunk, uint32_t column,
+              uint32_t row)
 {
     const int64_t counts[GRAPH_AGGREGATE_COUNT] = {
         [GRAPH_EVENT_COUNT] = value->event_count, [GRAPH_PATIENT_COUNT] = value->patient_count, [GRAPH_ABNORMAL_COUNT] = value->abnormal_count,
-        [GRAPH_VALUE_MIN] = value->value_min,     [GRAPH_VALUE_MAX] = value->value_max,
     };
-    bool is_of_values = aggregate >= GRAPH_VALUE_MIN;
+    struct vector_out out = { .type = chunk->columns[column].type, .data = chunk->columns[column].data, .validity = chunk->columns[column].validity };
 
-    if (is_of_values && value->value_count == 0)
-        return;
-    /* avg() of the batch leg divides the same exact sum and rounds alike (I4). */
-    chunk_set_int64(chunk, column, row, aggregate == GRAPH_VALUE_AVG ? (int64_t)int128_divide_rounded(value->value_sum, value->value_count) : counts[aggregate]);
+    chunk_set_int64(chunk, column, row, counts[aggregate]);
+    for (uint32_t k = 0; k < VALUE_AGGREGATE_COUNT; k++)
+        if (value_aggregates[k].aggregate == aggregate)
+            window->aggregates[k]->final(&value->values[k], &value_type, &out, row);
 }
 
 static enum status
@@ -238,7 +268,7 @@ write_row(const struct window *window, const struct row_key *key, const struct r
     }
     for (uint32_t a = 0; a < GRAPH_AGGREGATE_COUNT; a++)
         if (window->plan->has_aggregate[a])
-            set_aggregate(value, (enum graph_aggregate)a, chunk, column++, row);
+            set_aggregate(window, value, (enum graph_aggregate)a, chunk, column++, row);
     chunk_set_bool(chunk, column++, row, value->is_closed != 0);
     chunk_set_int64(chunk, column, row, value->revision);
     return ST_OK;
@@ -379,6 +409,10 @@ window_create(const struct graph *graph, struct operator **ret_operator, struct 
     window->op.step_name  = graph->streaming.window.step.name.data;
     window->plan          = &graph->streaming.window;
     window->model         = graph->model;
+    for (uint32_t k = 0; k < VALUE_AGGREGATE_COUNT; k++) {
+        window->aggregates[k] = aggregate_find(str_from(value_aggregates[k].name));
+        CHECK(window->aggregates[k] != NULL && window->aggregates[k]->state_size <= sizeof(struct value_state));
+    }
     window->next_close_us = INT64_MIN; /* State may be read back that nobody has looked at. */
     state_table_init(&window->op.states[STATE_ROWS]);
     state_table_init(&window->op.states[STATE_PATIENTS]);

@@ -228,8 +228,11 @@ committer_run(struct runtime *runtime, const char *first_cut_reason, struct erro
     struct committer committer = { .runtime = runtime };
     bool             progress  = false;
     committer.cut_at_us = committer.listed_at_us = monotonic(runtime);
+    /* Before any thread runs: the start's decisions stand in a header before a row uses them (P3), so its epoch is empty. */
     if (first_cut_reason != NULL)
         announce(&committer, first_cut_reason, false, false);
+    if (runtime_start(runtime, err) != ST_OK)
+        return ST_ERROR;
     while (runtime->committed != atomic_load(&runtime->final)) {
         uint32_t seen = waker_look(&runtime->committer);
         int64_t  wait = WAIT_MAX_US;

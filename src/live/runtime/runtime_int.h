@@ -194,7 +194,7 @@ enum status decisions_write(struct runtime *runtime, uint64_t epoch, const struc
                             struct str *ret_text, struct error *err);
 enum status decisions_read(struct str text, struct arena *arena, struct decisions *ret_decisions, struct error *err);
 
-/* committer.c */
+/* committer.c. Starts the threads, and comes back when all is committed; the caller stops them in any case. */
 enum status committer_run(struct runtime *runtime, const char *first_cut_reason, struct error *err);
 
 /* recover.c */
