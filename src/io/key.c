@@ -274,23 +274,18 @@ sha256_end(struct sha256_stream *stream, uint8_t out[SHA256_SIZE], struct error 
 
 /* ---- Sealing ---- */
 
-/* Feeds both texts; `out` may be NULL for the one that is only covered. Sizes fit an int. */
+/* `out` NULL: what is only covered. */
 static bool
-cipher_feed(EVP_CIPHER_CTX *context, struct str extra, struct str text, uint8_t *out)
+cipher_feed(EVP_CIPHER_CTX *context, struct str text, uint8_t *out)
 {
     int written;
-    if (extra.size > 0 &&
-        EVP_CipherUpdate(context, NULL, &written, (const unsigned char *)extra.data, (int)extra.size) != 1)
-        return false;
-    return text.size == 0 ||
-           EVP_CipherUpdate(context, out, &written, (const unsigned char *)text.data, (int)text.size) == 1;
+    return text.size == 0 || EVP_CipherUpdate(context, out, &written, (const unsigned char *)text.data, (int)text.size) == 1;
 }
 
 static EVP_CIPHER_CTX *
-cipher_begin(const struct key *key, const uint8_t *nonce, bool is_sealing, struct str extra, struct str text,
-             struct error *err)
+cipher_begin(const struct key *key, const uint8_t *nonce, bool is_sealing, struct str extra, size_t size, struct error *err)
 {
-    if (extra.size > INT_MAX || text.size > INT_MAX) {
+    if (extra.size > INT_MAX || size > INT_MAX) {
         error_set(err, ERR_FULL, "too many bytes to seal at once");
         return NULL;
     }
@@ -304,20 +299,33 @@ cipher_begin(const struct key *key, const uint8_t *nonce, bool is_sealing, struc
         crypto_failed("start a cipher", err);
         return NULL;
     }
+    if (!cipher_feed(context, extra, NULL)) {
+        EVP_CIPHER_CTX_free(context);
+        crypto_failed("start a cipher", err);
+        return NULL;
+    }
     return context;
 }
 
 enum status
-seal(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str extra, struct str clear, uint8_t *out,
-     uint8_t tag[SEAL_TAG_SIZE], struct error *err)
+seal(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str extra, const struct str *parts, size_t part_count,
+     uint8_t *out, uint8_t tag[SEAL_TAG_SIZE], struct error *err)
 {
-    uint8_t         rest[16];
-    int             written;
-    enum status     status  = ST_OK;
-    EVP_CIPHER_CTX *context = cipher_begin(key, nonce, true, extra, clear, err);
+    uint8_t     rest[16];
+    int         written;
+    enum status status = ST_OK;
+    size_t      size   = 0;
+    bool        is_fed = true;
+    for (size_t i = 0; i < part_count; i++)
+        size += parts[i].size;
+    EVP_CIPHER_CTX *context = cipher_begin(key, nonce, true, extra, size, err);
     if (context == NULL)
         return ST_ERROR;
-    if (!cipher_feed(context, extra, clear, out) || EVP_CipherFinal_ex(context, rest, &written) != 1 ||
+    for (size_t i = 0; i < part_count && is_fed; i++) {
+        is_fed = cipher_feed(context, parts[i], out);
+        out += parts[i].size;
+    }
+    if (!is_fed || EVP_CipherFinal_ex(context, rest, &written) != 1 ||
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, SEAL_TAG_SIZE, tag) != 1)
         status = crypto_failed("seal", err);
     EVP_CIPHER_CTX_free(context);
@@ -332,11 +340,11 @@ unseal(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str e
     uint8_t         rest[16];
     int             written;
     enum status     status  = ST_OK;
-    EVP_CIPHER_CTX *context = cipher_begin(key, nonce, false, extra, sealed, err);
+    EVP_CIPHER_CTX *context = cipher_begin(key, nonce, false, extra, sealed.size, err);
     if (context == NULL)
         return ST_ERROR;
     memcpy(expected, tag, sizeof expected);
-    if (!cipher_feed(context, extra, sealed, out) ||
+    if (!cipher_feed(context, sealed, out) ||
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, SEAL_TAG_SIZE, expected) != 1)
         status = crypto_failed("unseal", err);
     else if (EVP_CipherFinal_ex(context, rest, &written) != 1)

@@ -316,28 +316,30 @@ file_begin(struct segment *segment, struct error *err)
 }
 
 static enum status
-record_seal(struct segment *segment, const struct record_head *head, struct str body, struct error *err)
+record_seal(struct segment *segment, const struct record_head *head, const struct str *parts, size_t part_count, struct error *err)
 {
     uint8_t             nonce[SEAL_NONCE_SIZE];
     struct str_builder *sealed = &segment->sealed;
     str_builder_clear(sealed);
-    if (!str_builder_reserve(sealed, RECORD_HEAD_SIZE + body.size + 1))
+    if (!str_builder_reserve(sealed, RECORD_HEAD_SIZE + head->body_size + 1))
         return error_no_memory(err);
     uint8_t *bytes = (uint8_t *)sealed->data;
     head_write(head, bytes);
     nonce_write(head, nonce);
-    sealed->size = RECORD_HEAD_SIZE + body.size;
-    return seal(&segment->key, nonce, str_of(sealed->data, HEAD_SIZE), body, bytes + RECORD_HEAD_SIZE, bytes + HEAD_SIZE,
+    sealed->size = RECORD_HEAD_SIZE + head->body_size;
+    return seal(&segment->key, nonce, str_of(sealed->data, HEAD_SIZE), parts, part_count, bytes + RECORD_HEAD_SIZE, bytes + HEAD_SIZE,
                 err);
 }
 
 enum status
-segment_append(struct segment *segment, uint64_t epoch, bool begins_round, struct str body,
+segment_append(struct segment *segment, uint64_t epoch, bool begins_round, const struct str *parts, size_t part_count,
                char ret_reference[SEGMENT_REFERENCE_SIZE], struct error *err)
 {
-    struct record_head head = { segment->generation, epoch, begins_round ? FLAG_ROUND : 0, body.size };
+    struct record_head head = { segment->generation, epoch, begins_round ? FLAG_ROUND : 0, 0 };
+    for (size_t i = 0; i < part_count; i++)
+        head.body_size += parts[i].size;
     CHECK(segment->epoch == 0 || epoch == segment->epoch + 1);
-    if (record_seal(segment, &head, body, err) != ST_OK)
+    if (record_seal(segment, &head, parts, part_count, err) != ST_OK)
         return ST_ERROR;
     if ((segment->file[0] == '\0' || segment->writer.offset >= (uint64_t)segment->file_size_max)
         && file_begin(segment, err) != ST_OK)

@@ -58,8 +58,8 @@ enum status segment_open(struct segment *segment, struct io *io, const char *fol
                          uint64_t generation, struct str reference, segment_read_fn *read, void *context,
                          struct error *err);
 
-/* Seals the body as the epoch's record, appends it and waits until it is on disk (S2). `ret_reference` is for the epoch's header. */
-enum status segment_append(struct segment *segment, uint64_t epoch, bool begins_round, struct str body,
+/* Seals the body, all parts one behind the other, as the epoch's record, appends it and waits until it is on disk (S2). `ret_reference` is for the epoch's header. */
+enum status segment_append(struct segment *segment, uint64_t epoch, bool begins_round, const struct str *parts, size_t part_count,
                            char ret_reference[SEGMENT_REFERENCE_SIZE], struct error *err);
 
 /* The epoch of the last append is committed: removes files that are no longer needed (S3). */

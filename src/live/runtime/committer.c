@@ -154,7 +154,7 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
     char            reference[SEGMENT_REFERENCE_SIZE];
     bool            begins_round = (epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT == 0;
     if (merge_epoch(runtime, epoch, &merge, err) != ST_OK
-        || segment_append(&runtime->segment, epoch, begins_round, str_builder_text(&runtime->state), reference, err) != ST_OK)
+        || segment_append(&runtime->segment, epoch, begins_round, merge.state, merge.state_count, reference, err) != ST_OK)
         return ST_ERROR;
     merge.commit.segment         = str_from(reference);
     merge.commit.cut_reason      = str_from(committer->reasons[epoch % EPOCHS_UNDER_WAY]);

@@ -357,12 +357,14 @@ merge_digest(struct epoch_commit *commit)
 /* ---- State ---- */
 
 static enum status
-merge_state(struct runtime *runtime, uint64_t epoch, struct error *err)
+merge_state(struct runtime *runtime, uint64_t epoch, struct merge *merge, struct error *err)
 {
-    str_builder_clear(&runtime->state);
+    merge->state = ARENA_ARRAY(&runtime->commit_arena, struct str, actor_count(runtime));
+    if (merge->state == NULL)
+        return error_no_memory(err);
     for (uint32_t i = 0; i < actor_count(runtime); i++)
-        str_builder_append(&runtime->state, str_builder_text(&actor_output(runtime, i, epoch)->state));
-    return str_builder_status(&runtime->state, err);
+        merge->state[merge->state_count++] = str_builder_text(&actor_output(runtime, i, epoch)->state);
+    return ST_OK;
 }
 
 enum status
@@ -372,7 +374,7 @@ merge_epoch(struct runtime *runtime, uint64_t epoch, struct merge *ret_merge, st
     arena_clear(&runtime->commit_arena);
     if (merge_partitions(runtime, epoch, ret_merge, err) != ST_OK || merge_reasons(runtime, epoch, ret_merge, err) != ST_OK
         || merge_lists(runtime, epoch, ret_merge, err) != ST_OK || merge_windows(runtime, epoch, ret_merge, err) != ST_OK
-        || merge_state(runtime, epoch, err) != ST_OK)
+        || merge_state(runtime, epoch, ret_merge, err) != ST_OK)
         return ST_ERROR;
     shard_decide(runtime, epoch, &ret_merge->view, &runtime->watermark_us, &runtime->min_watermark_us, &ret_merge->decision);
     ret_merge->commit.epoch        = epoch;

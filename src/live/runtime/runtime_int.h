@@ -150,7 +150,6 @@ struct runtime {
     int64_t             watermark_us; /* Of the last decision. */
     int64_t             min_watermark_us;
     struct segment      segment;
-    struct str_builder  state; /* The record's body. */
     struct arena        commit_arena;
     int64_t             bytes_total; /* To the end that LIVE_ONCE and LIVE_DRAIN go to. */
     struct arena        load_arena;
@@ -178,6 +177,8 @@ struct merge {
     struct epoch_decision  decision;
     struct time_view       view;
     bool                   has_traffic;
+    struct str            *state; /* The record's body, in parts. */
+    size_t                 state_count;
 };
 /* Merges all actors' outputs of the epoch into one commit (all texts and arrays in runtime->commit_arena) and checks I1. */
 enum status merge_epoch(struct runtime *runtime, uint64_t epoch, struct merge *ret_merge, struct error *err);

@@ -296,7 +296,6 @@ runtime_release(struct runtime *runtime)
     memory_free(runtime->threads);
     waker_release(&runtime->committer);
     segment_release(&runtime->segment);
-    str_builder_release(&runtime->state);
     master_release(runtime->options->io, &runtime->master);
     arena_release(&runtime->arena);
     arena_release(&runtime->commit_arena);

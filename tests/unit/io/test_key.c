@@ -159,10 +159,10 @@ test_seal(void **state)
     uint8_t    sealed[32];
     uint8_t    clear[32];
     const char zeros[16] = { 0 };
-    assert_int_equal(seal(&key, nonce, STR_EMPTY, str_of(zeros, 16), sealed, tag, NULL), ST_OK);
+    assert_int_equal(seal(&key, nonce, STR_EMPTY, (struct str[]){ str_of(zeros, 5), STR_EMPTY, str_of(zeros, 11) }, 3, sealed, tag, NULL), ST_OK);
     assert_hex(sealed, 16, "cea7403d4d606b6e074ec5d3baf39d18");
     assert_hex(tag, 16, "d0d1c8a799996bf0265b98b5d48ab919");
-    assert_int_equal(seal(&key, nonce, STR("extra"), STR("a secret text"), sealed, tag, NULL), ST_OK);
+    assert_int_equal(seal(&key, nonce, STR("extra"), (struct str[]){ STR("a secret text") }, 1, sealed, tag, NULL), ST_OK);
     struct str bytes = str_of((const char *)sealed, 13);
     assert_int_equal(unseal(&key, nonce, STR("extra"), bytes, tag, clear, NULL), ST_OK);
     assert_memory_equal(clear, "a secret text", 13);

@@ -39,7 +39,7 @@ static void
 append(struct segment *segment, uint64_t epoch, const char *body, char reference[SEGMENT_REFERENCE_SIZE])
 {
     struct error err = ERROR_EMPTY;
-    assert_int_equal(segment_append(segment, epoch, epoch == 1, str_from(body), reference, &err), ST_OK);
+    assert_int_equal(segment_append(segment, epoch, epoch == 1, (struct str[]){ str_from(body) }, 1, reference, &err), ST_OK);
 }
 
 /* A process that does not know yet that another took the store over seals an epoch that it cannot commit: into a file that
