@@ -447,8 +447,6 @@ parse_line(struct decoder *decoder, struct str line, yyjson_doc **ret_doc, yyjso
     if (!yyjson_alc_pool_init(&allocator, json->pool, json->pool_size))
         return error_set(err, ERR_INTERNAL, "no pool for a JSON line of %zu bytes", line.size);
     *ret_doc = yyjson_read_opts(copy, line.size, READ_FLAGS, &allocator, ret_read);
-    if (*ret_doc == NULL && ret_read->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
-        return error_set(err, ERR_INTERNAL, "the pool is too small for a JSON line of %zu bytes", line.size);
     return ST_OK;
 }
 
@@ -459,6 +457,10 @@ refuse_line(struct decoder *decoder, struct str line, const yyjson_read_err *rea
     if (valid < line.size)
         return decoder_outcome(decoder, DECODE_BAD_ENCODING, line,
                                decoder_detail(decoder, "byte %zu of the line is not UTF-8", valid), err);
+    /* The pool is enough for any JSON of the line's size. What takes more opens what it has no room left to close, such as
+     * a line of brackets: the line's fault, which must not end the leg. */
+    if (read->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return decoder_outcome(decoder, DECODE_MALFORMED, line, "no JSON: more is opened than the line could close", err);
     /* yyjson's messages are fixed texts; they quote nothing of the line. */
     bool is_cut = read->code == YYJSON_READ_ERROR_UNEXPECTED_END && decoder->json->is_unended;
     return decoder_outcome(decoder, is_cut ? DECODE_TRUNCATED : DECODE_MALFORMED, line,

@@ -219,6 +219,31 @@ mutations_survive(void **state)
     }
 }
 
+/* Each bracket costs the parser more than a valid document of the same size may: the line is at fault, not the leg. */
+static void
+a_line_that_only_opens_is_malformed(void **state)
+{
+    static const char  *const OPENS[] = { "[", "{\"a\":", "[1,[" };
+    static const size_t SIZE = 340000;
+    (void)state;
+    for (size_t i = 0; i < sizeof OPENS / sizeof OPENS[0]; i++) {
+        struct test_plan   plan = plan_of(MODEL_JSON, 0);
+        struct str_builder line = STR_BUILDER_EMPTY;
+        struct str_builder expected = STR_BUILDER_EMPTY;
+        while (line.size < SIZE)
+            str_builder_append_cstr(&line, OPENS[i]);
+        size_t size = line.size;
+        str_builder_append_cstr(&line, "\n{\"type\":\"access\",\"user\":1}\n");
+        str_builder_printf(&expected, "access %zu 26 0|access|1\nmalformed_record 0 %zu\n", size + 1, size);
+        struct str_builder out = decode(&plan, str_of(str_builder_cstr(&line), line.size), (struct test_cut){ 0 });
+        assert_string_equal(str_builder_cstr(&out), str_builder_cstr(&expected));
+        str_builder_release(&expected);
+        str_builder_release(&out);
+        str_builder_release(&line);
+        test_plan_release(&plan);
+    }
+}
+
 static void
 wrong_paths_are_refused_at_their_place(void **state)
 {
@@ -302,6 +327,7 @@ main(void)
         cmocka_unit_test(cuts_change_nothing),
         cmocka_unit_test(truncations_survive),
         cmocka_unit_test(mutations_survive),
+        cmocka_unit_test(a_line_that_only_opens_is_malformed),
         cmocka_unit_test(wrong_paths_are_refused_at_their_place),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(formats_are_detected),
