@@ -118,9 +118,10 @@ record_read(struct recovery *recovery, const char *file, struct str bytes, int64
     return recovery->read(recovery->context, head.epoch, str_of(recovery->clear.data, (size_t)head.body_size), err);
 }
 
-/* All records of one file from `offset` on; of the last one up to the last reference. */
+/* All records of one file from `offset` on, below `epoch_end` (S4); of the last one up to the last reference. */
 static enum status
-file_read(struct recovery *recovery, const char *path, const char *file, int64_t offset, bool is_last, struct error *err)
+file_read(struct recovery *recovery, const char *path, const char *file, int64_t offset, uint64_t epoch_end, bool is_last,
+          struct error *err)
 {
     struct io      *io  = recovery->segment->io;
     struct file_map map = FILE_MAP_EMPTY;
@@ -129,7 +130,7 @@ file_read(struct recovery *recovery, const char *path, const char *file, int64_t
     size_t          at     = (size_t)offset;
     if (status == ST_OK && (at > end || end > map.size))
         status = damaged(err, file, offset, "is shorter than the store says");
-    while (status == ST_OK && at < end) {
+    while (status == ST_OK && at < end && recovery->segment->epoch + 1 < epoch_end) {
         size_t size = 0;
         status = record_read(recovery, file, str_of(map.bytes + at, end - at), (int64_t)at, &size, err);
         at += size;
@@ -178,8 +179,37 @@ file_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+/* The epoch of a file's first record; UINT64_MAX: it has none that is whole. */
 static enum status
-files_read(struct recovery *recovery, const struct walk *walk, struct error *err)
+file_first_epoch(struct io *io, const char *path, uint64_t *ret_epoch, struct error *err)
+{
+    struct file_map map = FILE_MAP_EMPTY;
+    if (io_file_map(io, path, &map, err) != ST_OK)
+        return ST_ERROR;
+    bool is_record = map.size >= RECORD_HEAD_SIZE && memcmp(map.bytes, MAGIC, MAGIC_SIZE) == 0;
+    *ret_epoch     = is_record ? get_u64(map.bytes + 16) : UINT64_MAX;
+    file_map_release(io, &map);
+    return ST_OK;
+}
+
+/* For each file the smallest epoch that a file after it begins with, up to the last that is referred to (S4). */
+static enum status
+epoch_ends_find(const struct recovery *recovery, const struct walk *walk, uint64_t *ends, struct error *err)
+{
+    uint64_t end = UINT64_MAX;
+    for (size_t i = walk->count; i-- > 0;) {
+        uint64_t first = UINT64_MAX;
+        ends[i] = end;
+        if (strcmp(file_name(walk->paths[i]), recovery->last.file) <= 0
+            && file_first_epoch(recovery->segment->io, walk->paths[i], &first, err) != ST_OK)
+            return ST_ERROR;
+        end = first < end ? first : end;
+    }
+    return ST_OK;
+}
+
+static enum status
+files_read(struct recovery *recovery, const struct walk *walk, const uint64_t *epoch_ends, struct error *err)
 {
     struct segment *segment = recovery->segment;
     bool            is_there = recovery->last.file[0] == '\0';
@@ -188,7 +218,8 @@ files_read(struct recovery *recovery, const struct walk *walk, struct error *err
         int         first = strcmp(file, segment->first.file), last = strcmp(file, recovery->last.file);
         enum status status = ST_OK;
         if (first >= 0 && last <= 0)
-            status = file_read(recovery, walk->paths[i], file, first == 0 ? segment->first.offset : 0, last == 0, err);
+            status = file_read(recovery, walk->paths[i], file, first == 0 ? segment->first.offset : 0,
+                               last == 0 ? UINT64_MAX : epoch_ends[i], last == 0, err);
         if (status == ST_OK && last == 0)
             status = file_cut(segment, walk->paths[i], recovery->last.offset, err);
         if (status == ST_OK && (last > 0 || first < 0) && segment->io->unlink(segment->io, walk->paths[i]) != 0)
@@ -236,8 +267,13 @@ segment_open(struct segment *segment, struct io *io, const char *folder, const u
         status = reference_parse(&recovery, reference, err);
     if (status == ST_OK)
         status = files_list(segment, &arena, &walk, err);
+    uint64_t *epoch_ends = ARENA_ARRAY(&arena, uint64_t, walk.count + 1);
+    if (status == ST_OK && epoch_ends == NULL)
+        status = error_no_memory(err);
     if (status == ST_OK)
-        status = files_read(&recovery, &walk, err);
+        status = epoch_ends_find(&recovery, &walk, epoch_ends, err);
+    if (status == ST_OK)
+        status = files_read(&recovery, &walk, epoch_ends, err);
     segment->removed_before = segment->first;
     if (status != ST_OK)
         error_context(err, "reading the state back");

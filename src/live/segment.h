@@ -14,7 +14,9 @@
  *
  * S1  Records that are read back have consecutive epochs, else the folder is damaged.
  * S2  A record is on disk before its epoch is submitted; a failed write or sync ends the process (P8).
- * S3  A file is removed only after an epoch that does not need it is committed. */
+ * S3  A file is removed only after an epoch that does not need it is committed.
+ * S4  A generation that was fenced may have sealed records after its successor looked at the folder. None of them is
+ *     committed: an epoch belongs to the last file that has it. */
 #ifndef HEDDLE_LIVE_SEGMENT_H
 #define HEDDLE_LIVE_SEGMENT_H
 
