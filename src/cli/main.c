@@ -119,13 +119,16 @@ main(int argument_count, char **arguments)
     const char        *name    = argument_count > 1 ? arguments[1] : "help";
     bool               is_json = false;
     struct arena       arena;
+    enum status        status = process_standard_files_init(&err);
     process_make_private();
     arena_init(&arena, 0);
-    enum status status = verb_find(strcmp(name, "--help") == 0 ? "help" : name, &verb, &err);
+    if (status == ST_OK)
+        status = verb_find(strcmp(name, "--help") == 0 ? "help" : name, &verb, &err);
     if (status == ST_OK)
         status = run_verb(verb, arguments + 2, argument_count > 1 ? argument_count - 2 : 0, &arena, &is_json, &err);
     arena_release(&arena);
-    if (fflush(stdout) != 0 && status == ST_OK)
+    /* A write that failed earlier is remembered by ferror only. */
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && status == ST_OK)
         status = error_set(&err, ERR_IO, "cannot write the output");
     if (status == ST_OK)
         return 0;

@@ -1,5 +1,6 @@
 #include "io/process.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -132,6 +133,21 @@ void
 process_make_private(void)
 {
     umask(077);
+}
+
+enum status
+process_standard_files_init(struct error *err)
+{
+    int fd;
+    do {
+        /* The way that is not its own: what closed it is told at the first byte, as if it were still closed. */
+        int flags = fcntl(STDIN_FILENO, F_GETFD) == -1 ? O_WRONLY : O_RDONLY;
+        fd        = open("/dev/null", flags | O_CLOEXEC);
+        if (fd < 0)
+            return error_set(err, ERR_IO, "cannot open /dev/null");
+    } while (fd <= STDERR_FILENO);
+    close(fd);
+    return ST_OK;
 }
 
 enum status

@@ -37,6 +37,10 @@ enum status process_absolute_path(struct str path, struct arena *arena, struct s
 /* From now on files that are made are for this user alone, also those that libraries make: warehouse and store hold patient data. */
 void process_make_private(void);
 
+/* Opens those of stdin, stdout and stderr that the caller left closed, so that no file of ours gets their numbers: what is
+ * printed would be written into the warehouse. First of all, at start. */
+enum status process_standard_files_init(struct error *err);
+
 /* From now on SIGINT and SIGTERM are only noted. A second one of the same ends the process at once, as by default:
  * who is asked twice has no time to finish. SIGPIPE is ignored. Once, at start. */
 enum status process_signals_init(struct error *err);

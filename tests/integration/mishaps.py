@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""What must not happen to an unlucky user: each case is one mishap, and then the exit code, the message and what is left."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HEDDLE = os.environ["HEDDLE"]
+PATIENTS = "select count(*) as n from core.patient"
+
+
+def heddle(folder, *words, code=0, said="", timeout=60, **how):
+    """Runs it, demands the exit code and that the message says something, and gives what was printed."""
+    how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
+    done = subprocess.run([HEDDLE, *words], cwd=folder, text=True, timeout=timeout, **how)
+    if done.returncode != code or said not in (done.stderr or ""):
+        raise SystemExit(f"{words}: exit {done.returncode} instead of {code}, or not {said!r}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def expect(what, found, wanted):
+    if found != wanted:
+        raise SystemExit(f"{what}: found {found}, expected {wanted}")
+
+
+def close_standard_files():
+    for fd in range(3):
+        os.close(fd)
+
+
+def closed_standard_files_do_not_become_ours(folder):
+    """With stdout closed the warehouse was opened as file 1, and the summary was written over its head."""
+    heddle(folder, "batch", "pipeline.json")
+    patients = heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", PATIENTS)
+    for words in (("batch", "pipeline.json"), ("run", "pipeline.json", "--drain")):
+        heddle(folder, *words, code=74, preexec_fn=close_standard_files)
+    expect("patients", heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", PATIENTS), patients)
+
+
+def output_that_cannot_be_written_is_told(folder):
+    with open("/dev/full", "w") as full:
+        heddle(folder, "explain", "pipeline.json", code=74, said="cannot write the output", stdout=full)
+
+
+CASES = (
+    closed_standard_files_do_not_become_ours,
+    output_that_cannot_be_written_is_told,
+)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        world = pathlib.Path(name) / "world"
+        shutil.copytree(ROOT / "examples/hybrid", world)
+        heddle(world, "generate", "--seed", "5", "--patients", "120", "--days", "1", "--out", ".")
+        (world / "store.key").write_text("12" * 32)
+        (world / "store.key").chmod(0o600)
+        for case in CASES:
+            folder = pathlib.Path(name) / case.__name__
+            shutil.copytree(world, folder)
+            case(folder)
+            print(f"{case.__name__}: as it should be")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
