@@ -11,6 +11,7 @@
 #include "cli/pipeline.h"
 #include "cli/table.h"
 #include "io/key.h"
+#include "io/lock.h"
 #include "io/process.h"
 #include "io/terminal.h"
 #include "match/master_files.h"
@@ -158,6 +159,23 @@ take_delivery(const struct outbox *outbox, struct stream_summary *summary)
     fprintf(stderr, "heddle: %" PRId64 " deliveries of alerts failed, the last one so: %s\n", told.failed_count, text);
 }
 
+/* The generation would fence an owner that still runs, and so end it: with the lock the one that comes later goes. */
+static enum status
+take_lock(const struct graph_store *bound, struct lock *lock, struct error *err)
+{
+    struct str_builder name = STR_BUILDER_EMPTY;
+    enum status        status;
+
+    str_builder_printf(&name, "%.*s.lock", STR_PRINTF(bound->path));
+    status = str_builder_status(&name, err);
+    if (status == ST_OK)
+        status = lock_take(lock, io_system(), str_builder_cstr(&name), 0, err);
+    if (status != ST_OK)
+        error_context(err, "taking ownership of the store %.*s", STR_PRINTF(bound->path));
+    str_builder_release(&name);
+    return status;
+}
+
 enum status
 stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end,
            struct stream_summary *ret_summary, struct error *err)
@@ -166,12 +184,15 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
     struct source            *source = NULL;
     struct store             *store  = NULL;
     struct outbox            *outbox = NULL;
+    struct lock               lock   = LOCK_EMPTY;
     enum status               status;
 
     *ret_summary = (struct stream_summary){ 0 };
     if (!bound->encryption.is_encrypted)
         fprintf(stderr, "heddle: the store %.*s is not encrypted (\"encryption\": \"none\")\n", STR_PRINTF(bound->path));
-    status = eventlog_create(io_system(), &graph->streaming.source, &source, err);
+    status = take_lock(bound, &lock, err);
+    if (status == ST_OK)
+        status = eventlog_create(io_system(), &graph->streaming.source, &source, err);
     if (status == ST_OK)
         status = store_open_graph(io_system(), graph, &store, err);
     if (status == ST_OK)
@@ -182,6 +203,7 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
         take_delivery(outbox, ret_summary);
     outbox_free(outbox);
     store_close(store);
+    lock_release(&lock);
     if (source != NULL)
         source->kind->free(source);
     return status;

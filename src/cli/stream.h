@@ -14,7 +14,7 @@ struct stream_summary {
     int64_t             given_up_count;
 };
 
-/* Opens source and store, says aloud where the store is not encrypted, and runs to `end`; a signal that process_signals_init
+/* Takes the lock beside the store (ERR_BUSY: another process owns it), opens source and store, says aloud where the store is not encrypted, and runs to `end`; a signal that process_signals_init
  * notes ends it behind a committed epoch. `warehouse` is where history comes from when the store is new; NULL: the bound
  * warehouse is opened for reading, if it is there. A sink that fails is told on stderr and does not end the stream. Fills
  * *ret_summary, also on failure. */

@@ -51,8 +51,10 @@ lock_take(struct lock *lock, struct io *io, const char *path, uint64_t generatio
         status = owner_write(io, fd, path, generation, err);
     } else if (errno == EWOULDBLOCK) {
         owner_read(io, fd, &owner);
-        error_set(err, ERR_BUSY, "%s is held by process %lld (generation %llu)", path, (long long)owner.process_id,
-                  (unsigned long long)owner.generation);
+        char of_generation[40] = "";
+        if (owner.generation != 0) /* 0: the owner's lock stands for no generation. */
+            snprintf(of_generation, sizeof of_generation, " (generation %llu)", (unsigned long long)owner.generation);
+        error_set(err, ERR_BUSY, "%s is held by process %lld%s", path, (long long)owner.process_id, of_generation);
         error_hint(err, "stop that process, or wait until it is done");
     } else {
         io_error(err, "lock", path);

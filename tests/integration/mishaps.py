@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,9 +46,23 @@ def output_that_cannot_be_written_is_told(folder):
         heddle(folder, "explain", "pipeline.json", code=74, said="cannot write the output", stdout=full)
 
 
+def a_second_stream_leaves_the_first_alone(folder):
+    """The second one took the store over and the first ended; its last state record then kept both from starting."""
+    with subprocess.Popen([HEDDLE, "stream", "pipeline.json"], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as first:
+        lock = folder / "store.db.lock"
+        while first.poll() is None and not (lock.exists() and lock.read_text()):
+            os.sched_yield()
+        heddle(folder, "stream", "pipeline.json", "--once", code=75, said=f"held by process {first.pid}")
+        first.send_signal(signal.SIGINT)
+        expect("the first one's end", (first.wait(timeout=60), first.stderr.read()), (0, ""))
+    heddle(folder, "stream", "pipeline.json", "--once")
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
+    a_second_stream_leaves_the_first_alone,
 )
 
 
