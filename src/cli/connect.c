@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/file.h"
+#include "cli/keys.h"
 #include "io/key.h"
 #include "io/walk.h"
 #include "store/query.h"
@@ -107,15 +108,17 @@ is_there(struct connector *connector, const char *path, struct error *err)
     return false;
 }
 
-/* A key of what is there already must be there too; else it is made with what it opens. */
+/* A key of what is there already (`user`, such as "the store") must be there too; else it is made with what it opens. */
 static bool
-connect_key(struct connector *connector, struct str what, const struct graph_secret *secret, bool is_needed, struct key *ret_key)
+connect_key(struct connector *connector, struct str what, const struct graph_secret *secret, const char *user, struct key *ret_key)
 {
     struct error err = ERROR_EMPTY;
     bool         is_absent_file = false;
-    if (secret->kind == GRAPH_SECRET_FILE && !is_needed)
+    if (secret->kind == GRAPH_SECRET_FILE && user == NULL)
         is_absent_file = !is_there(connector, secret->name.data, &err);
-    if (!is_absent_file && err.code == ERR_NONE)
+    if (!is_absent_file && err.code == ERR_NONE && user != NULL)
+        (void)key_read_kept(connector->io, secret->text, NULL, user, ret_key, &err);
+    else if (!is_absent_file && err.code == ERR_NONE)
         (void)key_read(connector->io, secret->text, NULL, ret_key, &err);
     add(connector, what, secret->text, is_absent_file ? "is made at the first start" : "readable", &err);
     return err.code == ERR_NONE && !is_absent_file;
@@ -163,7 +166,7 @@ connect_store(struct connector *connector, const struct graph_store *store)
                                    .audit = witness_nothing };
     bool               has_key = true;
     if (store->encryption.is_encrypted) {
-        has_key   = connect_key(connector, store->name, &store->encryption.key, is_made, &key);
+        has_key   = connect_key(connector, store->name, &store->encryption.key, is_made ? "the store" : NULL, &key);
         query.key = key.bytes;
     }
     if (is_made && has_key && err.code == ERR_NONE)
@@ -201,7 +204,7 @@ connect_all(struct io *io, const struct graph *graph, struct arena *arena, struc
         for (size_t i = 0; i < graph->streaming.route_count; i++)
             connect_file(&connector, graph->streaming.routes[i].name, graph->streaming.routes[i].path);
     }
-    (void)connect_key(&connector, STR("the person key"), &graph->person_key, false, &key);
+    (void)connect_key(&connector, STR("the person key"), &graph->person_key, person_key_user(connector.io, graph), &key);
     key_clear(&key);
     connect_file(&connector, STR("the audit file"), graph->audit_path);
     if (connector.has_no_memory)

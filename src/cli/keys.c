@@ -1,9 +1,27 @@
 #include "cli/keys.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "io/key.h"
+
+/* A file that cannot be examined is there: no key is made on a doubt. */
+static bool
+is_there(struct io *io, struct str path)
+{
+    struct stat info;
+
+    return io->stat(io, path.data, &info) == 0 || errno != ENOENT;
+}
+
+const char *
+person_key_user(struct io *io, const struct graph *graph)
+{
+    if (graph->has_batch && is_there(io, graph->batch.warehouse.path))
+        return "the warehouse";
+    return graph->has_streaming && is_there(io, graph->streaming.store.path) ? "the store" : NULL;
+}
 
 enum status
 person_key_obtain(struct io *io, const struct graph *graph, struct siphash_key *ret_key, struct error *err)
@@ -11,8 +29,11 @@ person_key_obtain(struct io *io, const struct graph *graph, struct siphash_key *
     struct key         key;
     struct siphash_key out;
     bool               is_new;
+    const char        *user   = person_key_user(io, graph);
+    enum status        status = user != NULL ? key_read_kept(io, graph->person_key.text, NULL, user, &key, err)
+                                             : key_obtain(io, graph->person_key.text, NULL, &key, &is_new, err);
 
-    if (key_obtain(io, graph->person_key.text, NULL, &key, &is_new, err) != ST_OK) {
+    if (status != ST_OK) {
         error_context(err, "reading the pipeline's person key");
         return ST_ERROR;
     }

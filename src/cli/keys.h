@@ -7,8 +7,11 @@
 #include "graph/graph.h"
 #include "io/io.h"
 
-/* The pipeline's person key: the first 16 bytes of the key that graph->person_key names. Its file is made where it is not
- * there, mode 0600, for it is never rotated: person_ids hang on it. */
+/* What is there already and has person_ids under the key: "the warehouse" or "the store"; NULL: nothing yet. */
+const char *person_key_user(struct io *io, const struct graph *graph);
+
+/* The pipeline's person key: the first 16 bytes of the key that graph->person_key names. Its file is made, mode 0600, where
+ * neither it nor a user of it is there; later it is never made anew and never rotated: person_ids hang on it. */
 enum status person_key_obtain(struct io *io, const struct graph *graph, struct siphash_key *ret_key, struct error *err);
 
 #endif

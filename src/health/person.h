@@ -16,4 +16,7 @@
 bool person_id_print(const struct siphash_key *key, struct str system, struct str value, struct arena *scratch,
                      char out[HASH128_TEXT_SIZE]);
 
+/* Tells one key from another and gives neither away: kept beside what was made under a key. */
+struct hash128 person_key_check(const struct siphash_key *key);
+
 #endif

@@ -148,6 +148,19 @@ key_read(struct io *io, struct str reference, const char *folder, struct key *re
 }
 
 enum status
+key_read_kept(struct io *io, struct str reference, const char *folder, const char *what, struct key *ret_key, struct error *err)
+{
+    char        name[PATH_SIZE_MAX];
+    struct stat info;
+    bool        is_file;
+    enum status status = key_read(io, reference, folder, ret_key, err);
+    if (status != ST_OK && key_name(reference, folder, name, &is_file, NULL) == ST_OK && is_file && io->stat(io, name, &info) != 0
+        && errno == ENOENT)
+        error_hint(err, "%s is there and was made with that key: put it back, a new one would not fit", what);
+    return status;
+}
+
+enum status
 key_obtain(struct io *io, struct str reference, const char *folder, struct key *ret_key, bool *ret_is_new, struct error *err)
 {
     char        name[PATH_SIZE_MAX];

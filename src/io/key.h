@@ -28,9 +28,14 @@ enum status key_read(struct io *io, struct str reference, const char *folder, st
 enum status key_create(struct io *io, const char *path, struct key *ret_key, struct error *err);
 
 /* Reads the key; a file that is not there is made. For what is opened for the first time: whoever has sealed something must
- * use key_read, for a new key opens nothing. */
+ * use key_read_kept, for a new key opens nothing. */
 enum status key_obtain(struct io *io, struct str reference, const char *folder, struct key *ret_key, bool *ret_is_new,
                        struct error *err);
+
+/* As key_read, of the key of something that is there already, such as "the store": where the file is not there the hint is to
+ * put it back instead of making one. */
+enum status key_read_kept(struct io *io, struct str reference, const char *folder, const char *what, struct key *ret_key,
+                          struct error *err);
 
 void key_clear(struct key *key);
 

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "health/person.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is mapped as it lies");
 _Static_assert(sizeof(struct master_entry) == 32, "a slot has 32 bytes");
@@ -24,14 +25,6 @@ struct header {
 };
 
 _Static_assert(sizeof(struct header) == 64, "the header is one line of the cache");
-
-static struct hash128
-key_check(const struct siphash_key *key)
-{
-    static const char TEXT[] = "heddle patient master";
-
-    return siphash128(key, TEXT, sizeof TEXT - 1);
-}
 
 static uint64_t
 slots_for(size_t entry_count)
@@ -74,7 +67,7 @@ master_write(struct io *io, const char *path, uint64_t version, const struct sip
     for (size_t i = 0; i < entry_count; i++)
         place(slots, slot_births, slot_count - 1, &entries[i], births[i]);
     memcpy(header.magic, MAGIC, sizeof header.magic);
-    header.key_check  = key_check(key);
+    header.key_check  = person_key_check(key);
     header.slots_hash = hash64(slots, slots_size);
     memcpy(bytes, &header, sizeof header);
     status = io_file_replace(io, path, bytes, sizeof header + slots_size, 0600, err);
@@ -100,7 +93,7 @@ check_header(const struct file_map *map, const struct siphash_key *key, struct h
         return error_set(err, ERR_CORRUPT, "the patient master is cut or damaged");
     if (hash64(map->bytes + sizeof header, map->size - sizeof header) != header.slots_hash)
         return error_set(err, ERR_CORRUPT, "the patient master is damaged");
-    struct hash128 expected = key_check(key);
+    struct hash128 expected = person_key_check(key);
     if (header.key_check.low != expected.low || header.key_check.high != expected.high)
         return error_set(err, ERR_KEY, "the patient master was made with another person key");
     *ret_header = header;

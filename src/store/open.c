@@ -24,10 +24,8 @@ take_key(struct io *io, const struct graph_store *bound, struct key *ret_key, st
     enum status status = look_for_file(io, bound->path.data, &is_there, err);
 
     if (status == ST_OK)
-        status = is_there ? key_read(io, bound->encryption.key.text, NULL, ret_key, err)
+        status = is_there ? key_read_kept(io, bound->encryption.key.text, NULL, "the store", ret_key, err)
                           : key_obtain(io, bound->encryption.key.text, NULL, ret_key, &is_new, err);
-    if (status != ST_OK && is_there && err != NULL && err->code == ERR_KEY)
-        error_hint(err, "the store is there and was made with its key: put that key back, a new one opens nothing");
     return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "health/person.h"
 #include "warehouse/duckdb_functions.h"
 #include "warehouse/export.h"
 #include "warehouse/run_int.h"
@@ -44,30 +45,57 @@ open_file(struct warehouse *warehouse, const char *path, struct error *err)
     return status == ST_OK ? db_connect(warehouse->db, &warehouse->connection, err) : status;
 }
 
-/* A pipeline's name is its identity. */
+/* What the warehouse was made with under `name`; noted where it is not known yet. *ret_is_same: it is `value`. */
 static enum status
-check_name(struct warehouse *warehouse, struct error *err)
+check_fact(struct warehouse *warehouse, struct str name, struct str value, struct arena *arena, bool *ret_is_same, struct str *ret_found,
+           struct error *err)
 {
-    struct str       name   = warehouse->options.graph->name;
     struct db_result result = DB_RESULT_EMPTY;
     struct sql_names names;
     uint32_t         row_count = 0;
 
     sql_names_init(&names);
     sql_set_text(&names, "name", name);
+    sql_set_text(&names, "value", value);
     enum status status = sql_run(warehouse->connection, &names, err,
-                                 "INSERT INTO meta.warehouse SELECT 'pipeline', {name} WHERE NOT EXISTS (SELECT 1 FROM meta.warehouse WHERE name = 'pipeline')");
+                                 "INSERT INTO meta.warehouse SELECT {name}, {value} WHERE NOT EXISTS (SELECT 1 FROM meta.warehouse WHERE name = {name})");
     if (status == ST_OK)
-        status = db_query(warehouse->connection, STR("SELECT value FROM meta.warehouse WHERE name = 'pipeline'"), &result, err);
+        status = sql_query(warehouse->connection, &names, &result, err, "SELECT value FROM meta.warehouse WHERE name = {name}");
     if (status == ST_OK)
         status = db_next(&result, &row_count, err);
-    if (status == ST_OK && (row_count != 1 || !str_equal(db_text(&result, 0, 0), name))) {
-        status = error_set(err, ERR_CONFIG, "the warehouse was made for the pipeline \"%.*s\", and this one is \"%.*s\"",
-                           STR_PRINTF(row_count == 1 ? db_text(&result, 0, 0) : STR_EMPTY), STR_PRINTF(name));
-        error_hint(err, "give the pipeline its old name in the bindings, or bind another warehouse");
-    }
+    if (status == ST_OK && !arena_text(arena, row_count == 1 ? db_text(&result, 0, 0) : STR_EMPTY, ret_found))
+        status = error_no_memory(err);
+    if (status == ST_OK)
+        *ret_is_same = row_count == 1 && str_equal(*ret_found, value);
     db_result_release(&result);
     sql_names_release(&names);
+    return status;
+}
+
+/* A pipeline's name is its identity, and its person key that of its persons: both stay. */
+static enum status
+check_identity(struct warehouse *warehouse, struct error *err)
+{
+    struct str     name    = warehouse->options.graph->name, found;
+    bool           is_same = false;
+    char           check[HASH128_TEXT_SIZE];
+    struct arena   arena;
+
+    hash128_print(person_key_check(warehouse->options.person_key), check);
+    arena_init(&arena, 0);
+    enum status status = check_fact(warehouse, STR("pipeline"), name, &arena, &is_same, &found, err);
+    if (status == ST_OK && !is_same) {
+        status = error_set(err, ERR_CONFIG, "the warehouse was made for the pipeline \"%.*s\", and this one is \"%.*s\"", STR_PRINTF(found),
+                           STR_PRINTF(name));
+        error_hint(err, "give the pipeline its old name in the bindings, or bind another warehouse");
+    }
+    if (status == ST_OK)
+        status = check_fact(warehouse, STR("person_key_check"), str_from(check), &arena, &is_same, &found, err);
+    if (status == ST_OK && !is_same) {
+        status = error_set(err, ERR_KEY, "the warehouse was made with another person key");
+        error_hint(err, "put that key back: under this one each patient would be a second person");
+    }
+    arena_release(&arena);
     return status;
 }
 
@@ -141,7 +169,7 @@ warehouse_open(const struct warehouse_options *options, struct warehouse **ret_w
     if (status == ST_OK)
         status = schema_prepare(warehouse->connection, options->graph->model, err);
     if (status == ST_OK)
-        status = check_name(warehouse, err);
+        status = check_identity(warehouse, err);
     if (status == ST_OK)
         status = recover(warehouse, err);
     if (status == ST_OK)

@@ -59,10 +59,39 @@ def a_second_stream_leaves_the_first_alone(folder):
     heddle(folder, "stream", "pipeline.json", "--once")
 
 
+def persons_keep_their_key(folder):
+    """A lost person key was made anew, and from then on each patient was a second person."""
+    heddle(folder, "run", "pipeline.json", "--once")
+    key = folder / "person.key"
+    kept = folder / "kept.key"
+    key.rename(kept)
+    for words in (("batch", "pipeline.json"), ("stream", "pipeline.json", "--once")):
+        heddle(folder, *words, code=77, said="the warehouse is there and was made with that key: put it back")
+    expect("a new key", key.exists(), False)
+    expect("what check says", "the warehouse is there" in heddle(folder, "check", "pipeline.json", "--connect", code=77), True)
+    key.write_text("34" * 32)
+    key.chmod(0o600)
+    heddle(folder, "batch", "pipeline.json", code=77, said="the warehouse was made with another person key")
+    heddle(folder, "stream", "pipeline.json", "--once", code=77, said="the patient master was made with another person key")
+    kept.replace(key)
+    heddle(folder, "run", "pipeline.json", "--once")
+
+
+def keys_say_what_is_wrong_with_them(folder):
+    heddle(folder, "stream", "pipeline.json", "--once")
+    key = folder / "store.key"
+    key.chmod(0o644)
+    heddle(folder, "stream", "pipeline.json", "--once", code=77, said="chmod 600")
+    key.unlink()
+    heddle(folder, "stream", "pipeline.json", "--once", code=77, said="the store is there and was made with that key: put it back")
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
     a_second_stream_leaves_the_first_alone,
+    persons_keep_their_key,
+    keys_say_what_is_wrong_with_them,
 )
 
 
