@@ -5,6 +5,7 @@
 #include "base/suggest.h"
 #include "cli/pipeline.h"
 #include "govern/audit.h"
+#include "io/file.h"
 #include "io/key.h"
 #include "io/process.h"
 #include "io/terminal.h"
@@ -105,11 +106,12 @@ run_on_store(const struct ask *ask, struct store_query *query, uint64_t *ret_row
 {
     const struct graph_store *bound = &ask->plan.graph->streaming.store;
     struct key                key = { { 0 } };
-    enum status               status = ST_OK;
+    uint64_t                  size;
+    enum status               status = io_file_check_regular(io_system(), bound->path.data, &size, err);
 
     query->path = bound->path.data;
     query->rows = rows_options(ask);
-    if (bound->encryption.is_encrypted) {
+    if (status == ST_OK && bound->encryption.is_encrypted) {
         status     = key_read(io_system(), bound->encryption.key.text, NULL, &key, err);
         query->key = key.bytes;
     }

@@ -89,9 +89,9 @@ static bool
 is_there(struct connector *connector, const char *path, struct error *err)
 {
     struct stat info;
+    uint64_t    size;
     if (connector->io->stat(connector->io, path, &info) == 0) {
-        if (S_ISDIR(info.st_mode))
-            error_set(err, ERR_IO, "%s is a folder", path);
+        (void)io_file_check_regular(connector->io, path, &size, err);
         return true;
     }
     int        number = errno;

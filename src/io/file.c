@@ -66,6 +66,19 @@ read_all(struct io *io, int fd, const char *path, size_t size_max, size_t capaci
 }
 
 enum status
+io_file_check_regular(struct io *io, const char *path, uint64_t *ret_size, struct error *err)
+{
+    struct stat info;
+    *ret_size = 0;
+    if (io->stat(io, path, &info) != 0)
+        return errno == ENOENT ? ST_OK : io_error(err, "examine", path);
+    if (!S_ISREG(info.st_mode))
+        return error_set(err, ERR_IO, S_ISDIR(info.st_mode) ? "%s is a folder" : "%s is no regular file", path);
+    *ret_size = (uint64_t)info.st_size;
+    return ST_OK;
+}
+
+enum status
 io_file_read(struct io *io, const char *path, size_t size_max, char **ret_bytes, size_t *ret_size, struct error *err)
 {
     struct stat stat;

@@ -14,6 +14,10 @@
  * ERR_NOT_FOUND, the rest ERR_IO. Returns ST_ERROR. */
 enum status io_error(struct error *err, const char *what, const char *path);
 
+/* ERR_IO where something is there that is no regular file, for opening a pipe waits for its other end and a device keeps nothing.
+ * What is not there is fine: *ret_size is 0 then, too. */
+enum status io_file_check_regular(struct io *io, const char *path, uint64_t *ret_size, struct error *err);
+
 /* The whole file, with a NUL behind it that does not count; freed with memory_free. A file of more than size_max bytes
  * is ERR_FULL, a folder ERR_IO. */
 enum status io_file_read(struct io *io, const char *path, size_t size_max, char **ret_bytes, size_t *ret_size,

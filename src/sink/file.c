@@ -18,8 +18,11 @@ file_sink_init(struct file_sink *sink, struct io *io, const char *path, struct s
 enum status
 file_sink_begin(struct file_sink *sink, struct error *err)
 {
-    enum status status = file_writer_open(&sink->writer, sink->io, sink->path, FILE_APPEND, err);
+    uint64_t    size;
+    enum status status = io_file_check_regular(sink->io, sink->path, &size, err);
 
+    if (status == ST_OK)
+        status = file_writer_open(&sink->writer, sink->io, sink->path, FILE_APPEND, err);
     if (status == ST_OK)
         status = file_writer_lock(&sink->writer, err);
     if (status != ST_OK)

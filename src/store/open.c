@@ -35,10 +35,11 @@ store_open_graph(struct io *io, const struct graph *graph, struct store **ret_st
     const struct graph_store   *bound   = &graph->streaming.store;
     struct key                  key     = { { 0 } };
     struct sqlite_store_options options = { .path = bound->path.data, .pipeline = graph->name.data };
-    enum status                 status  = ST_OK;
+    uint64_t                    size;
+    enum status                 status  = io_file_check_regular(io, bound->path.data, &size, err);
 
     CHECK(graph->has_streaming && bound->type == GRAPH_STORE_SQLITE);
-    if (bound->encryption.is_encrypted) {
+    if (status == ST_OK && bound->encryption.is_encrypted) {
         status      = take_key(io, bound, &key, err);
         options.key = key.bytes;
     }

@@ -30,6 +30,9 @@ struct warehouse_ask {
 enum status warehouse_answer(struct db_connection *connection, const struct model *model, const struct warehouse_ask *ask,
                              struct error *err);
 
+/* ERR_CORRUPT, ERR_IO where something is there that no warehouse can be. What is not there, or empty, is fine. */
+enum status warehouse_check_file(struct io *io, const char *path, struct error *err);
+
 /* Opens the file of a warehouse for reading only. ERR_NOT_FOUND where there is none yet, ERR_BUSY where a process owns it.
  * The caller frees *ret_db. */
 enum status warehouse_open_read_only(struct io *io, const char *path, struct db **ret_db, struct error *err);

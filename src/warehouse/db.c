@@ -63,6 +63,10 @@ db_fail(struct error *err, duckdb_error_type type, const char *text)
         return error_no_memory(err);
     if (code == ERR_IO && text != NULL && strstr(text, "No space left") != NULL)
         code = ERR_FULL;
+    if (code == ERR_IO && text != NULL && strstr(text, "Could not set lock on file") != NULL)
+        code = ERR_BUSY;
+    if (type == DUCKDB_ERROR_TRANSACTION && text != NULL && strstr(text, "Cannot open file") != NULL)
+        code = ERR_IO; /* A commit that may not make its log: a folder that is not to be written. */
     if (may_show(type) && text != NULL)
         error_set(err, code, "DuckDB: %s", text);
     else
@@ -70,6 +74,10 @@ db_fail(struct error *err, duckdb_error_type type, const char *text)
                   (int)type);
     if (code == ERR_NO_MEMORY)
         error_hint(err, "raise the warehouse's memory limit, or give its folder more room to spill");
+    if (code == ERR_BUSY)
+        error_hint(err, "close the program that has the file open, or wait until it is done");
+    if (code == ERR_FULL)
+        error_hint(err, "free space on its device and try again: the last published run stays");
     return ST_ERROR;
 }
 

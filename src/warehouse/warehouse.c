@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "health/person.h"
+#include "warehouse/ask.h"
 #include "warehouse/duckdb_functions.h"
 #include "warehouse/export.h"
 #include "warehouse/run_int.h"
@@ -164,6 +165,8 @@ warehouse_open(const struct warehouse_options *options, struct warehouse **ret_w
     warehouse->options = *options;
     warehouse->lock    = LOCK_EMPTY;
     status             = take_lock(warehouse, path, err);
+    if (status == ST_OK)
+        status = warehouse_check_file(options->io, path, err);
     if (status == ST_OK)
         status = open_file(warehouse, path, err);
     if (status == ST_OK)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What must not happen to an unlucky user: each case is one mishap, and then the exit code, the message and what is left."""
+import fcntl
 import os
 import pathlib
 import shutil
@@ -86,12 +87,64 @@ def keys_say_what_is_wrong_with_them(folder):
     heddle(folder, "stream", "pipeline.json", "--once", code=77, said="the store is there and was made with that key: put it back")
 
 
+def rebind(folder, name, path):
+    """One binding's file is another one."""
+    bindings = folder / "bindings.json"
+    kept = bindings.read_text()
+    file = {"ENTERPRISE_DATA_WAREHOUSE": "warehouse.db", "REALTIME_ANALYTICS_STORE": "store.db", "ALERTING_SERVICE": "alerts.ndjson"}[name]
+    bindings.write_text(kept.replace(f'"path": "{file}"', f'"path": "{path}"'))
+    return lambda: bindings.write_text(kept)
+
+
+def a_file_that_is_no_warehouse_is_refused(folder):
+    """DuckDB takes a CSV file for a database in memory: the run was published, and gone."""
+    patients = folder / "in/ehr/patients.csv"
+    kept = patients.read_bytes()
+    (folder / "person.key").write_text("56" * 32)
+    (folder / "person.key").chmod(0o600)
+    rebind(folder, "ENTERPRISE_DATA_WAREHOUSE", "in/ehr/patients.csv")
+    for words in (("batch", "pipeline.json"), ("query", "ENTERPRISE_DATA_WAREHOUSE", PATIENTS)):
+        heddle(folder, *words, code=74, said="the file is there and is no DuckDB database")
+    heddle(folder, "check", "pipeline.json", "--connect", code=74)
+    expect("the file", patients.read_bytes() == kept, True)
+
+
+def pipes_and_devices_are_no_files(folder):
+    """Opening a pipe waited for its other end, and not even SIGTERM ended it."""
+    os.mkfifo(folder / "pipe")
+    (folder / "person.key").write_text("56" * 32)
+    (folder / "person.key").chmod(0o600)
+    for path in ("pipe", "/dev/full"):
+        for name, words in (("ENTERPRISE_DATA_WAREHOUSE", ("batch", "pipeline.json")), ("REALTIME_ANALYTICS_STORE", ("stream", "pipeline.json", "--once"))):
+            undo = rebind(folder, name, path)
+            if path == "pipe":
+                heddle(folder, *words, code=74, said="pipe is no regular file", timeout=20)
+                heddle(folder, "query", name, "select 1", code=74, said="pipe is no regular file", timeout=20)
+            expect(f"check of {path}", "is no regular file" in heddle(folder, "check", "pipeline.json", "--connect", code=74, timeout=20), True)
+            undo()
+        undo = rebind(folder, "ALERTING_SERVICE", path)
+        heddle(folder, "stream", "pipeline.json", "--once", said="is no regular file" if path == "pipe" else "", timeout=20)
+        undo()
+
+
+def a_warehouse_that_another_program_has_open_is_busy(folder):
+    heddle(folder, "batch", "pipeline.json")
+    with open(folder / "warehouse.db", "r+b") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        for words in (("batch", "pipeline.json"), ("query", "ENTERPRISE_DATA_WAREHOUSE", PATIENTS), ("runs",)):
+            heddle(folder, *words, code=75, said="close the program that has the file open")
+    heddle(folder, "batch", "pipeline.json")
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
     a_second_stream_leaves_the_first_alone,
     persons_keep_their_key,
     keys_say_what_is_wrong_with_them,
+    a_file_that_is_no_warehouse_is_refused,
+    pipes_and_devices_are_no_files,
+    a_warehouse_that_another_program_has_open_is_busy,
 )
 
 
