@@ -223,7 +223,7 @@ files_read(struct recovery *recovery, const struct walk *walk, const uint64_t *e
         if (status == ST_OK && last == 0)
             status = file_cut(segment, walk->paths[i], recovery->last.offset, err);
         if (status == ST_OK && (last > 0 || first < 0) && segment->io->unlink(segment->io, walk->paths[i]) != 0)
-            status = io_error(err, "cannot remove", walk->paths[i]);
+            status = io_error(err, "remove", walk->paths[i]);
         if (status != ST_OK)
             return status;
         is_there |= last == 0;
@@ -291,7 +291,7 @@ folder_sync(struct segment *segment, struct error *err)
     int         fd     = segment->io->open(segment->io, segment->folder, O_RDONLY | O_DIRECTORY, 0);
     enum status status = ST_OK;
     if (fd < 0 || segment->io->sync(segment->io, fd) != 0)
-        status = io_error(err, "cannot sync", segment->folder);
+        status = io_error(err, "sync", segment->folder);
     if (fd >= 0)
         segment->io->close(segment->io, fd);
     return status;
@@ -374,7 +374,7 @@ segment_committed(struct segment *segment, struct error *err)
     for (size_t i = 0; i < walk.count && status == ST_OK; i++)
         if (strcmp(file_name(walk.paths[i]), segment->first.file) < 0
             && segment->io->unlink(segment->io, walk.paths[i]) != 0)
-            status = io_error(err, "cannot remove", walk.paths[i]);
+            status = io_error(err, "remove", walk.paths[i]);
     if (status == ST_OK)
         segment->removed_before = segment->first;
     arena_release(&arena);

@@ -51,7 +51,7 @@ log_size(struct partition *partition, int64_t *ret_size, struct error *err)
 {
     struct stat stat;
     if (partition->io->fstat(partition->io, partition->fd, &stat) != 0)
-        return io_error(err, "cannot examine", partition->path);
+        return io_error(err, "examine", partition->path);
     *ret_size        = (int64_t)stat.st_size;
     partition->inode = (uint64_t)stat.st_ino;
     return ST_OK;
@@ -69,7 +69,7 @@ head_hash(struct partition *partition, size_t head_size, uint64_t *ret_hash, str
     while (size < head_size) {
         ssize_t count = partition->io->pread(partition->io, partition->fd, head + size, head_size - size, (int64_t)size);
         if (count < 0)
-            return io_error(err, "cannot read", partition->path);
+            return io_error(err, "read", partition->path);
         if (count == 0)
             return log_error(partition, err, "was truncated");
         size += (size_t)count;
@@ -139,7 +139,10 @@ partition_find(struct partition *partition, const struct eventlog *log, const ch
         if (partition->fd >= 0)
             return ST_OK;
     }
-    return io_error(err, "cannot open", partition->path);
+    io_error(err, "open", partition->path);
+    if (err != NULL && err->code == ERR_NOT_FOUND)
+        error_hint(err, "put the log back: the store knows it by this name, and how far it was read");
+    return ST_ERROR;
 }
 
 static enum status
@@ -283,7 +286,7 @@ read_more(struct partition *partition, size_t *ret_count, struct error *err)
                                          partition->buffer_capacity - partition->buffer_size,
                                          partition->buffer_position + (int64_t)partition->buffer_size);
     if (count < 0)
-        return io_error(err, "cannot read", partition->path);
+        return io_error(err, "read", partition->path);
     partition->buffer_size += (size_t)count;
     *ret_count = (size_t)count;
     return ST_OK;
@@ -300,7 +303,7 @@ check_followed(struct partition *partition, struct error *err)
     if (size < partition->buffer_position + (int64_t)partition->buffer_size)
         return log_error(partition, err, "was truncated while it was read");
     if (partition->io->lstat(partition->io, partition->path, &stat) != 0)
-        return io_error(err, "cannot examine", partition->path);
+        return io_error(err, "examine", partition->path);
     return S_ISLNK(stat.st_mode) || (uint64_t)stat.st_ino == partition->inode
                ? ST_OK
                : log_error(partition, err, "was rotated while it was read");

@@ -136,6 +136,15 @@ def a_warehouse_that_another_program_has_open_is_busy(folder):
     heddle(folder, "batch", "pipeline.json")
 
 
+def a_log_that_is_gone_is_named(folder):
+    heddle(folder, "stream", "pipeline.json", "--once")
+    log = folder / "events/part-1.ndjson"
+    log.rename(folder / "part-1")
+    heddle(folder, "stream", "pipeline.json", "--once", code=74, said=f"heddle: cannot open {log}")
+    (folder / "part-1").rename(log)
+    heddle(folder, "stream", "pipeline.json", "--once")
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
@@ -145,6 +154,7 @@ CASES = (
     a_file_that_is_no_warehouse_is_refused,
     pipes_and_devices_are_no_files,
     a_warehouse_that_another_program_has_open_is_busy,
+    a_log_that_is_gone_is_named,
 )
 
 
