@@ -35,6 +35,8 @@ struct partition {
     struct record          *records;
     uint32_t                record_capacity;
     char                    identity[96];
+    size_t                  head_size; /* Of the head that was hashed last; 0: none was. */
+    uint64_t                head_hash;
 };
 
 static enum status
@@ -59,13 +61,12 @@ log_size(struct partition *partition, int64_t *ret_size, struct error *err)
 
 /* ---- Identity ---- */
 
-/* Of the first `head_size` bytes, which the file has. */
+/* Reads the first `head_size` bytes, which the file has. */
 static enum status
-head_hash(struct partition *partition, size_t head_size, uint64_t *ret_hash, struct error *err)
+head_read(struct partition *partition, size_t head_size, char head[EVENTLOG_HEAD_SIZE], struct error *err)
 {
-    char   head[EVENTLOG_HEAD_SIZE];
     size_t size = 0;
-    CHECK(head_size <= sizeof(head));
+    CHECK(head_size <= EVENTLOG_HEAD_SIZE);
     while (size < head_size) {
         ssize_t count = partition->io->pread(partition->io, partition->fd, head + size, head_size - size, (int64_t)size);
         if (count < 0)
@@ -74,27 +75,37 @@ head_hash(struct partition *partition, size_t head_size, uint64_t *ret_hash, str
             return log_error(partition, err, "was truncated");
         size += (size_t)count;
     }
-    *ret_hash = hash64(head, head_size);
+    return ST_OK;
+}
+
+/* The log still begins as it did when its head was hashed last; then hashes the first `head_size` bytes. */
+static enum status
+head_follow(struct partition *partition, size_t head_size, struct error *err)
+{
+    char head[EVENTLOG_HEAD_SIZE];
+    if (head_read(partition, head_size > partition->head_size ? head_size : partition->head_size, head, err) != ST_OK)
+        return ST_ERROR;
+    if (partition->head_size > 0 && hash64(head, partition->head_size) != partition->head_hash)
+        return log_error(partition, err, "no longer begins as it did: it was written anew");
+    partition->head_size = head_size;
+    partition->head_hash = hash64(head, head_size);
     return ST_OK;
 }
 
 static enum status
 identity_check(struct partition *partition, struct str identity, struct error *err)
 {
-    uint64_t inode, hash, hash_now = 0;
-    size_t   head_size;
+    uint64_t inode;
     char     text[sizeof(partition->identity)];
     if (identity.size == 0)
         return ST_OK;
     snprintf(text, sizeof(text), "%.*s", STR_PRINTF(identity));
-    if (sscanf(text, "inode %" SCNu64 " head %zu %" SCNx64, &inode, &head_size, &hash) != 3
-        || head_size > EVENTLOG_HEAD_SIZE)
+    if (sscanf(text, "inode %" SCNu64 " head %zu %" SCNx64, &inode, &partition->head_size, &partition->head_hash) != 3
+        || partition->head_size > EVENTLOG_HEAD_SIZE)
         return log_error(partition, err, "was committed with an identity that is none of an event log");
     if (inode != partition->inode)
         return log_error(partition, err, "is another file than the one that was read so far: it was rotated");
-    if (head_hash(partition, head_size, &hash_now, err) != ST_OK)
-        return ST_ERROR;
-    return hash_now == hash ? ST_OK : log_error(partition, err, "no longer begins as it did: it was written anew");
+    return head_follow(partition, partition->head_size, err);
 }
 
 /* ---- Kind ---- */
@@ -358,11 +369,10 @@ eventlog_identity(struct source_partition *base, struct str *ret_identity, struc
 {
     struct partition *partition = (struct partition *)base;
     size_t            head_size = base->position < EVENTLOG_HEAD_SIZE ? (size_t)base->position : EVENTLOG_HEAD_SIZE;
-    uint64_t          hash      = 0;
-    if (head_hash(partition, head_size, &hash, err) != ST_OK)
+    if (head_follow(partition, head_size, err) != ST_OK)
         return ST_ERROR;
     int size = snprintf(partition->identity, sizeof(partition->identity), "inode %" PRIu64 " head %zu %016" PRIx64,
-                        partition->inode, head_size, hash);
+                        partition->inode, head_size, partition->head_hash);
     *ret_identity = str_of(partition->identity, (size_t)size);
     return ST_OK;
 }

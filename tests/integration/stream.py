@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What changes between two starts of the live leg: the definition of a window, the log's files. And what lies in the folder then."""
+"""What changes between two starts of the live leg: the definition of a window, the log's files, the patient master. And what
+lies in the folder then."""
 import json
 import os
 import pathlib
@@ -42,8 +43,66 @@ def changed_window(world):
     hybrid.expect("rows of the old table", kept, [{"n": old["n"]}])
 
 
+def time_goes_on(world):
+    """Windows are closed by the watermark that the header decided, idle partitions do not hold it back, and it never goes back."""
+    logs = {path: path.read_bytes().split(b"\n")[:-1] for path in sorted((world / "events").glob("*.ndjson"))}
+    for parts in range(1, 4):  # Each partition goes on at another time.
+        for number, (path, lines) in enumerate(logs.items()):
+            end = len(lines) if number == parts else len(lines) * parts // 4
+            path.write_bytes(b"".join(line + b"\n" for line in lines[: max(end, len(path.read_bytes().split(b"\n")) - 1 if parts > 1 else 0)]))
+        hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
+        headers = store(world, "select watermark from epoch_header where watermark is not null order by epoch")
+        marks = [row["watermark"] for row in headers]
+        hybrid.expect("watermarks of headers, in their order", marks, sorted(marks))
+        hybrid.expect("windows that are closed before the watermark or open behind it",
+                      store(world, f"select window_start, closed from window_5m where closed <> (window_end <= {marks[-1]})"), [])
+        newest = store(world, "select max(watermark) as w from source_position")[0]["w"]
+        hybrid.expect("with all partitions idle time is the newest one's", marks[-1], newest)
+
+
+def later_partition(world):
+    """It begins with the smallest watermark of the last header, so what is older than the lateness is late."""
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
+    line = next(line for path in sorted((world / "events").glob("*.ndjson")) for line in path.read_bytes().split(b"\n")
+                if b'"lab_result"' in line)
+    (world / "events" / "part-9.ndjson").write_bytes(json.dumps({**json.loads(line), "event_id": "of-another-partition"}).encode() + b"\n")
+    smallest = json.loads(store(world, "select decisions from epoch_header order by epoch desc limit 1")[0]["decisions"])["min_watermark"]
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
+    hybrid.expect("late events of the partition", store(world, "select watermark from late_event where partition_id = 'part-9.ndjson'"),
+                  [{"watermark": smallest}])
+
+
+def decided_anew(world):
+    """Another plan or master stands in a header before a row uses it (P3)."""
+    def first_cut():
+        generation = store(world, "select max(generation) as g from epoch_header")[0]["g"]
+        return store(world, f"select cut_reason from epoch_header where generation = {generation} order by epoch limit 1")[0]["cut_reason"]
+
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
+    hybrid.expect("with nothing changed the first epoch is cut by", first_cut() != "start", True)
+    set_window(world, size="5m", lateness="2h")
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
+    hybrid.expect("with another plan the first epoch is cut by", first_cut(), "start")
+    hybrid.heddle("batch", "pipeline.json", folder=world)
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
+    hybrid.expect("with another master the first epoch is cut by", first_cut(), "start")
+
+
+def labelled(world):
+    """What an alert goes by carries the labels of its input."""
+    path = world / "bindings.json"
+    bindings = json.loads(path.read_text())
+    bindings["bindings"]["KAFKA_EDW_EVENTS"] = {"inputs": [{"type": "file", "path": "events/*.ndjson", "labels": ["42CFRPart2", "B"]}]}
+    path.write_text(json.dumps(bindings))
+    hybrid.heddle("stream", "pipeline.json", "--drain", folder=world)
+    hybrid.expect("labels of alerts by rule", store(world, "select distinct rule, labels from alert_revisions order by rule"),
+                  [{"rule": rule, "labels": "42CFRPart2,B"} for rule in ("abnormal_lab_trends", "unevaluated_result", "unusual_access")])
+
+
 def private_files(world):
     """What holds patient data or a key is for its owner alone."""
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
     for pattern in ("*.key", "store.db*", "state-*", "alerts.ndjson", "audit.ndjson*", "person.key"):
         for path in world.glob(pattern):
             hybrid.expect(f"mode of {path.name}", oct(stat.S_IMODE(path.stat().st_mode)), oct(0o600))
@@ -54,6 +113,7 @@ def private_files(world):
 
 def changed_log(world):
     """A log that is not the one that was read is named, and nothing of it is read."""
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
     path = sorted((world / "events").glob("*.ndjson"))[0]
     text, other = path.read_bytes(), world / "events" / "other"
     before = hybrid.content(world)
@@ -84,11 +144,9 @@ def main():
         base = pathlib.Path(base)
         world = hybrid.make("5", "200", "1", base)
         hybrid.heddle("batch", "pipeline.json", folder=world)
-        for case in (changed_window, private_files, changed_log):
+        for case in (changed_window, time_goes_on, later_partition, decided_anew, labelled, private_files, changed_log):
             copy = base / case.__name__
             shutil.copytree(world, copy)
-            if case != changed_window:
-                hybrid.heddle("stream", "pipeline.json", "--once", folder=copy)
             case(copy)
     for failure in hybrid.failures:
         print(failure)

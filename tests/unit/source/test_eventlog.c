@@ -235,6 +235,39 @@ truncation_and_rotation_while_following_are_errors(void **state)
     source->kind->close(partition);
 }
 
+/* Cut and grown beyond where we are before anybody looked: no size tells of it, the beginning does. */
+static void
+a_log_written_anew_while_followed_is_an_error(void **state)
+{
+    (void)state;
+    char       text[64];
+    struct str identity;
+    for (int round = 0; round < 2; round++) {
+        write_log("p0", "one\ntwo\n");
+        struct source_partition *partition = open_at(0, "");
+        assert_string_equal(poll_text(partition, 1, text, sizeof(text)), "one");
+        assert_int_equal(source->kind->identity(partition, &identity, &err), ST_OK);
+        if (round == 1) { /* As recovery opens it. */
+            char found[128];
+            snprintf(found, sizeof(found), "%.*s", STR_PRINTF(identity));
+            source->kind->close(partition);
+            partition = open_at(4, found);
+            assert_non_null(partition);
+        }
+        append("three\n");
+        while (*poll_text(partition, 9, text, sizeof(text)) != '\0') {
+        }
+        assert_int_equal(partition->position, 14);
+        assert_int_equal(source->kind->identity(partition, &identity, &err), ST_OK);
+        write_log("p0", "uno\ndue\ntre\nquattro\ncinque\n");
+        poll_text(partition, 9, text, sizeof(text));
+        assert_int_equal(source->kind->identity(partition, &identity, &err), ST_ERROR);
+        assert_int_equal(err.code, ERR_CORRUPT);
+        assert_non_null(strstr(err.message, "p0"));
+        source->kind->close(partition);
+    }
+}
+
 static enum status
 read_once(struct io *io)
 {
@@ -295,6 +328,7 @@ main(void)
         cmocka_unit_test_setup_teardown(lines_longer_than_a_read_are_whole, open_source, close_source),
         cmocka_unit_test_setup_teardown(another_log_in_its_place_is_named, open_source, close_source),
         cmocka_unit_test_setup_teardown(truncation_and_rotation_while_following_are_errors, open_source, close_source),
+        cmocka_unit_test_setup_teardown(a_log_written_anew_while_followed_is_an_error, open_source, close_source),
         cmocka_unit_test_setup_teardown(every_failing_call_and_allocation_is_reported_and_nothing_leaks, open_source,
                                         close_source),
     };
