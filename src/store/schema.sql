@@ -54,6 +54,10 @@ create table dead_letter (
   resolved_by text, epoch integer not null,
   primary key (source, partition_id, position, row_number, step) ) without rowid;
 
+create table dead_letter_retry (   -- what the source `letters` is made of: partition_id there = source here, position there = number, from 1
+  source text not null, number integer not null, partition_id text not null, position integer not null, requested_at integer not null,
+  primary key (source, number) ) without rowid;
+
 create table late_event (
   source text not null, partition_id text not null, position integer not null, step text not null, event_time integer not null, watermark integer not null,
   reason_code text not null, reason text not null, bytes blob not null, received_at integer not null, status text not null, epoch integer not null,
