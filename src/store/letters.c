@@ -66,7 +66,8 @@ letters_summary_sql(struct str_builder *sql)
 {
     begin(sql, "");
     str_builder_append_cstr(sql, "select kind, step, nullif(entity, '') as entity, reason_code, count(*) as letter_count, "
-                                 "sum(status = 'open') as open_count, " TIME("min(received_at)") " as first_received_at, "
+                                 "sum(status = 'open') as open_count, sum(status = 'retried') as waiting_count, "
+                                 "sum(status = 'resolved') as resolved_count, " TIME("min(received_at)") " as first_received_at, "
                                  TIME("max(received_at)") " as last_received_at from letter group by kind, step, entity, reason_code "
                                  "order by kind, letter_count desc, step, entity, reason_code");
 }
