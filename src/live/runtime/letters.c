@@ -135,18 +135,25 @@ input_of(const struct runtime *runtime, struct str partition_id)
     return 0;
 }
 
-void
-letters_next(struct runtime *runtime, struct record_batch *ret_batch)
+/* With the line end that it had in its log: what is cut off there is not what is cut off here. */
+enum status
+letters_next(struct runtime *runtime, struct record_batch *ret_batch, struct error *err)
 {
     struct letters            *letters = &runtime->letters;
     int64_t                    number  = letters->opened.position;
     const struct store_letter *letter  = &letters->items[number - letters->items[0].number];
     CHECK(letter->number == number);
+    str_builder_clear(&letters->line);
+    str_builder_append(&letters->line, letter->bytes);
+    str_builder_append_char(&letters->line, '\n');
+    if (str_builder_status(&letters->line, err) != ST_OK)
+        return ST_ERROR;
     letters->record                   = (struct record){ .size = (uint32_t)letter->bytes.size };
     letters->partition->intake.letter = letter;
     letters->partition->input         = input_of(runtime, letter->partition_id);
-    *ret_batch                        = (struct record_batch){ .data = letter->bytes.data, .records = &letters->record, .record_count = 1, .position = number,
-                                                               .position_next = number + 1, .bytes = (int64_t)letter->bytes.size };
+    *ret_batch                        = (struct record_batch){ .data = letters->line.data, .records = &letters->record, .record_count = 1,
+                                                               .position = number, .position_next = number + 1, .bytes = (int64_t)letters->line.size };
+    return ST_OK;
 }
 
 void

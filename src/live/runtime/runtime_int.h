@@ -119,7 +119,8 @@ struct letters {
     struct arena               arena;     /* Of the items. */
     const struct store_letter *items;     /* Of the offer. */
     size_t                     count;
-    struct record              record; /* Of the batch in hand. */
+    struct str_builder         line;   /* Of the batch in hand. */
+    struct record              record;
     bool                       is_offered;
     bool                       is_empty;  /* The last look found none. */
     int64_t                    looked_at_us;
@@ -230,9 +231,9 @@ enum status letters_open(struct runtime *runtime, const struct store_position *p
 /* The committer: looks for letters and offers them. *ret_is_held: no epoch is to be announced before they are taken. */
 enum status letters_offer(struct runtime *runtime, int64_t monotonic_us, bool *ret_is_held, struct error *err);
 /* Its worker: whether there are some to be taken; the next one as a batch, of letters.partition; it is taken. */
-bool letters_wait(const struct worker *worker);
-void letters_next(struct runtime *runtime, struct record_batch *ret_batch);
-void letters_taken(struct runtime *runtime);
+bool        letters_wait(const struct worker *worker);
+enum status letters_next(struct runtime *runtime, struct record_batch *ret_batch, struct error *err);
+void        letters_taken(struct runtime *runtime);
 
 static inline bool
 is_letters(const struct runtime *runtime, const struct partition *partition)

@@ -303,4 +303,5 @@ runtime_release(struct runtime *runtime)
     arena_release(&runtime->commit_arena);
     arena_release(&runtime->load_arena);
     arena_release(&runtime->letters.arena);
+    str_builder_release(&runtime->letters.line);
 }

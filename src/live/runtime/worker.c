@@ -178,8 +178,8 @@ static enum status
 worker_letter(struct worker *worker, int64_t now_us, struct error *err)
 {
     struct record_batch batch;
-    letters_next(worker->runtime, &batch);
-    if (take_batch(worker, worker->runtime->letters.partition, &batch, now_us, err) != ST_OK)
+    if (letters_next(worker->runtime, &batch, err) != ST_OK
+        || take_batch(worker, worker->runtime->letters.partition, &batch, now_us, err) != ST_OK)
         return ST_ERROR;
     letters_taken(worker->runtime);
     return ST_OK;
