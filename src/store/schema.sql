@@ -38,6 +38,7 @@ create table alert_revisions (
   code text, value text, unit text, reference_range text, event_time integer not null, effective_time integer, detected_at integer not null,
   acknowledged_by text, acknowledged_at integer, explanation text not null, evidence text not null, labels text, epoch integer not null,
   primary key (alert_id, revision) ) without rowid;
+create index alert_unevaluated on alert_revisions (evidence) where rule = 'unevaluated_result';
 create view alert as select a.* from alert_revisions a
   where a.revision = (select max(b.revision) from alert_revisions b where b.alert_id = a.alert_id);
 

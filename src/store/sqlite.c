@@ -16,6 +16,8 @@
 #define LETTERS_MEANT "source = ?1 and status = 'open' and reason_code <> 'too_large' and (?2 is null or reason_code = ?2) and " \
                       "(?3 is null or (partition_id = ?3 and position = ?4))"
 
+#define ALERTS_OF_LETTER "select alert_id from alert_revisions where rule = 'unevaluated_result' and evidence = ?1"
+
 static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
     [SQL_GENERATION] = "select value from store_meta where name = 'generation'",
     [SQL_LAST_EPOCH] = "select epoch, segment, decisions from epoch_header order by epoch desc limit 1",
@@ -74,6 +76,22 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                             "resolved_by = '" STORE_LETTERS_SOURCE "/' || r.source || ':' || r.number from dead_letter_retry r "
                             "where r.source = ?1 and r.number >= ?2 and r.number < ?3 and dead_letter.source = r.source and "
                             "dead_letter.partition_id = r.partition_id and dead_letter.position = r.position and dead_letter.status = 'retried'",
+    [SQL_LETTER_TAKEN] = "select distinct r.source, r.partition_id, r.position from dead_letter_retry r join dead_letter d on d.source = r.source and "
+                         "d.partition_id = r.partition_id and d.position = r.position where r.source = ?1 and r.number >= ?2 and r.number < ?3 "
+                         "and d.status = 'retried'",
+    /* Not one that this very epoch raised: the result has come in, and still cannot be judged. */
+    [SQL_LETTER_RETRACT] = "insert into alert_revisions (alert_id, revision, rule, rule_version, limits_approved, mode, severity, status, "
+                           "status_reason, person_id, subject_system, subject_id, encounter_id, location, ordering_practitioner_id, code, "
+                           "value, unit, reference_range, event_time, effective_time, detected_at, acknowledged_by, acknowledged_at, explanation, "
+                           "evidence, labels, epoch) select alert_id, revision + 1, rule, rule_version, limits_approved, mode, severity, "
+                           "'retracted', 'letter_resolved', person_id, subject_system, subject_id, encounter_id, location, "
+                           "ordering_practitioner_id, code, value, unit, reference_range, event_time, effective_time, ?2, acknowledged_by, "
+                           "acknowledged_at, explanation, evidence, labels, ?3 from alert where status in ('open', 'revised', 'acknowledged') "
+                           "and epoch < ?3 and alert_id in (" ALERTS_OF_LETTER ")",
+    /* To whoever got an earlier one. */
+    [SQL_LETTER_RETRACT_SEND] = "insert or ignore into alert_outbox (alert_id, revision, sink, status, attempts, next_attempt_at) "
+                                "select distinct a.alert_id, a.revision, o.sink, 'waiting', 0, ?2 from alert a join alert_outbox o on o.alert_id = a.alert_id "
+                                "where a.epoch = ?3 and a.status_reason = 'letter_resolved' and a.alert_id in (" ALERTS_OF_LETTER ")",
 };
 
 enum status

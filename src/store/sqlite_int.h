@@ -34,6 +34,9 @@ enum sqlite_statement {
     SQL_LETTER_WAITING,
     SQL_LETTER_FAILED,
     SQL_LETTER_RESOLVED,
+    SQL_LETTER_TAKEN,
+    SQL_LETTER_RETRACT,
+    SQL_LETTER_RETRACT_SEND,
     SQL_STATEMENT_COUNT
 };
 
@@ -79,7 +82,7 @@ enum status sqlite_letters_waiting(struct store *store, struct str source, int64
                                    struct arena *arena, const struct store_letter **ret_letters, size_t *ret_count, struct error *err);
 /* Inside an epoch's transaction: a letter that was taken and refused again, then those that were taken and were not. */
 enum status sqlite_letter_failed(struct sqlite_store *sqlite, const struct store_dead_letter *letter, struct str plan_digest, struct error *err);
-enum status sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, struct error *err);
+enum status sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, uint64_t epoch, int64_t now_us, struct error *err);
 
 enum store_outcome sqlite_submit(struct store *store, const struct epoch_commit *commit, struct error *err);
 /* Inserts the rows of one table for the epoch; makes the table and its view at first sight. Inside the transaction. */

@@ -1,5 +1,7 @@
 /* Dead letters that are retried: queued by a request, taken by an epoch, settled in that epoch's transaction (store.h). */
 #include "base/check.h"
+#include "base/json_out.h"
+#include "base/str_builder.h"
 #include "store/sqlite_int.h"
 
 /* ---- The request ---- */
@@ -211,14 +213,77 @@ sqlite_letter_failed(struct sqlite_store *sqlite, const struct store_dead_letter
     return sqlite_step(sqlite, statement, err, "write a letter that failed again");
 }
 
-enum status
-sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, struct error *err)
+/* As the intake prints it (live/op/intake_letters.c). */
+static void
+print_evidence(sqlite3_stmt *taken, struct str_builder *out)
 {
-    sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_LETTER_RESOLVED, err);
+    struct json_out json;
+
+    str_builder_clear(out);
+    json_out_init(&json, out, 0);
+    json_out_object_begin(&json);
+    json_out_key_array(&json, "events");
+    json_out_object_begin(&json);
+    json_out_key_text(&json, "source", str_from((const char *)sqlite3_column_text(taken, 0)));
+    json_out_key_text(&json, "partition_id", str_from((const char *)sqlite3_column_text(taken, 1)));
+    json_out_key_int(&json, "position", sqlite3_column_int64(taken, 2));
+    json_out_object_end(&json);
+    json_out_array_end(&json);
+    json_out_object_end(&json);
+}
+
+/* Nobody needs to look any more at a result that has come in after all. */
+static enum status
+retract(struct sqlite_store *sqlite, struct str evidence, uint64_t epoch, int64_t now_us, struct error *err)
+{
+    static const enum sqlite_statement steps[] = { SQL_LETTER_RETRACT, SQL_LETTER_RETRACT_SEND };
+
+    for (int i = 0; i < 2; i++) {
+        sqlite3_stmt *statement = sqlite_prepare(sqlite, steps[i], err);
+        if (statement == NULL)
+            return ST_ERROR;
+        sqlite_bind_text(statement, 1, evidence, false);
+        sqlite3_bind_int64(statement, 2, now_us);
+        sqlite3_bind_int64(statement, 3, (sqlite3_int64)epoch);
+        if (sqlite_step(sqlite, statement, err, "retract what was told of a letter") != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+static sqlite3_stmt *
+prepare_range(struct sqlite_store *sqlite, enum sqlite_statement which, const struct store_account *account, struct error *err)
+{
+    sqlite3_stmt *statement = sqlite_prepare(sqlite, which, err);
+
     if (statement == NULL)
-        return ST_ERROR;
+        return NULL;
     sqlite_bind_text(statement, 1, account->partition_id, false);
     sqlite3_bind_int64(statement, 2, account->position_begin);
     sqlite3_bind_int64(statement, 3, account->position_end);
-    return sqlite_step(sqlite, statement, err, "resolve letters");
+    return statement;
+}
+
+enum status
+sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, uint64_t epoch, int64_t now_us, struct error *err)
+{
+    struct str_builder evidence  = STR_BUILDER_EMPTY;
+    sqlite3_stmt      *statement = prepare_range(sqlite, SQL_LETTER_TAKEN, account, err);
+    enum status        status    = statement == NULL ? ST_ERROR : ST_OK;
+    int                code      = SQLITE_DONE;
+
+    while (status == ST_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        print_evidence(statement, &evidence);
+        status = str_builder_status(&evidence, err);
+        if (status == ST_OK)
+            status = retract(sqlite, str_builder_text(&evidence), epoch, now_us, err);
+    }
+    if (status == ST_OK && code != SQLITE_DONE)
+        status = sqlite_error(sqlite, err, "read the letters that were taken");
+    sqlite3_reset(statement);
+    str_builder_release(&evidence);
+    if (status != ST_OK)
+        return status;
+    statement = prepare_range(sqlite, SQL_LETTER_RESOLVED, account, err);
+    return statement == NULL ? ST_ERROR : sqlite_step(sqlite, statement, err, "resolve letters");
 }

@@ -295,7 +295,7 @@ put_outputs(struct sqlite_store *sqlite, const struct epoch_commit *commit, stru
                                                             : put_dead_letter(sqlite, commit, &commit->dead_letters[i], err);
     for (size_t i = 0; i < commit->account_count && status == ST_OK; i++)
         if (is_letters(commit->accounts[i].source) && commit->accounts[i].entity.size == 0)
-            status = sqlite_letters_resolved(sqlite, &commit->accounts[i], err);
+            status = sqlite_letters_resolved(sqlite, &commit->accounts[i], commit->epoch, commit->committed_at_us, err);
     for (size_t i = 0; i < commit->late_event_count && status == ST_OK; i++)
         status = put_late_event(sqlite, &commit->late_events[i], commit->epoch, err);
     return status;

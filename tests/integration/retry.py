@@ -14,7 +14,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from hybrid import HEDDLE, ROOT, expect, failures, heddle, query  # noqa: E402
+from hybrid import HEDDLE, ROOT, delivered, expect, failures, heddle, query  # noqa: E402
 
 STORE = "REALTIME_ANALYTICS_STORE"
 BEGIN = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.timezone.utc)
@@ -125,6 +125,11 @@ def corrected(base):
     expect("account of letters", counts(folder, "letters"), {"r": 1, "l": 1, "d": 0, "q": 0, "late": 0})
     expect("account of the log", counts(folder, "KAFKA_EDW_EVENTS"), {"r": 7, "l": 4, "d": 0, "q": 3, "late": 0})
 
+    told = query(folder, STORE, "select status, status_reason, revision from alert_revisions where rule = 'unevaluated_result' order by revision")
+    expect("what was told of the refused result", told, [{"status": "open", "status_reason": "bad_code", "revision": 1},
+                                                         {"status": "retracted", "status_reason": "letter_resolved", "revision": 2}])
+    delivered(folder, "after the retry")
+
     right = make(base, "right", {"a.ndjson": LOG})
     correct(right)
     stream(right)
@@ -209,8 +214,20 @@ def sent_again(base):
     expect("a copy changes nothing", content(folder), before)
     expect("account of letters", counts(folder, "letters"), {"r": 1, "l": 0, "d": 1, "q": 0, "late": 0})
     expect("reason of the copy", query(folder, STORE, "select entity, reason_code from accounting_reason where source = 'letters' and outcome = 'deduplicated'"),
-           [{"entity": "lab_result", "reason_code": "same_event"}])
+           [{"entity": entity, "reason_code": "same_event"} for entity in ("", "lab_result")])
     expect("resolved", state(folder)[0][0], "resolved")
+
+
+def still_unevaluated(base):
+    """Accepted, but its unit is none that the rule could judge by: what is told of it stays, as one more revision."""
+    folder = make(base, "unit", {"a.ndjson": [result(1, 0), result(2, 1, status="Q", value="7.4", source_units="furlongs")]})
+    stream(folder)
+    correct(folder)
+    expect("retried", retried(folder, "--all"), (1, 0, 0, False))
+    stream(folder)
+    expect("resolved", state(folder)[0][0], "resolved")
+    told = query(folder, STORE, "select status, status_reason, revision from alert_revisions where rule = 'unevaluated_result' order by revision")
+    expect("still told", told, [{"status": "open", "status_reason": "bad_code", "revision": 1}, {"status": "open", "status_reason": "unknown_unit", "revision": 2}])
 
 
 def beside(base):
@@ -269,6 +286,10 @@ def killed(base):
     stream(torn, *shape)
     expect("content after kills", content(torn), content(quiet))
     expect("letters after kills", [s[:2] for s in state(torn)], [("resolved", 1)] * 133)
+    told = [query(f, STORE, "select status, count(*) as n from alert_revisions where rule = 'unevaluated_result' group by 1 order by 1") for f in (torn, quiet)]
+    expect("retracted once each", told[0], [{"status": "open", "n": 133}, {"status": "retracted", "n": 133}])
+    expect("retracted alike", told[0], told[1])
+    delivered(torn, "after kills")
     expect("accounts after kills", counts(torn, "letters"), counts(quiet, "letters"))
     if count == 0:
         failures.append("nothing was killed: the test has tested nothing")
@@ -277,11 +298,11 @@ def killed(base):
 def main():
     with tempfile.TemporaryDirectory() as base:
         base = pathlib.Path(base)
-        for case in (corrected, lateness, sent_again, beside, killed):
+        for case in (corrected, lateness, sent_again, still_unevaluated, beside, killed):
             case(base)
     for failure in failures:
         print(failure)
-    print(f"letters retried in 5 worlds, {len(failures)} differences")
+    print(f"letters retried in 6 worlds, {len(failures)} differences")
     return 1 if failures else 0
 
 
