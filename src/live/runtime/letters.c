@@ -19,7 +19,7 @@ static enum status
 identity(struct source_partition *partition, struct str *ret_identity, struct error *err)
 {
     (void)partition, (void)err;
-    *ret_identity = STR_EMPTY; /* The store keeps it itself. */
+    *ret_identity = STR(""); /* The store keeps them itself. */
     return ST_OK;
 }
 
