@@ -116,6 +116,9 @@
 #define SEGMENT_FILE_SIZE_MAX (64 << 20)
 /* Partitions of one stream: a large Kafka topic has some hundreds. Tables of the runtime are made for so many. */
 #define LIVE_PARTITION_COUNT_MAX 1024
+/* Retried letters that the committer gives a worker at once: they are held in memory, and no epoch is cut before they are taken. */
+#define LIVE_LETTER_COUNT_MAX 256
+#define LIVE_LETTER_BYTES_MAX (4u << 20)
 /* Chunks under way in a lane between two actors: one is filled, one read, two wait. More only take memory. */
 #define LIVE_LANE_CHUNK_COUNT 4
 /* Results of one patient and analyte that a rule remembers: hourly glucose of a month. What is more comes from a test patient,

@@ -1,13 +1,16 @@
-/* heddle letters: what the live leg could not take, or took too late for its window. */
+/* heddle letters: what the live leg could not take, or took too late for its window; and how to give it another try. */
 #include <string.h>
 
 #include "cli/ask.h"
+#include "cli/letters_retry.h"
 #include "cli/verb.h"
 #include "store/letters.h"
 
 struct letters_options {
     struct ask_options ask;
     bool               shows_bytes;
+    struct str         reason;
+    bool               is_all;
 };
 
 static const struct option options[] = {
@@ -15,6 +18,9 @@ static const struct option options[] = {
     { .name = "show-bytes", .type = OPTION_BOOL, .default_text = "false",
       .help = "Of show: also what the sender wrote, which is patient data; the audit file is told first.",
       OPTION_FIELD(struct letters_options, shows_bytes) },
+    { .name = "reason", .type = OPTION_TEXT, .help = "Of retry: the open dead letters of this reason.", OPTION_FIELD(struct letters_options, reason) },
+    { .name = "all", .type = OPTION_BOOL, .default_text = "false", .help = "Of retry: every open dead letter.",
+      OPTION_FIELD(struct letters_options, is_all) },
 };
 
 static const struct option_table table = OPTION_TABLE("letters", options, struct letters_options, .help = "Whose letters, and how much of one.");
@@ -55,35 +61,64 @@ list(const struct ask *ask, const struct verb_call *call, struct error *err)
     return status;
 }
 
+enum letters_action { LETTERS_LIST, LETTERS_SHOW, LETTERS_RETRY };
+
+static enum status
+find_action(const struct verb_call *call, enum letters_action *ret_action, struct error *err)
+{
+    static const char *const names[] = { "list", "show", "retry" };
+    const uint32_t           count   = call->argument_count;
+    size_t                   action  = LETTERS_LIST;
+
+    while (count > 0 && action < 3 && strcmp(call->arguments[0], names[action]) != 0)
+        action++;
+    if (action == 3 || (action == LETTERS_SHOW && count != 2) || (action == LETTERS_LIST && count > 2)) {
+        error_set(err, ERR_USAGE, "what of the letters is meant?");
+        error_hint(err, "heddle letters counts them, list names them, show LETTER tells one, retry gives dead letters to the stream again");
+        return ST_ERROR;
+    }
+    *ret_action = (enum letters_action)action;
+    return ST_OK;
+}
+
+static enum status
+check_options(const struct letters_options *given, enum letters_action action, struct error *err)
+{
+    if (given->shows_bytes && action != LETTERS_SHOW)
+        return error_set(err, ERR_USAGE, "--show-bytes is for one letter: heddle letters show LETTER --show-bytes");
+    if ((given->reason.size > 0 || given->is_all) && action != LETTERS_RETRY)
+        return error_set(err, ERR_USAGE, "--reason and --all are for heddle letters retry; heddle letters list REASON lists those of one reason");
+    return ST_OK;
+}
+
 static enum status
 run(const struct verb_call *call, struct error *err)
 {
-    const struct letters_options *given   = call->options;
-    const uint32_t                count   = call->argument_count;
-    const bool                    is_show = count > 0 && strcmp(call->arguments[0], "show") == 0;
-    const bool                    is_list = count == 0 || strcmp(call->arguments[0], "list") == 0;
-    struct ask                    ask     = ASK_EMPTY;
-    enum status                   status;
+    const struct letters_options *given  = call->options;
+    struct ask                    ask    = ASK_EMPTY;
+    enum letters_action           action = LETTERS_LIST;
+    enum status                   status = find_action(call, &action, err);
 
-    if (!(is_show && count == 2) && !(is_list && count <= 2)) {
-        error_set(err, ERR_USAGE, "what of the letters is meant?");
-        error_hint(err, "heddle letters counts them, heddle letters list names them, heddle letters show LETTER tells one");
-        return ST_ERROR;
-    }
-    if (given->shows_bytes && !is_show)
-        return error_set(err, ERR_USAGE, "--show-bytes is for one letter: heddle letters show LETTER --show-bytes");
-    status = ask_open(&ask, &given->ask, call, err);
     if (status == ST_OK)
-        status = is_show ? show(&ask, str_from(call->arguments[1]), given->shows_bytes, err) : list(&ask, call, err);
+        status = check_options(given, action, err);
+    if (status == ST_OK)
+        status = ask_open(&ask, &given->ask, call, err);
+    if (status == ST_OK && action == LETTERS_SHOW)
+        status = show(&ask, str_from(call->arguments[1]), given->shows_bytes, err);
+    else if (status == ST_OK && action == LETTERS_RETRY)
+        status = letters_retry(&ask, call, given->reason, given->is_all, err);
+    else if (status == ST_OK)
+        status = list(&ask, call, err);
     ask_release(&ask);
     return status;
 }
 
 const struct verb verb_letters = {
     .name = "letters",
-    .arguments = "[list [REASON] | show LETTER]",
-    .help = "Counts, lists or shows dead letters and late events of the store.",
-    .argument_help = "Without an argument they are counted by reason; list names each; show tells of one where it came from and what is wrong with it.",
+    .arguments = "[list [REASON] | show LETTER | retry LETTER… | retry --reason CODE | retry --all]",
+    .help = "Counts, lists or shows dead letters and late events of the store; gives dead letters to the stream again.",
+    .argument_help = "Without an argument they are counted by reason; list names each; show tells of one where it came from and what is wrong with it. "
+                     "retry gives open dead letters to the stream again, once what refused them is corrected: the stream that runs takes them, else the next one.",
     .example = "heddle letters list out_of_range",
     .options = &table,
     .reads_pipeline = true,

@@ -11,10 +11,10 @@
 #include "cli/pipeline.h"
 #include "cli/table.h"
 #include "io/key.h"
-#include "io/lock.h"
 #include "io/process.h"
 #include "io/terminal.h"
 #include "match/master_files.h"
+#include "server/commands.h"
 #include "source/eventlog.h"
 #include "store/open.h"
 #include "store/outbox.h"
@@ -109,9 +109,25 @@ show_progress(void *context, const struct live_progress *progress)
         progress_update(line, (uint64_t)progress->event_count, 0);
 }
 
+/* What the committer does between epochs (P9). */
+struct errands {
+    struct outbox   *outbox;
+    struct commands *commands;
+};
+
+static enum status
+errands_step(void *context, bool is_last, int64_t now_us, struct error *err)
+{
+    const struct errands *errands = context;
+
+    if (commands_step(errands->commands, now_us, err) != ST_OK)
+        return ST_ERROR;
+    return outbox_step(errands->outbox, is_last, now_us, err);
+}
+
 static enum status
 run_opened(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end, struct source *source,
-           struct store *store, struct outbox *outbox, struct stream_summary *ret_summary, struct error *err)
+           struct store *store, struct errands *errands, struct stream_summary *ret_summary, struct error *err)
 {
     struct terminal     terminal = terminal_of(2);
     struct progress     line;
@@ -127,7 +143,7 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
                                    .store       = store,
                                    .person_key  = person_key,
                                    .history     = { &history, history_next },
-                                   .delivery    = { outbox, outbox_step },
+                                   .delivery    = { errands, errands_step },
                                    .end         = end,
                                    .is_stopping = is_stopping,
                                    .progress    = show_progress,
@@ -159,49 +175,35 @@ take_delivery(const struct outbox *outbox, struct stream_summary *summary)
     fprintf(stderr, "heddle: %" PRId64 " deliveries of alerts failed, the last one so: %s\n", told.failed_count, text);
 }
 
-/* The generation would fence an owner that still runs, and so end it: with the lock the one that comes later goes. */
-static enum status
-take_lock(const struct graph_store *bound, struct lock *lock, struct error *err)
-{
-    struct str_builder name = STR_BUILDER_EMPTY;
-    enum status        status;
-
-    str_builder_printf(&name, "%.*s.lock", STR_PRINTF(bound->path));
-    status = str_builder_status(&name, err);
-    if (status == ST_OK)
-        status = lock_take(lock, io_system(), str_builder_cstr(&name), 0, err);
-    if (status != ST_OK)
-        error_context(err, "taking ownership of the store %.*s", STR_PRINTF(bound->path));
-    str_builder_release(&name);
-    return status;
-}
-
 enum status
 stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end,
            struct stream_summary *ret_summary, struct error *err)
 {
-    const struct graph_store *bound  = &graph->streaming.store;
-    struct source            *source = NULL;
-    struct store             *store  = NULL;
-    struct outbox            *outbox = NULL;
-    struct lock               lock   = LOCK_EMPTY;
+    const struct graph_store *bound   = &graph->streaming.store;
+    struct source            *source  = NULL;
+    struct store             *store   = NULL;
+    struct errands            errands = { NULL, NULL };
+    struct lock               lock    = LOCK_EMPTY;
     enum status               status;
 
     *ret_summary = (struct stream_summary){ 0 };
     if (!bound->encryption.is_encrypted)
         fprintf(stderr, "heddle: the store %.*s is not encrypted (\"encryption\": \"none\")\n", STR_PRINTF(bound->path));
-    status = take_lock(bound, &lock, err);
+    status = store_lock_graph(io_system(), graph, &lock, err);
     if (status == ST_OK)
         status = eventlog_create(io_system(), &graph->streaming.source, &source, err);
     if (status == ST_OK)
         status = store_open_graph(io_system(), graph, &store, err);
     if (status == ST_OK)
-        status = outbox_new(io_system(), store, graph, &outbox, err);
+        status = outbox_new(io_system(), store, graph, &errands.outbox, err);
     if (status == ST_OK)
-        status = run_opened(graph, person_key, warehouse, end, source, store, outbox, ret_summary, err);
-    if (outbox != NULL)
-        take_delivery(outbox, ret_summary);
-    outbox_free(outbox);
+        status = commands_start(io_system(), graph, store, &errands.commands, err);
+    if (status == ST_OK)
+        status = run_opened(graph, person_key, warehouse, end, source, store, &errands, ret_summary, err);
+    if (errands.outbox != NULL)
+        take_delivery(errands.outbox, ret_summary);
+    commands_stop(errands.commands);
+    outbox_free(errands.outbox);
     store_close(store);
     lock_release(&lock);
     if (source != NULL)
@@ -281,6 +283,14 @@ print_json(const struct stream_summary *summary, const struct graph *graph, stru
     json_out_key_int(&json, "dead_letters", live->dead_letter_count);
     json_out_key_int(&json, "late_events", live->late_event_count);
     json_out_key_int(&json, "unknown_patients", live->unknown_patient_count);
+    json_out_key_object(&json, "letters");
+    json_out_key_int(&json, "received", live->letters.received);
+    json_out_key_int(&json, "loaded", live->letters.loaded);
+    json_out_key_int(&json, "deduplicated", live->letters.deduplicated);
+    json_out_key_int(&json, "filtered", live->letters.filtered);
+    json_out_key_int(&json, "quarantined", live->letters.quarantined);
+    json_out_key_int(&json, "late", live->letters.late);
+    json_out_object_end(&json);
     json_out_key_array(&json, "alerts");
     struct str rest = str_of(alerts.data, alerts.size);
     for (size_t end; (end = str_find_byte(rest, '\n')) != STR_NOT_FOUND; rest = str_slice(rest, end + 1, rest.size))
@@ -294,20 +304,30 @@ print_json(const struct stream_summary *summary, const struct graph *graph, stru
     return status == ST_OK ? str_builder_status(out, err) : status;
 }
 
+static void
+add_account(struct table *shown, struct str source, const struct live_account *account)
+{
+    const int64_t counts[] = { account->received, account->loaded, account->deduplicated, account->filtered, account->quarantined, account->late };
+
+    table_add(shown, source);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        table_add_count(shown, (uint64_t)counts[i]);
+}
+
+/* Retried letters only where there are some. */
 static enum status
-print_account(const struct live_account *account, const struct graph *graph, unsigned width, struct str_builder *out, struct error *err)
+print_account(const struct live_summary *live, const struct graph *graph, unsigned width, struct str_builder *out, struct error *err)
 {
     static const struct table_column columns[] = { { "source", false },     { "received", true },      { "= loaded", true }, { "+ deduplicated", true },
                                                    { "+ filtered", true }, { "+ quarantined", true }, { "late", true } };
-    const int64_t counts[] = { account->received, account->loaded, account->deduplicated, account->filtered, account->quarantined, account->late };
-    struct arena  arena;
-    struct table  shown;
+    struct arena arena;
+    struct table shown;
 
     arena_init(&arena, 0);
     table_init(&shown, columns, sizeof(columns) / sizeof(columns[0]), &arena);
-    table_add(&shown, graph->streaming.source.name);
-    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-        table_add_count(&shown, (uint64_t)counts[i]);
+    add_account(&shown, graph->streaming.source.name, &live->account);
+    if (live->letters.received > 0)
+        add_account(&shown, STR(STORE_LETTERS_SOURCE), &live->letters);
     enum status status = table_print(&shown, width, out, err);
     arena_release(&arena);
     return status;
@@ -328,7 +348,7 @@ stream_print(const struct stream_summary *summary, const struct graph *graph, bo
         str_builder_printf(out, "stream: nothing new\n\n");
     else
         str_builder_printf(out, "stream: epochs %" PRIu64 " to %" PRIu64 "\n\n", live->epoch_first, live->epoch_last);
-    status = print_account(&live->account, graph, width, out, err);
+    status = print_account(live, graph, width, out, err);
     str_builder_printf(out,
                        "\nrows of windows %" PRId64 " (%" PRId64 " closed), dead letters %" PRId64 ", late events %" PRId64
                        ", unknown patients %" PRId64 "\nrevisions of alerts %" PRId64 ", delivered %" PRId64 ", failed deliveries %" PRId64 "\n\nalerts of the store:\n",

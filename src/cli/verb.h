@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/options.h"
 
-#define VERB_ARGUMENT_COUNT_MAX 8
+#define VERB_ARGUMENT_COUNT_MAX 64
 #define VERB_SET_COUNT_MAX      64
 
 struct verb_call {

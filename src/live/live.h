@@ -28,7 +28,8 @@ struct live_history {
     enum status (*next)(void *context, struct chunk *chunk, struct error *err);
 };
 
-/* Delivers what waits in the outbox (P9). Called by the committer, after commits and when idle. */
+/* Delivers what waits in the outbox, and carries out commands to the store (P9). Called by the committer, after commits and when
+ * idle: between two transactions of its own. */
 struct live_delivery {
     void *context;
     enum status (*step)(void *context, bool is_last, int64_t now_us, struct error *err);
@@ -66,6 +67,7 @@ struct live_account {
 
 struct live_summary {
     struct live_account account;
+    struct live_account letters; /* Of the source that retried letters come from. */
     uint64_t            epoch_first, epoch_last; /* 0: nothing was committed. */
     int64_t             window_row_count, window_closed_count;
     int64_t             alert_revision_count;

@@ -21,7 +21,7 @@ counts_size(const struct epoch_output *output, uint32_t partition_count)
 static size_t
 reasons_size(const struct epoch_output *output)
 {
-    return (size_t)(output->entity_count + 1) * OUTCOME_COUNT * output->reason_count * sizeof(*output->reasons);
+    return 2 * output_reasons_count(output) * sizeof(*output->reasons);
 }
 
 enum status

@@ -33,8 +33,10 @@ struct epoch_output {
     struct output_count *counts; /* output_counts() */
     uint32_t             partition_count;
     uint32_t             entity_count;
-    int64_t             *reasons; /* [entity_count + 1][OUTCOME_COUNT][reason_count] */
+    int64_t             *reasons; /* [2][entity_count + 1][OUTCOME_COUNT][reason_count]: of the source, of its retried letters. */
     uint32_t             reason_count;
+    size_t               reasons_offset; /* Which of the two is counted; output_reasons_of() */
+    uint32_t             letters;        /* 1 + the partition of retried letters; 0: there is none. */
 
     struct store_dead_letter *dead_letters;
     size_t                    dead_letter_count;
@@ -69,10 +71,23 @@ output_counts(struct epoch_output *output, uint32_t partition, uint32_t entity)
     return &output->counts[(size_t)partition * (output->entity_count + 1) + entity];
 }
 
+static inline size_t
+output_reasons_count(const struct epoch_output *output)
+{
+    return (size_t)(output->entity_count + 1) * OUTCOME_COUNT * output->reason_count;
+}
+
+/* From here on reasons are those of the partition's source. */
+static inline void
+output_reasons_of(struct epoch_output *output, uint32_t partition)
+{
+    output->reasons_offset = output->letters == partition + 1 ? output_reasons_count(output) : 0;
+}
+
 static inline void
 output_reason_add(struct epoch_output *output, uint32_t entity, enum outcome outcome, uint32_t reason_index, int64_t count)
 {
-    output->reasons[((size_t)entity * OUTCOME_COUNT + (size_t)outcome) * output->reason_count + reason_index] += count;
+    output->reasons[output->reasons_offset + ((size_t)entity * OUTCOME_COUNT + (size_t)outcome) * output->reason_count + reason_index] += count;
 }
 
 enum status output_init(struct epoch_output *output, const struct model *model, uint32_t partition_count,

@@ -306,6 +306,11 @@ plan_source(struct builder *builder, const struct json *reference, bool is_event
         return false;
     for (size_t i = 0; i < source.input_count; i++, value = value->next)
         is_ok &= plan_input(builder, value, source.name, is_event_log, &inputs[i]);
+    if (is_event_log && str_equal(source.name, STR("letters"))) {
+        error_hint(complain(&builder->pipeline, reference, "a stream's source cannot be called \"letters\": retried dead letters come from a source of that name"),
+                   "give it another name, here and in the bindings");
+        is_ok = false;
+    }
     source.inputs = inputs;
     *ret_source   = source;
     return is_ok;

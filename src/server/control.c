@@ -91,20 +91,8 @@ answer_question(void *context)
 static enum status
 greet(struct socket *socket, struct arena *arena, struct warehouse_ask *ask, struct error *err)
 {
-    struct str_builder hello = STR_BUILDER_EMPTY;
-    uint8_t            kind;
-    struct str         bytes;
-    enum status        status;
-
-    str_builder_printf(&hello, "{\"heddle\":\"%s\",\"protocol\":%d}", HEDDLE_VERSION, CONTROL_PROTOCOL);
-    status = str_builder_status(&hello, err);
-    if (status == ST_OK)
-        status = socket_send(socket, CONTROL_HELLO, str_builder_text(&hello), CONTROL_GREETING_MS, err);
-    str_builder_release(&hello);
-    if (status == ST_OK)
-        status = socket_receive(socket, CONTROL_GREETING_MS, &kind, &bytes, err);
-    if (status == ST_OK && kind != CONTROL_QUESTION)
-        status = error_set(err, ERR_CORRUPT, "no question came over the control socket");
+    struct str  bytes;
+    enum status status = control_hear_question(socket, &bytes, err);
     return status == ST_OK ? control_parse_question(bytes, arena, ask, err) : status;
 }
 

@@ -16,6 +16,59 @@ control_socket_path(const char *path, struct str_builder *out, struct error *err
     return str_builder_status(out, err);
 }
 
+enum status
+control_hear_question(struct socket *socket, struct str *ret_bytes, struct error *err)
+{
+    struct str_builder hello = STR_BUILDER_EMPTY;
+    uint8_t            kind;
+    enum status        status;
+
+    str_builder_printf(&hello, "{\"heddle\":\"%s\",\"protocol\":%d}", HEDDLE_VERSION, CONTROL_PROTOCOL);
+    status = str_builder_status(&hello, err);
+    if (status == ST_OK)
+        status = socket_send(socket, CONTROL_HELLO, str_builder_text(&hello), CONTROL_GREETING_MS, err);
+    str_builder_release(&hello);
+    if (status == ST_OK)
+        status = socket_receive(socket, CONTROL_GREETING_MS, &kind, ret_bytes, err);
+    if (status == ST_OK && kind != CONTROL_QUESTION)
+        status = error_set(err, ERR_CORRUPT, "no question came over the control socket");
+    return status;
+}
+
+enum status
+control_connect(struct io *io, const char *path, struct socket *ret_socket, bool *ret_is_there, struct error *err)
+{
+    struct str_builder socket_path = STR_BUILDER_EMPTY;
+    struct error       found       = ERROR_EMPTY;
+    enum status        status      = control_socket_path(path, &socket_path, err);
+
+    if (status == ST_OK && socket_connect(ret_socket, io, str_builder_cstr(&socket_path), &found) == ST_OK) {
+        *ret_is_there = true;
+    } else if (status == ST_OK && (found.code == ERR_NOT_FOUND || found.code == ERR_UNAVAILABLE)) {
+        *ret_is_there = false;
+    } else if (status == ST_OK) {
+        status = ST_ERROR;
+        if (err != NULL)
+            *err = found;
+    }
+    str_builder_release(&socket_path);
+    return status;
+}
+
+enum status
+control_put_question(struct socket *socket, struct str question, const char *owned, struct error *err)
+{
+    uint8_t     kind;
+    struct str  bytes;
+    enum status status = socket_receive(socket, CONTROL_GREETING_MS, &kind, &bytes, err);
+
+    if (status != ST_OK && err != NULL && err->code == ERR_BUSY)
+        error_hint(err, "the owner of the %s answers one question after the other: try again", owned);
+    if (status == ST_OK && kind != CONTROL_HELLO)
+        status = error_set(err, ERR_BUSY, "the process that owns the %s is ending; try again", owned);
+    return status == ST_OK ? socket_send(socket, CONTROL_QUESTION, question, CONTROL_GREETING_MS, err) : status;
+}
+
 void
 control_print_question(const struct warehouse_ask *ask, struct str_builder *out)
 {

@@ -66,7 +66,8 @@ letters_summary_sql(struct str_builder *sql)
 {
     begin(sql, "");
     str_builder_append_cstr(sql, "select kind, step, nullif(entity, '') as entity, reason_code, count(*) as letter_count, "
-                                 "sum(status = 'open') as open_count, " TIME("min(received_at)") " as first_received_at, "
+                                 "sum(status = 'open') as open_count, sum(status = 'retried') as waiting_count, "
+                                 "sum(status = 'resolved') as resolved_count, " TIME("min(received_at)") " as first_received_at, "
                                  TIME("max(received_at)") " as last_received_at from letter group by kind, step, entity, reason_code "
                                  "order by kind, letter_count desc, step, entity, reason_code");
 }
@@ -89,6 +90,20 @@ letters_list_sql(struct str_builder *sql, struct str reason_code)
 }
 
 /* ---- One letter ---- */
+
+enum status
+letters_parse_name(struct str letter, struct str *ret_partition_id, int64_t *ret_position, struct error *err)
+{
+    size_t colon = str_find_last_byte(letter, ':');
+
+    if (colon == STR_NOT_FOUND || colon == 0 || !str_to_int64(str_slice(letter, colon + 1, letter.size), ret_position)) {
+        error_set(err, ERR_USAGE, "a letter is named PARTITION:POSITION");
+        error_hint(err, "heddle letters list shows the names in its first column");
+        return ST_ERROR;
+    }
+    *ret_partition_id = str_slice(letter, 0, colon);
+    return ST_OK;
+}
 
 static void
 append_columns(struct str_builder *sql, bool with_bytes)
@@ -115,16 +130,13 @@ enum status
 letters_show_sql(struct str_builder *sql, struct str letter, bool with_bytes, bool for_eyes, struct error *err)
 {
     struct str_builder condition = STR_BUILDER_EMPTY;
-    size_t             colon     = str_find_last_byte(letter, ':');
+    struct str         partition = STR_EMPTY;
     int64_t            position  = 0;
 
-    if (colon == STR_NOT_FOUND || colon == 0 || !str_to_int64(str_slice(letter, colon + 1, letter.size), &position)) {
-        error_set(err, ERR_USAGE, "a letter is named PARTITION:POSITION");
-        error_hint(err, "heddle letters list shows the names in its first column");
+    if (letters_parse_name(letter, &partition, &position, err) != ST_OK)
         return ST_ERROR;
-    }
     str_builder_append_cstr(&condition, " where partition_id = ");
-    append_quoted(&condition, str_slice(letter, 0, colon));
+    append_quoted(&condition, partition);
     str_builder_printf(&condition, " and position = %lld", (long long)position);
     begin(sql, str_builder_cstr(&condition));
     sql->has_failed |= !str_builder_is_ok(&condition);

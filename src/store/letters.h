@@ -6,9 +6,13 @@
 #define HEDDLE_STORE_LETTERS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/str_builder.h"
+
+/* What a letter's name says, as views. ERR_USAGE where it is no such name. */
+enum status letters_parse_name(struct str letter, struct str *ret_partition_id, int64_t *ret_position, struct error *err);
 
 /* All write one SELECT for store_query_run; memory that runs out is remembered by the builder. */
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/check.h"
+#include "base/str_builder.h"
 #include "io/file.h"
 #include "io/key.h"
 #include "store/sqlite.h"
@@ -26,6 +27,22 @@ take_key(struct io *io, const struct graph_store *bound, struct key *ret_key, st
     if (status == ST_OK)
         status = is_there ? key_read_kept(io, bound->encryption.key.text, NULL, "the store", ret_key, err)
                           : key_obtain(io, bound->encryption.key.text, NULL, ret_key, &is_new, err);
+    return status;
+}
+
+enum status
+store_lock_graph(struct io *io, const struct graph *graph, struct lock *ret_lock, struct error *err)
+{
+    struct str_builder path = STR_BUILDER_EMPTY;
+    enum status        status;
+
+    str_builder_printf(&path, "%s.lock", graph->streaming.store.path.data);
+    status = str_builder_status(&path, err);
+    if (status == ST_OK)
+        status = lock_take(ret_lock, io, str_builder_cstr(&path), 0, err);
+    if (status != ST_OK)
+        error_context(err, "taking ownership of the store %.*s", STR_PRINTF(graph->streaming.store.path));
+    str_builder_release(&path);
     return status;
 }
 

@@ -5,7 +5,12 @@
 #include "base/error.h"
 #include "graph/graph.h"
 #include "io/io.h"
+#include "io/lock.h"
 #include "store/store.h"
+
+/* Who owns the store holds this lock: "<path>.lock". The generation would fence an owner that still runs, and so end it: with the
+ * lock the one that comes later goes. ERR_BUSY names the process that holds it. */
+enum status store_lock_graph(struct io *io, const struct graph *graph, struct lock *ret_lock, struct error *err);
 
 /* A store that is not there is made, and with it its key file, where the configuration names a file that is not there
  * either. A store that is there needs its key: ERR_KEY names the file that should hold it, for a new key would open

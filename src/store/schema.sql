@@ -38,6 +38,7 @@ create table alert_revisions (
   code text, value text, unit text, reference_range text, event_time integer not null, effective_time integer, detected_at integer not null,
   acknowledged_by text, acknowledged_at integer, explanation text not null, evidence text not null, labels text, epoch integer not null,
   primary key (alert_id, revision) ) without rowid;
+create index alert_unevaluated on alert_revisions (evidence) where rule = 'unevaluated_result';
 create view alert as select a.* from alert_revisions a
   where a.revision = (select max(b.revision) from alert_revisions b where b.alert_id = a.alert_id);
 
@@ -53,6 +54,10 @@ create table dead_letter (
   plan_digest text not null, status text not null check (status in ('open','retried','resolved','discarded')), attempts integer not null,
   resolved_by text, epoch integer not null,
   primary key (source, partition_id, position, row_number, step) ) without rowid;
+
+create table dead_letter_retry (   -- what the source `letters` is made of: partition_id there = source here, position there = number, from 1
+  source text not null, number integer not null, partition_id text not null, position integer not null, requested_at integer not null,
+  primary key (source, number) ) without rowid;
 
 create table late_event (
   source text not null, partition_id text not null, position integer not null, step text not null, event_time integer not null, watermark integer not null,

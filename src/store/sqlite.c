@@ -9,9 +9,14 @@
 #include "base/embedded.h"
 #include "base/memory.h"
 
-#define SCHEMA_VERSION          "1"
+#define SCHEMA_VERSION          "2"
 #define BUSY_TIMEOUT_MS         2000
 #define CHECKPOINT_COMMIT_COUNT 8 /* Measured: p99 of a commit is lowest where the log is copied back this often. */
+
+#define LETTERS_MEANT "source = ?1 and status = 'open' and reason_code <> 'too_large' and (?2 is null or reason_code = ?2) and " \
+                      "(?3 is null or (partition_id = ?3 and position = ?4))"
+
+#define ALERTS_OF_LETTER "select alert_id from alert_revisions where rule = 'unevaluated_result' and evidence = ?1"
 
 static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
     [SQL_GENERATION] = "select value from store_meta where name = 'generation'",
@@ -52,6 +57,41 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                        "left join epoch_header h on h.epoch = a.epoch order by o.next_attempt_at, o.alert_id, o.revision",
     [SQL_OUTBOX_MARK] = "update alert_outbox set status = ?4, attempts = attempts + 1, next_attempt_at = ?5, delivered_at = ?6, last_error = ?7 "
                         "where alert_id = ?1 and revision = ?2 and sink = ?3 and status = 'waiting'",
+    [SQL_LETTER_FIND] = "select status, reason_code from dead_letter where source = ?1 and partition_id = ?2 and position = ?3 union all "
+                        "select '', '' from late_event where partition_id = ?2 and position = ?3 limit 1",
+    [SQL_LETTER_NUMBER] = "select coalesce(max(number), 0) from dead_letter_retry where source = ?1",
+    /* Of a record that was too large only a beginning is kept. */
+    [SQL_LETTER_QUEUE] = "insert into dead_letter_retry (source, number, partition_id, position, requested_at) "
+                         "select source, ?5 + row_number() over (order by partition_id, position), partition_id, position, ?6 from "
+                         "(select distinct source, partition_id, position from dead_letter where " LETTERS_MEANT ")",
+    [SQL_LETTER_MARK] = "update dead_letter set status = 'retried' where " LETTERS_MEANT,
+    /* A record may have several letters, with the same bytes. */
+    [SQL_LETTER_WAITING] = "select r.number, r.position, r.partition_id, d.bytes from dead_letter_retry r join dead_letter d on d.source = r.source "
+                           "and d.partition_id = r.partition_id and d.position = r.position where r.source = ?1 and r.number >= ?2 "
+                           "group by r.number order by r.number limit ?3",
+    [SQL_LETTER_FAILED] = "update or replace dead_letter set status = 'open', attempts = attempts + 1, step = ?3, entity = ?4, path = ?5, "
+                          "event_id = ?6, reason_code = ?7, reason = ?8, plan_digest = ?9 where status = 'retried' and (source, partition_id, position) = "
+                          "(select r.source, r.partition_id, r.position from dead_letter_retry r where r.source = ?1 and r.number = ?2)",
+    [SQL_LETTER_RESOLVED] = "update dead_letter set status = 'resolved', attempts = attempts + 1, "
+                            "resolved_by = '" STORE_LETTERS_SOURCE "/' || r.source || ':' || r.number from dead_letter_retry r "
+                            "where r.source = ?1 and r.number >= ?2 and r.number < ?3 and dead_letter.source = r.source and "
+                            "dead_letter.partition_id = r.partition_id and dead_letter.position = r.position and dead_letter.status = 'retried'",
+    [SQL_LETTER_TAKEN] = "select distinct r.source, r.partition_id, r.position from dead_letter_retry r join dead_letter d on d.source = r.source and "
+                         "d.partition_id = r.partition_id and d.position = r.position where r.source = ?1 and r.number >= ?2 and r.number < ?3 "
+                         "and d.status = 'retried'",
+    /* Not one that this very epoch raised: the result has come in, and still cannot be judged. */
+    [SQL_LETTER_RETRACT] = "insert into alert_revisions (alert_id, revision, rule, rule_version, limits_approved, mode, severity, status, "
+                           "status_reason, person_id, subject_system, subject_id, encounter_id, location, ordering_practitioner_id, code, "
+                           "value, unit, reference_range, event_time, effective_time, detected_at, acknowledged_by, acknowledged_at, explanation, "
+                           "evidence, labels, epoch) select alert_id, revision + 1, rule, rule_version, limits_approved, mode, severity, "
+                           "'retracted', 'letter_resolved', person_id, subject_system, subject_id, encounter_id, location, "
+                           "ordering_practitioner_id, code, value, unit, reference_range, event_time, effective_time, ?2, acknowledged_by, "
+                           "acknowledged_at, explanation, evidence, labels, ?3 from alert where status in ('open', 'revised', 'acknowledged') "
+                           "and epoch < ?3 and alert_id in (" ALERTS_OF_LETTER ")",
+    /* To whoever got an earlier one. */
+    [SQL_LETTER_RETRACT_SEND] = "insert or ignore into alert_outbox (alert_id, revision, sink, status, attempts, next_attempt_at) "
+                                "select distinct a.alert_id, a.revision, o.sink, 'waiting', 0, ?2 from alert a join alert_outbox o on o.alert_id = a.alert_id "
+                                "where a.epoch = ?3 and a.status_reason = 'letter_resolved' and a.alert_id in (" ALERTS_OF_LETTER ")",
 };
 
 enum status
@@ -250,7 +290,8 @@ close_store(struct store *store)
 }
 
 static const struct store_kind kind = { .name = "sqlite", .own = own, .load = load, .submit = sqlite_submit, .maintain = maintain,
-                                        .outbox_due = sqlite_outbox_due, .outbox_mark = sqlite_outbox_mark, .close = close_store };
+                                        .outbox_due = sqlite_outbox_due, .outbox_mark = sqlite_outbox_mark,
+                                        .letters_retry = sqlite_letters_retry, .letters_waiting = sqlite_letters_waiting, .close = close_store };
 
 /* "x'…64 digits…'" is SQLCipher's form of a raw key: no key derivation, 4 ms instead of 160. */
 enum status

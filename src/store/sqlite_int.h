@@ -27,6 +27,16 @@ enum sqlite_statement {
     SQL_META_PUT,
     SQL_OUTBOX_DUE,
     SQL_OUTBOX_MARK,
+    SQL_LETTER_FIND,
+    SQL_LETTER_NUMBER,
+    SQL_LETTER_QUEUE,
+    SQL_LETTER_MARK,
+    SQL_LETTER_WAITING,
+    SQL_LETTER_FAILED,
+    SQL_LETTER_RESOLVED,
+    SQL_LETTER_TAKEN,
+    SQL_LETTER_RETRACT,
+    SQL_LETTER_RETRACT_SEND,
     SQL_STATEMENT_COUNT
 };
 
@@ -66,6 +76,13 @@ enum status sqlite_check_generation(struct sqlite_store *sqlite, uint64_t genera
 enum status sqlite_outbox_due(struct store *store, struct str sink, int64_t now_us, size_t count_max, struct arena *arena,
                               struct store_outbox_row **ret_rows, size_t *ret_count, struct error *err);
 enum status sqlite_outbox_mark(struct store *store, const struct store_outbox_mark *marks, size_t count, struct error *err);
+
+enum status sqlite_letters_retry(struct store *store, const struct store_retry *retry, struct store_retry_result *ret_result, struct error *err);
+enum status sqlite_letters_waiting(struct store *store, struct str source, int64_t number, size_t count_max, size_t bytes_max,
+                                   struct arena *arena, const struct store_letter **ret_letters, size_t *ret_count, struct error *err);
+/* Inside an epoch's transaction: a letter that was taken and refused again, then those that were taken and were not. */
+enum status sqlite_letter_failed(struct sqlite_store *sqlite, const struct store_dead_letter *letter, struct str plan_digest, struct error *err);
+enum status sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, uint64_t epoch, int64_t now_us, struct error *err);
 
 enum store_outcome sqlite_submit(struct store *store, const struct epoch_commit *commit, struct error *err);
 /* Inserts the rows of one table for the epoch; makes the table and its view at first sight. Inside the transaction. */

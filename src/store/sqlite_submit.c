@@ -276,6 +276,12 @@ put_counts(struct sqlite_store *sqlite, const struct epoch_commit *commit, struc
     return status;
 }
 
+static bool
+is_letters(struct str source)
+{
+    return str_equal(source, STR(STORE_LETTERS_SOURCE));
+}
+
 static enum status
 put_outputs(struct sqlite_store *sqlite, const struct epoch_commit *commit, struct error *err)
 {
@@ -285,7 +291,11 @@ put_outputs(struct sqlite_store *sqlite, const struct epoch_commit *commit, stru
     if (status == ST_OK)
         status = put_alerts(sqlite, commit, err);
     for (size_t i = 0; i < commit->dead_letter_count && status == ST_OK; i++)
-        status = put_dead_letter(sqlite, commit, &commit->dead_letters[i], err);
+        status = is_letters(commit->dead_letters[i].source) ? sqlite_letter_failed(sqlite, &commit->dead_letters[i], commit->plan_digest, err)
+                                                            : put_dead_letter(sqlite, commit, &commit->dead_letters[i], err);
+    for (size_t i = 0; i < commit->account_count && status == ST_OK; i++)
+        if (is_letters(commit->accounts[i].source) && commit->accounts[i].entity.size == 0)
+            status = sqlite_letters_resolved(sqlite, &commit->accounts[i], commit->epoch, commit->committed_at_us, err);
     for (size_t i = 0; i < commit->late_event_count && status == ST_OK; i++)
         status = put_late_event(sqlite, &commit->late_events[i], commit->epoch, err);
     return status;

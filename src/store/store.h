@@ -204,6 +204,45 @@ struct epoch_commit {
     size_t                          late_event_count;
 };
 
+/* ---- Retried letters ----
+ *
+ * Dead letters are given to the stream again as records of a source of its own: its partition is the letter's source, a record's
+ * position the number of the retry. So the same log position is never received twice, and the order is stored (P3).
+ *
+ *     open ── letters_retry ──▶ retried ── an epoch that takes it commits ──▶ resolved, or open again with its new reason
+ *
+ * submit() does the second step in the epoch's transaction: a dead letter of this source changes the letter that it came from
+ * instead of adding one, and what else the epoch's account of the source covers is resolved. */
+#define STORE_LETTERS_SOURCE       "letters"
+#define STORE_LETTERS_NUMBER_FIRST 1
+
+struct store_letter_place {
+    struct str partition_id;
+    int64_t    position;
+};
+
+/* Which open dead letters: those at the places, or where there is none, all of a reason, or of every reason. */
+struct store_retry {
+    struct str                       source; /* The binding's. */
+    const struct store_letter_place *places;
+    size_t                           place_count;
+    struct str                       reason_code; /* Empty: of every reason. */
+    int64_t                          now_us;
+};
+
+struct store_retry_result {
+    int64_t retried; /* Now waiting because of this call. */
+    int64_t waiting; /* Of the places: were retried before and wait to be taken. */
+    int64_t settled; /* Of the places: resolved or discarded, so there is nothing to do. */
+};
+
+struct store_letter {
+    int64_t    number;
+    struct str partition_id; /* Where it first stood. */
+    int64_t    position;
+    struct str bytes;
+};
+
 struct store;
 
 struct store_kind {
@@ -231,6 +270,14 @@ struct store_kind {
     /* All marks in one transaction, under the generation that own() gave; a mark on a row that does not wait changes
      * nothing. */
     enum status (*outbox_mark)(struct store *store, const struct store_outbox_mark *marks, size_t count, struct error *err);
+
+    /* Makes open letters wait to be taken, all or none, in one transaction under the generation that own() gave. ERR_NOT_FOUND and
+     * ERR_USAGE name a place where no letter is that can be retried. NULL: the kind retries none. */
+    enum status (*letters_retry)(struct store *store, const struct store_retry *retry, struct store_retry_result *ret_result, struct error *err);
+    /* The letters of a source that wait, from that number on and without a gap: no more than `count_max` and about `bytes_max`, but
+     * one at least where one is. They lie in `arena`. */
+    enum status (*letters_waiting)(struct store *store, struct str source, int64_t number, size_t count_max, size_t bytes_max,
+                                   struct arena *arena, const struct store_letter **ret_letters, size_t *ret_count, struct error *err);
 
     /* Frees the store too. NULL-safe through store_close. */
     void (*close)(struct store *store);

@@ -1,5 +1,7 @@
 #include "live/op/alert.h"
 
+#include "store/store.h"
+
 static void
 put_number(uint8_t *bytes, uint64_t value)
 {
@@ -33,4 +35,16 @@ alert_id_print(const struct siphash_key *key, const struct alert_identity *ident
         id[i] = (uint8_t)(when >> (56 - 8 * i));
     put_hash(id + 8, keyed);
     hex_encode(id, sizeof(id), out);
+}
+
+struct str
+partition_source(const struct partition_names *names, uint32_t partition)
+{
+    return names->letters == partition + 1 ? STR(STORE_LETTERS_SOURCE) : names->source;
+}
+
+struct str
+partition_source_of_id(const struct partition_names *names, struct str partition_id)
+{
+    return names->letters != 0 && str_equal(partition_id, names->ids[names->letters - 1]) ? STR(STORE_LETTERS_SOURCE) : names->source;
 }

@@ -10,7 +10,13 @@ struct partition_names {
     struct str        source; /* The binding's name. */
     const struct str *ids;    /* By EVENT_PARTITION. */
     uint32_t          count;
+    uint32_t          letters; /* 1 + the partition of retried letters, which has the source's name; 0: there is none. */
 };
+
+/* Of a partition's rows: the source, or "letters". */
+struct str partition_source(const struct partition_names *names, uint32_t partition);
+/* The same where only the id is left. */
+struct str partition_source_of_id(const struct partition_names *names, struct str partition_id);
 
 /* 8 bytes of event time (big-endian, sign flipped, so that ids sort by time), 16 bytes of keyed hash; in hexadecimal. */
 #define ALERT_ID_TEXT_SIZE 49

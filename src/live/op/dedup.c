@@ -110,10 +110,12 @@ dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output
         bool is_record = event_int64(chunk, EVENT_ROW_NUMBER, row) == 0;
         if (is_record)
             count_row(output_counts(output, partition, output_record_entity(output)), is_first, is_late);
-        if (is_first)
+        if (is_first) {
             chunk->selection_memory[kept++] = (uint16_t)row;
-        else
+        } else {
+            output_reasons_of(output, partition);
             tell_copy(dedup, output, entity, is_record);
+        }
     }
     chunk->selection      = chunk->selection_memory;
     chunk->selected_count = kept;

@@ -284,6 +284,7 @@ intake_batch(struct intake *intake, struct intake_partition *partition, const st
     struct output_count       *records = output_counts(output, partition->index, output_record_entity(output));
 
     CHECK(partition->index < output->partition_count);
+    output_reasons_of(output, partition->index);
     intake->call   = (struct intake_call){ partition, batch, received_us, output, rows, context };
     enum status status = decode_all(intake, batch, err);
     intake->call   = (struct intake_call){ 0 };

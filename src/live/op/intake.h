@@ -22,6 +22,7 @@
 struct intake_partition {
     uint32_t index;        /* EVENT_PARTITION, and the place in output->counts. */
     int64_t  watermark_us; /* Newest accepted event time less the disorder; INT64_MIN: none yet. */
+    const struct store_letter *letter; /* The retried letter in hand: late by a watermark that it does not move. NULL: a log's records. */
 };
 
 struct intake_options {

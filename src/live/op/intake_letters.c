@@ -11,7 +11,7 @@ static struct store_dead_letter
 letter_at(const struct intake *intake, int64_t position, const struct reason *reason, struct str bytes)
 {
     return (struct store_dead_letter){
-        .source         = intake->options.partitions->source,
+        .source         = partition_source(intake->options.partitions, intake->call.partition->index),
         .partition_id   = intake_partition_id(intake),
         .position       = position,
         .step           = STR("decode"),
@@ -65,7 +65,7 @@ intake_late(struct intake *intake, const struct intake_lane *lane, uint32_t row,
 {
     const int64_t                 position = lane->positions[row];
     const struct store_late_event late     = {
-            .source         = intake->options.partitions->source,
+            .source         = partition_source(intake->options.partitions, intake->call.partition->index),
             .partition_id   = intake_partition_id(intake),
             .position       = position,
             .step           = intake->options.graph->streaming.window.step.name,
@@ -96,7 +96,7 @@ print_explanation(struct intake *intake, const struct intake_lane *lane, uint32_
     json_out_object_begin(&json);
     json_out_key_array(&json, "events");
     json_out_object_begin(&json);
-    json_out_key_text(&json, "source", intake->options.partitions->source);
+    json_out_key_text(&json, "source", partition_source(intake->options.partitions, intake->call.partition->index));
     json_out_key_text(&json, "partition_id", intake_partition_id(intake));
     json_out_key_int(&json, "position", lane->positions[row]);
     json_out_object_end(&json);
@@ -111,7 +111,7 @@ print_explanation(struct intake *intake, const struct intake_lane *lane, uint32_
     json_out_object_end(&json);
 }
 
-/* An event that has no id is known by where it stands. */
+/* An event that has no id is known by where it stands, a retried one by where it first stood: it is the same event. */
 static struct hash128
 event_identity(const struct intake *intake, const struct intake_lane *lane, uint32_t row)
 {
@@ -120,8 +120,10 @@ event_identity(const struct intake *intake, const struct intake_lane *lane, uint
 
     if (id.size > 0)
         return event_pair_hash(intake->options.person_key, lane_event_text(lane, EVENT_SYSTEM, row), id);
-    int count = snprintf(place, sizeof(place), "%lld", (long long)lane->positions[row]);
-    return event_pair_hash(intake->options.person_key, intake_partition_id(intake), str_of(place, (size_t)count));
+    const struct store_letter *letter = intake->call.partition->letter;
+    int64_t                    position = letter != NULL ? letter->position : lane->positions[row];
+    int count = snprintf(place, sizeof(place), "%lld", (long long)position);
+    return event_pair_hash(intake->options.person_key, letter != NULL ? letter->partition_id : intake_partition_id(intake), str_of(place, (size_t)count));
 }
 
 static struct hash128

@@ -117,7 +117,7 @@ time_row(struct intake *intake, const struct intake_lane *lane, uint32_t row, ui
         chunk_set_null(&intake->events, EVENT_WATERMARK, place);
     if (is_late && intake_late(intake, lane, row, event_us, err) != ST_OK)
         return ST_ERROR;
-    if (event_us - streaming->window.disorder_us > watermark)
+    if (partition->letter == NULL && event_us - streaming->window.disorder_us > watermark)
         partition->watermark_us = event_us - streaming->window.disorder_us;
     return ST_OK;
 }

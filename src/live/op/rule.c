@@ -118,7 +118,7 @@ rule_print_evidence(struct rule *rule, const struct rule_evidence *events, uint3
     json_out_key_array(&json, "events");
     for (uint32_t i = 0; i < count; i++) {
         json_out_object_begin(&json);
-        json_out_key_text(&json, "source", rule->partitions->source);
+        json_out_key_text(&json, "source", partition_source_of_id(rule->partitions, events[i].partition_id));
         json_out_key_text(&json, "partition_id", events[i].partition_id);
         json_out_key_int(&json, "position", events[i].position);
         json_out_object_end(&json);

@@ -110,6 +110,11 @@ cut(struct committer *committer, int64_t *ret_wait_us, struct error *err)
     *ret_wait_us = WAIT_MAX_US;
     if (atomic_load(&runtime->final) != UINT64_MAX || atomic_load(&runtime->announced) >= runtime->committed + 2)
         return ST_OK;
+    bool is_held = false;
+    if (letters_offer(runtime, monotonic(runtime), &is_held, err) != ST_OK)
+        return ST_ERROR;
+    if (is_held)
+        return ST_OK;
     if (is_done(runtime) || is_asked) {
         bool is_drain = is_done(runtime) && options->end == LIVE_DRAIN;
         runtime->summary.is_interrupted = options->end != LIVE_UNTIL_STOPPED && !is_done(runtime);

@@ -20,7 +20,7 @@ decisions_write(struct runtime *runtime, uint64_t epoch, const struct epoch_deci
     json_out_key_bool(&json, "drain", decision->is_drain);
     json_out_key_array(&json, "idle");
     for (uint32_t i = 0; i < count; i++)
-        if (runtime->partitions[i]->reports[epoch % EPOCHS_UNDER_WAY].is_idle)
+        if (runtime->partitions[i]->reports[epoch % EPOCHS_UNDER_WAY].is_idle && !is_letters(runtime, runtime->partitions[i]))
             json_out_text(&json, str_from(runtime->partitions[i]->id));
     json_out_array_end(&json);
     json_out_object_end(&json);

@@ -61,6 +61,24 @@ check_identity(const struct runtime *runtime, uint32_t partition, uint32_t entit
                      (long long)count->quarantined);
 }
 
+static struct str
+source_of(const struct runtime *runtime, uint32_t partition)
+{
+    return partition_source(&runtime->partition_names, partition);
+}
+
+/* What the partition moved by is what was counted: bytes, of retried letters records. */
+static enum status
+check_move(const struct runtime *runtime, uint32_t partition, int64_t moved, const struct output_count *count, struct error *err)
+{
+    bool    counts_records = is_letters(runtime, runtime->partitions[partition]);
+    int64_t counted        = counts_records ? count->received : count->bytes;
+    if (moved == counted)
+        return ST_OK;
+    return error_set(err, ERR_INTERNAL, "partition %s moved by %lld %s, %lld are accounted for", runtime->partitions[partition]->id,
+                     (long long)moved, counts_records ? "letters" : "bytes", (long long)counted);
+}
+
 static void
 add_to_summary(struct live_account *account, const struct output_count *count)
 {
@@ -88,18 +106,17 @@ merge_partition(struct runtime *runtime, uint64_t epoch, uint32_t index, struct 
             return ST_ERROR;
         if (is_record ? report->begin == report->end : sum.received == 0)
             continue;
-        if (is_record && sum.bytes != report->end - report->begin)
-            return error_set(err, ERR_INTERNAL, "partition %s moved by %lld bytes, %lld are accounted for",
-                             partition->id, (long long)(report->end - report->begin), (long long)sum.bytes);
+        if (is_record && check_move(runtime, index, report->end - report->begin, &sum, err) != ST_OK)
+            return ST_ERROR;
         accounts[(*count)++] = (struct store_account){
-            .source = runtime->graph->streaming.source.name, .partition_id = str_from(partition->id),
+            .source = source_of(runtime, index), .partition_id = str_from(partition->id),
             .entity = is_record ? STR_EMPTY : str_from(model->entities[entity].name),
             .position_begin = is_record ? report->begin : 0, .position_end = is_record ? report->end : 0,
             .received = sum.received, .loaded = sum.loaded, .deduplicated = sum.deduplicated, .filtered = sum.filtered,
-            .quarantined = sum.quarantined, .bytes = sum.bytes, .late = sum.late, .watermark_us = report->watermark_us,
+            .quarantined = sum.quarantined, .bytes = sum.bytes, .late = sum.late, .watermark_us = is_letters(runtime, partition) ? STORE_TIME_NONE : report->watermark_us,
         };
         if (is_record)
-            add_to_summary(&runtime->summary.account, &sum);
+            add_to_summary(is_letters(runtime, partition) ? &runtime->summary.letters : &runtime->summary.account, &sum);
     }
     return ST_OK;
 }
@@ -119,10 +136,12 @@ merge_partitions(struct runtime *runtime, uint64_t epoch, struct merge *merge, s
         int64_t                        watermark = report->watermark_us;
         if (merge_partition(runtime, epoch, i, accounts, &merge->commit.account_count, err) != ST_OK)
             return ST_ERROR;
-        positions[i] = (struct store_position){ runtime->graph->streaming.source.name, str_from(partition->id),
-                                                report->end, watermark, str_from(report->identity) };
+        bool is_log = !is_letters(runtime, partition);
+        positions[i] = (struct store_position){ source_of(runtime, i), str_from(partition->id), report->end,
+                                                is_log ? watermark : STORE_TIME_NONE, str_from(report->identity) };
         merge->has_traffic |= report->begin != report->end;
-        time_view_add(&merge->view, &(struct time_view){ report->is_idle ? 0 : 1, report->is_idle ? INT64_MAX : watermark,
+        if (is_log)
+            time_view_add(&merge->view, &(struct time_view){ report->is_idle ? 0 : 1, report->is_idle ? INT64_MAX : watermark,
                                                          watermark, watermark });
     }
     merge->commit.accounts       = accounts;
@@ -131,30 +150,43 @@ merge_partitions(struct runtime *runtime, uint64_t epoch, struct merge *merge, s
     return ST_OK;
 }
 
+/* Of the source's records and rows (set 0), or of its retried letters (set 1). */
 static enum status
-merge_reasons(struct runtime *runtime, uint64_t epoch, struct merge *merge, struct error *err)
+reasons_add(struct runtime *runtime, uint64_t epoch, size_t set, struct store_reason *reasons, size_t *count, struct error *err)
 {
-    const struct model  *model   = runtime->graph->model;
-    size_t               cells   = (size_t)(model->entity_count + 1) * OUTCOME_COUNT * model->reason_count;
-    int64_t             *sums    = ARENA_ARRAY(&runtime->commit_arena, int64_t, cells);
-    struct store_reason *reasons = ARENA_ARRAY(&runtime->commit_arena, struct store_reason, cells);
-    if (sums == NULL || reasons == NULL)
+    const struct model *model = runtime->graph->model;
+    size_t              cells = output_reasons_count(actor_output(runtime, 0, epoch));
+    int64_t            *sums  = ARENA_ARRAY(&runtime->commit_arena, int64_t, cells);
+    if (sums == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < actor_count(runtime); i++)
         for (size_t cell = 0; cell < cells; cell++)
-            sums[cell] += actor_output(runtime, i, epoch)->reasons[cell];
+            sums[cell] += actor_output(runtime, i, epoch)->reasons[set * cells + cell];
     for (size_t cell = 0; cell < cells; cell++) {
         size_t entity = cell / model->reason_count / OUTCOME_COUNT;
         if (sums[cell] == 0)
             continue;
-        reasons[merge->commit.reason_count++] = (struct store_reason){
-            .source      = runtime->graph->streaming.source.name,
+        reasons[(*count)++] = (struct store_reason){
+            .source      = set == 0 ? runtime->graph->streaming.source.name : STR(STORE_LETTERS_SOURCE),
             .entity      = entity == model->entity_count ? STR_EMPTY : str_from(model->entities[entity].name),
             .outcome     = str_from(outcome_name((enum outcome)(cell / model->reason_count % OUTCOME_COUNT))),
             .reason_code = str_from(model->reasons[cell % model->reason_count].code),
             .row_count   = sums[cell],
         };
     }
+    return ST_OK;
+}
+
+static enum status
+merge_reasons(struct runtime *runtime, uint64_t epoch, struct merge *merge, struct error *err)
+{
+    size_t               cells   = output_reasons_count(actor_output(runtime, 0, epoch));
+    struct store_reason *reasons = ARENA_ARRAY(&runtime->commit_arena, struct store_reason, 2 * cells);
+    if (reasons == NULL)
+        return error_no_memory(err);
+    for (size_t set = 0; set < (runtime->letters.partition != NULL ? 2 : 1); set++)
+        if (reasons_add(runtime, epoch, set, reasons, &merge->commit.reason_count, err) != ST_OK)
+            return ST_ERROR;
     merge->commit.reasons = reasons;
     return ST_OK;
 }

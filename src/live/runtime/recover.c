@@ -78,7 +78,7 @@ is_open(const struct runtime *runtime, const char *partition_id)
 {
     uint32_t count = atomic_load(&runtime->partition_count);
     for (uint32_t i = 0; i < count; i++)
-        if (strcmp(runtime->partitions[i]->id, partition_id) == 0)
+        if (!is_letters(runtime, runtime->partitions[i]) && strcmp(runtime->partitions[i]->id, partition_id) == 0)
             return true;
     return false;
 }
@@ -93,7 +93,7 @@ partition_open(struct runtime *runtime, const struct source_listing *listing, co
     char             *id        = arena_cstr(&runtime->arena, str_from(listing->partition_id));
     if (partition == NULL || id == NULL)
         return error_no_memory(err);
-    if (index == LIVE_PARTITION_COUNT_MAX)
+    if (index == LIVE_PARTITION_COUNT_MAX + (runtime->letters.partition != NULL ? 1 : 0))
         return error_set(err, ERR_FULL, "%s has more than %d partitions", source->name, LIVE_PARTITION_COUNT_MAX);
     int64_t    begin    = position == NULL ? 0 : position->position;
     struct str identity = position == NULL ? STR_EMPTY : position->identity;
@@ -103,7 +103,7 @@ partition_open(struct runtime *runtime, const struct source_listing *listing, co
     partition->end    = -1;
     partition->input  = listing->input;
     partition->id     = id;
-    partition->intake = (struct intake_partition){ index, position == NULL ? watermark_us : position->watermark_us };
+    partition->intake = (struct intake_partition){ index, position == NULL ? watermark_us : position->watermark_us, NULL };
     runtime->partition_ids[index] = str_from(id);
     runtime->partitions[index] = partition;
     atomic_store(&runtime->partition_count, index + 1);
@@ -192,6 +192,7 @@ recover(struct runtime *runtime, bool *ret_needs_start, struct error *err)
         return error_set(err, ERR_CORRUPT, "the store is at epoch %llu, its state's record at %llu",
                          (unsigned long long)state.epoch, (unsigned long long)runtime->segment.epoch);
     if (partitions_open(runtime, &state, state.epoch == 0 ? STORE_TIME_NONE : runtime->min_watermark_us, err) != ST_OK
+        || letters_open(runtime, position_find(&state, STR(STORE_LETTERS_SOURCE), runtime->options->source->name), err) != ST_OK
         || outputs_clear(runtime, err) != ST_OK)
         return ST_ERROR;
     actors_place(runtime, state.epoch);

@@ -11,7 +11,9 @@
  *
  * R1  e is announced only when e-2 is committed: an actor's output number e mod 3 is free when e-1's barrier is past.
  * R2  A partition is known to all actors before any of its rows: it joins at a barrier.
- * R3  Every shard computes the same decision from the barriers of all workers. */
+ * R3  Every shard computes the same decision from the barriers of all workers.
+ * R4  Retried letters are offered to their worker when no epoch is under way, with the smallest watermark of the last header,
+ *     and the next epoch is announced when all of the offer are taken: so nothing has been freed that they would miss. */
 #ifndef HEDDLE_LIVE_RUNTIME_RUNTIME_INT_H
 #define HEDDLE_LIVE_RUNTIME_RUNTIME_INT_H
 
@@ -25,6 +27,8 @@
 
 #define IDENTITY_SIZE_MAX 128
 #define PORT_COUNT_MAX    STEP_COUNT_MAX
+/* The source's, and that of retried letters. */
+#define PARTITION_CAPACITY (LIVE_PARTITION_COUNT_MAX + 1)
 
 enum step_result { STEP_IDLE, STEP_PROGRESS, STEP_BLOCKED };
 
@@ -106,6 +110,24 @@ struct live_thread {
     bool            has_failed;
 };
 
+/* Retried letters (letters.c). Their partition has no watermark and is done from the start, so that nobody waits for it. */
+struct letters {
+    struct source              source;
+    struct source_partition    opened;
+    struct partition          *partition; /* NULL: the store retries none. */
+    uint32_t                   worker;    /* Whose partition it is. */
+    struct arena               arena;     /* Of the items. */
+    const struct store_letter *items;     /* Of the offer. */
+    size_t                     count;
+    struct str_builder         line;   /* Of the batch in hand. */
+    struct record              record;
+    bool                       is_offered;
+    bool                       is_empty;  /* The last look found none. */
+    int64_t                    looked_at_us;
+    _Atomic(int64_t)           offered; /* Position behind the offer; written last. */
+    _Atomic(int64_t)           taken;
+};
+
 struct runtime {
     const struct live_options *options;
     const struct graph        *graph;
@@ -115,10 +137,10 @@ struct runtime {
     struct master              master;
     bool                       has_master;
 
-    struct partition **partitions; /* [LIVE_PARTITION_COUNT_MAX]; entries below partition_count are set. */
+    struct partition **partitions; /* [PARTITION_CAPACITY]; entries below partition_count are set. */
     _Atomic(uint32_t)  partition_count;
-    struct str        *partition_ids; /* [LIVE_PARTITION_COUNT_MAX]; empty where there is none yet. */
-    struct partition_names partition_names; /* Of all LIVE_PARTITION_COUNT_MAX, so that it never changes. */
+    struct str        *partition_ids; /* [PARTITION_CAPACITY]; empty where there is none yet. */
+    struct partition_names partition_names; /* Of all PARTITION_CAPACITY, so that only `letters` changes, before threads start. */
     struct arena       arena; /* Partition ids; lives as long as the runtime. */
 
     struct step_set    *steps; /* [worker_count]: of each shard. */
@@ -151,6 +173,7 @@ struct runtime {
     int64_t             min_watermark_us;
     struct segment      segment;
     struct arena        commit_arena;
+    struct letters      letters; /* The committer's, but for what its worker reads of an offer. */
     int64_t             bytes_total; /* To the end that LIVE_ONCE and LIVE_DRAIN go to. */
     struct arena        load_arena;
     struct live_summary summary;
@@ -203,6 +226,21 @@ enum status recover(struct runtime *runtime, bool *ret_needs_start, struct error
 /* Opens partitions that are not known yet; their watermark is `watermark_us`. */
 enum status partitions_open(struct runtime *runtime, const struct store_state *state, int64_t watermark_us, struct error *err);
 enum status history_feed(struct runtime *runtime, struct error *err);
+
+/* letters.c */
+enum status letters_open(struct runtime *runtime, const struct store_position *position, struct error *err);
+/* The committer: looks for letters and offers them. *ret_is_held: no epoch is to be announced before they are taken. */
+enum status letters_offer(struct runtime *runtime, int64_t monotonic_us, bool *ret_is_held, struct error *err);
+/* Its worker: whether there are some to be taken; the next one as a batch, of letters.partition; it is taken. */
+bool        letters_wait(const struct worker *worker);
+enum status letters_next(struct runtime *runtime, struct record_batch *ret_batch, struct error *err);
+void        letters_taken(struct runtime *runtime);
+
+static inline bool
+is_letters(const struct runtime *runtime, const struct partition *partition)
+{
+    return partition == runtime->letters.partition;
+}
 
 /* setup.c */
 enum status runtime_init(struct runtime *runtime, const struct live_options *options, struct error *err);

@@ -16,8 +16,8 @@ static enum status
 alloc_all(struct runtime *runtime, struct error *err)
 {
     uint32_t count = runtime->worker_count, lanes = 2 * count * count;
-    runtime->partitions = memory_alloc_array_zero(LIVE_PARTITION_COUNT_MAX, sizeof(struct partition *));
-    runtime->partition_ids = memory_alloc_array_zero(LIVE_PARTITION_COUNT_MAX, sizeof(struct str));
+    runtime->partitions = memory_alloc_array_zero(PARTITION_CAPACITY, sizeof(struct partition *));
+    runtime->partition_ids = memory_alloc_array_zero(PARTITION_CAPACITY, sizeof(struct str));
     runtime->steps      = memory_alloc_array_zero(count, sizeof(*runtime->steps));
     runtime->workers    = memory_alloc_array_zero(count, sizeof(*runtime->workers));
     runtime->stage1     = memory_alloc_array_zero(count, sizeof(*runtime->stage1));
@@ -26,7 +26,7 @@ alloc_all(struct runtime *runtime, struct error *err)
     runtime->lanes      = memory_alloc_aligned(CACHE_LINE_PAIR, lanes * sizeof(*runtime->lanes));
     runtime->lane_table = memory_alloc_array_zero(2 * (size_t)lanes, sizeof(*runtime->lane_table));
     runtime->partition_names = (struct partition_names){ runtime->graph->streaming.source.name, runtime->partition_ids,
-                                                         LIVE_PARTITION_COUNT_MAX };
+                                                         PARTITION_CAPACITY, 0 };
     bool is_ok = runtime->partitions != NULL && runtime->partition_ids != NULL && runtime->steps != NULL && runtime->workers != NULL && runtime->stage1 != NULL
                  && runtime->stage2 != NULL && runtime->threads != NULL && runtime->lanes != NULL && runtime->lane_table != NULL;
     return is_ok ? ST_OK : error_no_memory(err);
@@ -163,6 +163,7 @@ runtime_init(struct runtime *runtime, const struct live_options *options, struct
     arena_init(&runtime->arena, 0);
     arena_init(&runtime->commit_arena, 0);
     arena_init(&runtime->load_arena, 0);
+    arena_init(&runtime->letters.arena, 0);
     waker_init(&runtime->committer);
     runtime->summary.account.source = options->source->name;
     if (options->master_path != NULL) {
@@ -278,7 +279,7 @@ void
 runtime_release(struct runtime *runtime)
 {
     for (uint32_t i = 0; i < atomic_load(&runtime->partition_count); i++)
-        runtime->options->source->kind->close(runtime->partitions[i]->source);
+        runtime->partitions[i]->source->source->kind->close(runtime->partitions[i]->source);
     memory_free(runtime->partitions);
     memory_free(runtime->partition_ids);
     workers_release(runtime);
@@ -300,4 +301,6 @@ runtime_release(struct runtime *runtime)
     arena_release(&runtime->arena);
     arena_release(&runtime->commit_arena);
     arena_release(&runtime->load_arena);
+    arena_release(&runtime->letters.arena);
+    str_builder_release(&runtime->letters.line);
 }

@@ -49,7 +49,8 @@ report_partitions(struct worker *worker, uint64_t epoch, struct time_view *view,
         if (report_identity(partition, report->identity, err) != ST_OK)
             return ST_ERROR;
         partition->begin = report->end;
-        time_view_add(view, &(struct time_view){ is_idle ? 0 : 1, is_idle ? INT64_MAX : watermark, watermark, watermark });
+        if (!is_letters(runtime, partition))
+            time_view_add(view, &(struct time_view){ is_idle ? 0 : 1, is_idle ? INT64_MAX : watermark, watermark, watermark });
     }
     return ST_OK;
 }
@@ -173,6 +174,17 @@ worker_poll(struct worker *worker, int64_t now_us, bool *ret_has_records, struct
     return ST_OK;
 }
 
+static enum status
+worker_letter(struct worker *worker, int64_t now_us, struct error *err)
+{
+    struct record_batch batch;
+    if (letters_next(worker->runtime, &batch, err) != ST_OK
+        || take_batch(worker, worker->runtime->letters.partition, &batch, now_us, err) != ST_OK)
+        return ST_ERROR;
+    letters_taken(worker->runtime);
+    return ST_OK;
+}
+
 enum status
 worker_step(struct worker *worker, int64_t now_us, enum step_result *ret_result, struct error *err)
 {
@@ -191,6 +203,8 @@ worker_step(struct worker *worker, int64_t now_us, enum step_result *ret_result,
         *ret_result = STEP_IDLE;
         return ST_OK;
     }
+    if (letters_wait(worker)) /* First, for the committer waits for them (R4). */
+        return worker_letter(worker, now_us, err);
     if (worker->row_count >= runtime->graph->runtime.epoch.row_count_max) { /* The epoch must not grow without end (I10). */
         exchange_flush(&worker->exchange);
         *ret_result = STEP_BLOCKED;

@@ -25,7 +25,7 @@ static struct config_errors      errors;
 static struct plan               plan;
 static const struct siphash_key  key   = { { 1, 2, 3 } };
 static const struct str          ids[] = { STR_INIT("a.ndjson"), STR_INIT("b.ndjson") };
-static struct partition_names    names = { STR_INIT("KAFKA_EDW_EVENTS"), ids, 2 };
+static struct partition_names    names = { STR_INIT("KAFKA_EDW_EVENTS"), ids, 2, 0 };
 
 static void
 must(enum status status, const struct error *err)

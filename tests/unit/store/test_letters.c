@@ -57,11 +57,11 @@ test_summary(void **state)
     (void)state;
     letters_summary_sql(&sql);
     expect(&sql, ROWS_JSON,
-           "{\"kind\":\"dead_letter\",\"step\":\"decode\",\"entity\":null,\"reason_code\":\"malformed_record\",\"letter_count\":2,\"open_count\":2,"
+           "{\"kind\":\"dead_letter\",\"step\":\"decode\",\"entity\":null,\"reason_code\":\"malformed_record\",\"letter_count\":2,\"open_count\":2,\"waiting_count\":0,\"resolved_count\":0,"
            "\"first_received_at\":\"2026-01-02T00:00:00Z\",\"last_received_at\":\"2026-01-02T00:00:01Z\"}\n"
-           "{\"kind\":\"dead_letter\",\"step\":\"validate_event\",\"entity\":\"lab_result\",\"reason_code\":\"bad_code\",\"letter_count\":1,\"open_count\":1,"
+           "{\"kind\":\"dead_letter\",\"step\":\"validate_event\",\"entity\":\"lab_result\",\"reason_code\":\"bad_code\",\"letter_count\":1,\"open_count\":1,\"waiting_count\":0,\"resolved_count\":0,"
            "\"first_received_at\":\"2026-01-02T00:00:02Z\",\"last_received_at\":\"2026-01-02T00:00:02Z\"}\n"
-           "{\"kind\":\"late_event\",\"step\":\"window_5m\",\"entity\":null,\"reason_code\":\"too_late\",\"letter_count\":1,\"open_count\":1,"
+           "{\"kind\":\"late_event\",\"step\":\"window_5m\",\"entity\":null,\"reason_code\":\"too_late\",\"letter_count\":1,\"open_count\":1,\"waiting_count\":0,\"resolved_count\":0,"
            "\"first_received_at\":\"2026-01-02T00:00:03Z\",\"last_received_at\":\"2026-01-02T00:00:03Z\"}\n");
 }
 

@@ -1,0 +1,38 @@
+/* How the owner of a store takes commands of other processes of its user while it streams: a control socket beside the store,
+ * as the warehouse has one (control.h).
+ *
+ *      asker                              a thread of the owner's              the thread that owns the store
+ *        │ ── connects ─────────────────────▶ │ ── hello ▶ asker                       │
+ *        │ ── question {command, reason,      │                                        │
+ *        │              letters […]} ───────▶ │ ── hands it over ────────────────────▶ │ between two of its transactions,
+ *        │ ◀── end {retried, waiting, …} ──── │ ◀─────────────────── what came of it ─ │ under its generation (P9)
+ *
+ * What is always true: C1 and C3 of control.h; one command at a time; what the asker is told has been committed. A command that
+ * is told to nobody, for the asker has gone, is as good as one that was told: commands may be given again. */
+#ifndef HEDDLE_SERVER_COMMANDS_H
+#define HEDDLE_SERVER_COMMANDS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "graph/graph.h"
+#include "io/io.h"
+#include "store/store.h"
+
+/* The owner's side. */
+struct commands;
+
+/* Begins to listen. The caller owns the store (its lock) and calls commands_stop before it closes it. */
+enum status commands_start(struct io *io, const struct graph *graph, struct store *store, struct commands **ret_commands, struct error *err);
+/* Carries out the command that waits, if one does. Called by the thread that uses the store, outside of a transaction. What is
+ * wrong with a command is its asker's to hear; an error here is one of the store. */
+enum status commands_step(struct commands *commands, int64_t now_us, struct error *err);
+/* Answers no more; who waits is told to try again. Accepts NULL. */
+void commands_stop(struct commands *commands);
+
+/* The asker's side of store->kind->letters_retry (source and now_us are the owner's). *ret_is_answered false where nobody listens
+ * beside the store at `path`; then the asker may own it itself. ERR_BUSY where the owner does not turn to us in time, or ends. */
+enum status commands_ask_retry(struct io *io, const char *path, const struct store_retry *retry, bool *ret_is_answered,
+                               struct store_retry_result *ret_result, struct error *err);
+
+#endif

@@ -1,0 +1,207 @@
+/* A store's control socket: commands are carried out on the store's thread, whatever their askers do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/socket.h"
+#include "io/thread.h"
+#include "server/commands.h"
+#include "support/support.h"
+
+static char             folder[TEMP_DIR_SIZE_MAX];
+static char             path[TEMP_DIR_SIZE_MAX + 16], socket_path[TEMP_DIR_SIZE_MAX + 32];
+static struct graph     graph;
+static struct commands *commands;
+
+/* A store that tells what it was asked, and answers as it was told to. */
+static struct {
+    struct store_retry_result result;
+    enum error_code           code;
+    char                      asked[256];
+    int64_t                   now_us;
+} told;
+
+static enum status
+tell(struct store *store, const struct store_retry *retry, struct store_retry_result *ret_result, struct error *err)
+{
+    size_t size = (size_t)snprintf(told.asked, sizeof told.asked, "%.*s/%.*s", STR_PRINTF(retry->source), STR_PRINTF(retry->reason_code));
+    (void)store;
+    for (size_t i = 0; i < retry->place_count; i++)
+        size += (size_t)snprintf(told.asked + size, sizeof told.asked - size, " %.*s:%lld", STR_PRINTF(retry->places[i].partition_id),
+                                 (long long)retry->places[i].position);
+    told.now_us = retry->now_us;
+    *ret_result = told.result;
+    if (told.code == ERR_NONE)
+        return ST_OK;
+    error_set(err, told.code, "not this one");
+    error_hint(err, "another one");
+    return ST_ERROR;
+}
+
+static const struct store_kind kind  = { .name = "fake", .letters_retry = tell };
+static struct store            store = { .kind = &kind };
+
+/* An asker in a thread of its own. */
+struct asker {
+    struct thread             thread;
+    struct store_retry        retry;
+    struct store_retry_result result;
+    bool                      is_answered;
+    enum status               status;
+    struct error              err;
+    atomic_bool               is_done;
+};
+
+static void
+ask(void *context)
+{
+    struct asker *asker = context;
+    asker->status = commands_ask_retry(io_system(), path, &asker->retry, &asker->is_answered, &asker->result, &asker->err);
+    atomic_store(&asker->is_done, true);
+}
+
+/* Steps until the asker has its answer; the step's own outcome is the last one that was no success. */
+static enum status
+step_until_answered(struct asker *asker, struct error *err)
+{
+    enum status status = ST_OK;
+    asker->err         = ERROR_EMPTY;
+    assert_int_equal(thread_start(&asker->thread, ask, asker, NULL), ST_OK);
+    while (!atomic_load(&asker->is_done))
+        if (commands_step(commands, 42, err) != ST_OK)
+            status = ST_ERROR;
+    thread_join(&asker->thread);
+    return status;
+}
+
+static void
+test_carried_out(void **state)
+{
+    const struct store_letter_place places[] = { { STR_INIT("a \"b\".ndjson"), 17 }, { STR_INIT("c"), 0 } };
+    struct asker                    asker    = { .retry = { .places = places, .place_count = 2 } };
+    (void)state;
+    told.result = (struct store_retry_result){ 1, 2, 3 };
+    assert_int_equal(step_until_answered(&asker, NULL), ST_OK);
+    assert_int_equal(asker.status, ST_OK);
+    assert_true(asker.is_answered && asker.result.retried == 1 && asker.result.waiting == 2 && asker.result.settled == 3);
+    assert_string_equal(told.asked, "LOG/ a \"b\".ndjson:17 c:0");
+    assert_int_equal(told.now_us, 42);
+    struct asker by_reason = { .retry = { .reason_code = STR("bad_code") } };
+    assert_int_equal(step_until_answered(&by_reason, NULL), ST_OK);
+    assert_string_equal(told.asked, "LOG/bad_code");
+}
+
+/* What is wrong with a command is its asker's to hear; where the store fails, its owner hears it too. */
+static void
+test_errors(void **state)
+{
+    static const struct {
+        enum error_code code;
+        enum status     owner;
+    } cases[] = { { ERR_NOT_FOUND, ST_OK }, { ERR_USAGE, ST_OK }, { ERR_FULL, ST_ERROR }, { ERR_FENCED, ST_ERROR } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct asker asker = { .is_answered = false };
+        struct error err   = ERROR_EMPTY;
+        told.code          = cases[i].code;
+        assert_int_equal(step_until_answered(&asker, &err), cases[i].owner);
+        assert_int_equal(err.code, cases[i].owner == ST_OK ? ERR_NONE : cases[i].code);
+        assert_true(asker.is_answered);
+        assert_int_equal(asker.status, ST_ERROR);
+        assert_int_equal(asker.err.code, cases[i].code);
+        assert_string_equal(asker.err.message, "not this one");
+        assert_string_equal(asker.err.hint, "another one");
+    }
+}
+
+static void
+test_bad_askers(void **state)
+{
+    static const char *const questions[] = {
+        "", "{", "{\"command\":\"drop\",\"reason\":\"\",\"letters\":[]}", "{\"command\":\"retry\",\"reason\":\"\"}",
+        "{\"command\":\"retry\",\"reason\":\"\",\"letters\":[{\"partition_id\":\"a\"}]}", "{\"command\":\"retry\",\"reason\":\"\",\"letters\":[7]}",
+    };
+    struct asker asker = { .is_answered = false };
+    (void)state;
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        struct socket socket = SOCKET_EMPTY;
+        uint8_t       kind_of = 0;
+        struct str    bytes;
+        assert_int_equal(socket_connect(&socket, io_system(), socket_path, NULL), ST_OK);
+        assert_int_equal(socket_receive(&socket, 10000, &kind_of, &bytes, NULL), ST_OK);
+        assert_int_equal(socket_send(&socket, 2, str_from(questions[i]), 10000, NULL), ST_OK);
+        assert_int_equal(socket_receive(&socket, 10000, &kind_of, &bytes, NULL), ST_OK);
+        assert_int_equal(kind_of, 5); /* An error. */
+        socket_release(&socket);
+    }
+    assert_string_equal(told.asked, "");
+    assert_int_equal(step_until_answered(&asker, NULL), ST_OK);
+    assert_int_equal(asker.status, ST_OK);
+}
+
+/* Who waits when the owner ends is told so, and nobody is there afterwards. */
+static void
+test_ends(void **state)
+{
+    struct asker asker = { .is_answered = false };
+    (void)state;
+    assert_int_equal(thread_start(&asker.thread, ask, &asker, NULL), ST_OK);
+    commands_stop(commands);
+    commands = NULL;
+    thread_join(&asker.thread);
+    assert_string_equal(told.asked, "");
+    if (asker.status == ST_OK) { /* It came too late to be heard. */
+        assert_false(asker.is_answered);
+    } else {
+        assert_true(asker.err.code == ERR_BUSY || asker.err.code == ERR_UNAVAILABLE);
+    }
+    struct asker late = { .is_answered = true };
+    ask(&late);
+    assert_int_equal(late.status, ST_OK);
+    assert_false(late.is_answered);
+}
+
+static int
+setup(void **state)
+{
+    struct error err = ERROR_EMPTY;
+    (void)state;
+    memset(&told, 0, sizeof told);
+    temp_dir_init(folder);
+    snprintf(path, sizeof path, "%s/store.db", folder);
+    snprintf(socket_path, sizeof socket_path, "%s.socket", path);
+    graph.streaming.store.path  = str_from(path);
+    graph.streaming.source.name = STR("LOG");
+    if (commands_start(io_system(), &graph, &store, &commands, &err) != ST_OK)
+        fail_msg("%s", err.message);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    commands_stop(commands);
+    commands = NULL;
+    temp_dir_release(folder);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_carried_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_askers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
