@@ -82,6 +82,13 @@ history_next(void *context, struct chunk *chunk, struct error *err)
     return face.next(face.context, chunk, err);
 }
 
+static int64_t
+history_begin(void *context)
+{
+    struct history *history = context;
+    return history->reader == NULL ? INT64_MIN : warehouse_history_face(history->reader).begin(history->reader);
+}
+
 static void
 history_close(struct history *history)
 {
@@ -142,7 +149,7 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
                                    .source      = source,
                                    .store       = store,
                                    .person_key  = person_key,
-                                   .history     = { &history, history_next },
+                                   .history     = { &history, history_next, history_begin },
                                    .delivery    = { errands, errands_step },
                                    .end         = end,
                                    .is_stopping = is_stopping,

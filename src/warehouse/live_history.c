@@ -53,6 +53,7 @@ struct warehouse_history {
     uint32_t              row_count;    /* Of the result's present rows. */
     uint32_t              row;          /* Of these, the next. */
     int64_t               position;
+    int64_t               from_us; /* The latest of the entities read; INT64_MIN: none. */
     struct str_builder    event_id;
 };
 
@@ -88,6 +89,7 @@ warehouse_history_open(struct db *db, const struct graph *graph, struct warehous
     history->model    = graph->model;
     history->result   = DB_RESULT_EMPTY;
     history->event_id = STR_BUILDER_EMPTY;
+    history->from_us  = INT64_MIN;
     history->wanted   = memory_alloc_array(graph->model->entity_count, sizeof *history->wanted);
     if (history->wanted == NULL)
         status = error_no_memory(err);
@@ -193,6 +195,8 @@ ask(struct warehouse_history *history, const struct wanted *wanted, struct error
                                    "SELECT coalesce(max(epoch_us({effective})), 0) FROM {table} e\n"
                                    "WHERE {effective} <= (SELECT max(recorded_at) FROM meta.run WHERE published)");
     sql_setf(&names, "from", "make_timestamp(%" PRId64 "::BIGINT)", newest_us - wanted->history_us);
+    if (newest_us - wanted->history_us > history->from_us)
+        history->from_us = newest_us - wanted->history_us;
     if (status == ST_OK)
         status = sql_query(history->connection, &names, &history->result, err,
                            "SELECT {columns} FROM {table} e\n"
@@ -297,8 +301,14 @@ next(void *context, struct chunk *chunk, struct error *err)
     return status;
 }
 
+static int64_t
+begin(void *context)
+{
+    return ((const struct warehouse_history *)context)->from_us;
+}
+
 struct live_history
 warehouse_history_face(struct warehouse_history *history)
 {
-    return (struct live_history){ history, next };
+    return (struct live_history){ history, next, begin };
 }

@@ -97,6 +97,10 @@ def compare_store(folder, wanted, ids, what):
         for alert in alerts:
             first = json.loads(alert["evidence"])["events"][0]
             found[ids.get((first["partition_id"], first["position"]))] = alert["status"]
+            # How far back the warehouse told of encounters and orders; critical values need nothing of it.
+            history_from = json.loads(alert["evidence"])["history_from"]
+            if (history_from is not None) != (rule == "unusual_access"):
+                sys.exit(f"{what}: {rule} could see back to {history_from}")
         expect(f"{what}: {rule}", found, wanted["alerts"][rule])
 
 

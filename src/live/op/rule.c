@@ -30,6 +30,7 @@ rule_init(struct rule *rule, const struct operator_kind *kind, const struct grap
     rule->pack         = pack;
     rule->partitions   = partitions;
     rule->person_key   = *person_key;
+    rule->history_from_us = INT64_MIN;
     rule->entity_index = pack->entity - graph->model->entities;
     str_builder_init(&rule->labels);
     str_builder_init(&rule->evidence);
@@ -124,6 +125,11 @@ rule_print_evidence(struct rule *rule, const struct rule_evidence *events, uint3
         json_out_object_end(&json);
     }
     json_out_array_end(&json);
+    json_out_key(&json, STR("history_from"));
+    if (rule->history_from_us == INT64_MIN)
+        json_out_null(&json);
+    else
+        json_out_time(&json, rule->history_from_us);
     json_out_object_end(&json);
     return str_builder_text(&rule->evidence);
 }

@@ -20,6 +20,7 @@ struct rule {
     const struct partition_names *partitions;
     struct siphash_key            person_key;
     int64_t                       entity_index; /* Of the rows that fire it. */
+    int64_t                       history_from_us; /* How far back it could see before the stream; INT64_MIN: not at all. */
     struct str_builder            labels;       /* Of all inputs of the source, joined by commas. */
     struct str_builder            evidence;
     struct str_builder            explanation;
@@ -73,7 +74,7 @@ struct rule_evidence {
     int64_t    position;
 };
 
-/* {"events":[{"source":…,"partition_id":…,"position":…}, …]}; the text lives until the next call. */
+/* {"events":[{"source":…,"partition_id":…,"position":…}, …],"history_from":TIME or null}; the text lives until the next call. */
 struct str rule_print_evidence(struct rule *rule, const struct rule_evidence *events, uint32_t count);
 
 /* Fills what follows from the rule (names, mode, labels), and tells the alert. Empty texts and what the caller gave stay. */

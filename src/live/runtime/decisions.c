@@ -18,6 +18,8 @@ decisions_write(struct runtime *runtime, uint64_t epoch, const struct epoch_deci
     json_out_key_uint(&json, "shards", runtime->worker_count);
     json_out_key_text(&json, "plan_digest", runtime->graph->digest);
     json_out_key_bool(&json, "drain", decision->is_drain);
+    if (runtime->history_from_us != INT64_MIN)
+        json_out_key_int(&json, "history_from", runtime->history_from_us);
     json_out_key_array(&json, "idle");
     for (uint32_t i = 0; i < count; i++)
         if (runtime->partitions[i]->reports[epoch % EPOCHS_UNDER_WAY].is_idle && !is_letters(runtime, runtime->partitions[i]))
@@ -41,7 +43,7 @@ read_int(const struct json *root, const char *key, int64_t *ret_value)
 enum status
 decisions_read(struct str text, struct arena *arena, struct decisions *ret_decisions, struct error *err)
 {
-    struct decisions   decisions = { .watermark_us = INT64_MIN, .min_watermark_us = INT64_MIN };
+    struct decisions   decisions = { .watermark_us = INT64_MIN, .min_watermark_us = INT64_MIN, .history_from_us = INT64_MIN };
     const struct json *root      = NULL, *digest;
     int64_t            version = 0, shard_count = 0;
     if (text.size == 0) {
@@ -54,6 +56,7 @@ decisions_read(struct str text, struct arena *arena, struct decisions *ret_decis
     if (!read_int(root, "watermark", &decisions.watermark_us) || !read_int(root, "min_watermark", &decisions.min_watermark_us)
         || !read_int(root, "master_version", &version) || !read_int(root, "shards", &shard_count) || digest == NULL)
         return error_set(err, ERR_CORRUPT, "the decisions of the store's last epoch are not of this program");
+    read_int(root, "history_from", &decisions.history_from_us);
     decisions.master_version = (uint64_t)version;
     decisions.shard_count    = (uint32_t)shard_count;
     decisions.plan_digest    = digest->text;

@@ -185,6 +185,7 @@ recover(struct runtime *runtime, bool *ret_needs_start, struct error *err)
         return ST_ERROR;
     runtime->watermark_us     = decisions.watermark_us;
     runtime->min_watermark_us = decisions.min_watermark_us;
+    runtime->history_from_us  = decisions.history_from_us;
     if (segment_open(&runtime->segment, runtime->options->io, store->segment_folder, store->segment_key, runtime->generation,
                      state.segment, read_record, runtime, err) != ST_OK)
         return ST_ERROR;
@@ -253,6 +254,8 @@ history_feed(struct runtime *runtime, struct error *err)
     }
     if (status != ST_OK)
         error_context(err, "filling the rules' state from history");
+    else
+        runtime->history_from_us = history->begin(history->context);
     chunk_release(&chunk);
     memory_free(hashes);
     return status;

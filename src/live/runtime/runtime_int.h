@@ -171,6 +171,7 @@ struct runtime {
     uint64_t            committed;
     int64_t             watermark_us; /* Of the last decision. */
     int64_t             min_watermark_us;
+    int64_t             history_from_us; /* INT64_MIN: the warehouse told nothing. */
     struct segment      segment;
     struct arena        commit_arena;
     struct letters      letters; /* The committer's, but for what its worker reads of an offer. */
@@ -210,6 +211,7 @@ enum status merge_epoch(struct runtime *runtime, uint64_t epoch, struct merge *r
 struct decisions {
     int64_t  watermark_us; /* INT64_MIN: none. */
     int64_t  min_watermark_us;
+    int64_t  history_from_us; /* INT64_MIN: none. */
     uint64_t master_version;
     uint32_t shard_count;
     struct str plan_digest;

@@ -29,6 +29,7 @@ shard_decide(const struct runtime *runtime, uint64_t epoch, const struct time_vi
                                              .watermark_us     = *watermark_us,
                                              .min_watermark_us = *min_watermark_us,
                                              .freed_us         = freed,
+                                             .history_from_us  = runtime->history_from_us,
                                              .now_us           = announcement->now_us,
                                              .is_drain         = announcement->is_drain };
 }

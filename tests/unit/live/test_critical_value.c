@@ -124,7 +124,7 @@ an_alert_says_what_fired_it(void **state)
     told_of("1Ac 2Ac", 1);
     assert_string_equal(told[0].explanation, "{\"fired_by\":\"limit\",\"value\":7.100000,\"unit\":\"mmol/L\",\"low\":2.800000,\"high\":6.200000}");
     assert_string_equal(told[0].evidence, "{\"events\":[{\"source\":\"EVENTS\",\"partition_id\":\"p0\",\"position\":0},"
-                                          "{\"source\":\"EVENTS\",\"partition_id\":\"p0\",\"position\":1}]}");
+                                          "{\"source\":\"EVENTS\",\"partition_id\":\"p0\",\"position\":1}],\"history_from\":null}");
     assert_string_equal(told[0].subject, "p1");
     assert_string_equal(told[0].severity, "critical");
     told_of("1Ah", 1);
@@ -325,7 +325,7 @@ state_is_freed(void **state)
     const int64_t watermarks[] = { INT64_MIN, DAY + DAY, 4 * DAY, 40 * DAY };
     const int     left[]       = { 2, 2, 1, 0 };
     for (int i = 0; i < 4; i++) {
-        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], i == 0 ? INT64_MIN : watermarks[i - 1], 1, false };
+        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], i == 0 ? INT64_MIN : watermarks[i - 1], INT64_MIN, 1, false };
         assert_int_equal(op->kind->barrier(op, &decision, &output, &err), ST_OK);
         save_all(op, watermarks[i], &out);
         assert_int_equal(entry_count(op), left[i]);

@@ -160,7 +160,7 @@ an_alert_says_who_looked_and_what_explains(void **state)
     assert_string_equal(told[0].explanation, "{\"fired_by\":\"no_treatment_relationship\",\"user_department\":\"d\",\"before_us\":2592000000000,"
                                              "\"after_us\":604800000000,\"explained_by\":\"encounter\",\"known_from\":\"1970-04-11T00:05:00.000000Z\"}");
     assert_string_equal(told[0].evidence, "{\"events\":[{\"source\":\"EVENTS\",\"partition_id\":\"p0\",\"position\":0},"
-                                          "{\"source\":\"EVENTS\",\"partition_id\":\"p0\",\"position\":1}]}");
+                                          "{\"source\":\"EVENTS\",\"partition_id\":\"p0\",\"position\":1}],\"history_from\":\"1970-01-02T00:00:00.000000Z\"}");
 }
 
 /* ---- Random worlds ---- */
@@ -342,7 +342,7 @@ state_is_freed(void **state)
     const int64_t watermarks[] = { INT64_MIN, 101 * DAY, 137 * DAY, 139 * DAY, 160 * DAY };
     const int     left[]       = { 3, 3, 3, 1, 0 };
     for (int i = 0; i < 5; i++) {
-        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], i == 0 ? INT64_MIN : watermarks[i - 1], 1, false };
+        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], i == 0 ? INT64_MIN : watermarks[i - 1], INT64_MIN, 1, false };
         assert_int_equal(op->kind->barrier(op, &decision, &output, &err), ST_OK);
         assert_int_equal(output.alert_count, i > 0);
         save_all(op, watermarks[i], &out);

@@ -106,6 +106,8 @@ append_row(struct str_builder *out, const struct fixture *fixture, const struct 
     str_builder_append_char(out, '\n');
 }
 
+static int64_t history_begin_us; /* As the last reading told. */
+
 /* All rows, in chunks of so many. */
 static int64_t
 read_all(struct fixture *fixture, uint32_t capacity, struct str_builder *out)
@@ -126,6 +128,7 @@ read_all(struct fixture *fixture, uint32_t capacity, struct str_builder *out)
             append_row(out, fixture, &chunk, row);
         count += chunk.row_count;
     } while (chunk.row_count != 0);
+    history_begin_us = face.begin(face.context);
     warehouse_history_close(history);
     chunk_release(&chunk);
     return count;
@@ -163,15 +166,19 @@ rows_of_the_rules_entities(void **state)
 {
     struct fixture    *fixture = *state;
     struct str_builder found   = STR_BUILDER_EMPTY;
+    char               text[TIME_TEXT_SIZE];
 
     assert_int_equal(read_all(fixture, 7, &found), 0); /* An empty warehouse knows nothing. */
     fill(fixture);
     for (uint32_t capacity = 1; capacity <= CHUNK_ROW_COUNT_MAX; capacity = capacity * 3 + 1) {
         read_all(fixture, capacity, &found);
         assert_string_equal(str_builder_cstr(&found), EXPECTED);
+        time_print(history_begin_us, text); /* 38 days before the newest encounter that is not in the future; the order's are before it. */
+        assert_string_equal(text, "2026-01-24T00:00:00.000000Z");
     }
     fixture->graph.streaming.rule_count = 1; /* Critical values alone need nothing of what was before the stream. */
     assert_int_equal(read_all(fixture, 100, &found), 0);
+    assert_int_equal(history_begin_us, INT64_MIN);
     fixture->graph.streaming.rule_count = 2;
     str_builder_release(&found);
 }
