@@ -148,7 +148,7 @@ parse_and_bind(const char *text, struct arena *arena)
 {
     struct error       err   = ERROR_EMPTY;
     struct expr_scope  scope = expr_scope_of_schema(schema);
-    struct expr       *tree, *again, *bound;
+    struct expr       *tree = NULL, *again = NULL, *bound = NULL;
     struct str_builder canonical = STR_BUILDER_EMPTY, twice = STR_BUILDER_EMPTY;
     if (expr_parse(arena, str_from(text), NULL, &tree, &err) != ST_OK || expr_bind(arena, tree, &scope, &bound, &err) != ST_OK)
         fail_msg("%s: %s", text, err.message);
