@@ -1,6 +1,7 @@
 /* An event log in files: one NDJSON file a partition, followed as it grows. The position is a byte offset.
  *
- * A partition's id is its file's path below its input's root: "events/p0.ndjson". A last line without its line feed waits until that comes. The
+ * A partition's id is its file's path below its input's root: "events/p0.ndjson". A last line without its line feed waits until that comes;
+ * a line beyond EVENTLOG_LINE_SIZE_MAX is a batch of its own, cut to its first FORMAT_KEPT_SIZE_MAX bytes. The
  * identity is the inode and a hash of the first bytes: a log that was rotated or truncated is an error that names it. */
 #ifndef HEDDLE_SOURCE_EVENTLOG_H
 #define HEDDLE_SOURCE_EVENTLOG_H

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What must not happen to an unlucky user: each case is one mishap, and then the exit code, the message and what is left."""
 import fcntl
+import json
 import os
 import pathlib
 import shutil
@@ -145,6 +146,24 @@ def a_log_that_is_gone_is_named(folder):
     heddle(folder, "stream", "pipeline.json", "--once")
 
 
+def a_line_beyond_the_limit_is_a_dead_letter(folder):
+    """It stopped the stream for good: what stood behind it could not be reached."""
+    before = json.loads(heddle(folder, "stream", "pipeline.json", "--once", "--format", "json"))
+    log = folder / "events/part-1.ndjson"
+    kept = log.read_bytes()
+    size = 17 * 2**20
+    with open(log, "ab") as more:
+        more.write(b'{"type":"' + b"x" * (size - 9) + b"\n")
+        more.write(kept.splitlines(keepends=True)[-1])
+    after = json.loads(heddle(folder, "stream", "pipeline.json", "--once", "--format", "json"))
+    expect("records and bytes", [after[name] for name in ("received", "deduplicated", "quarantined", "dead_letters", "bytes")],
+           [2, 1, 1, 1, log.stat().st_size - len(kept)])
+    letter = json.loads(heddle(folder, "query", "REALTIME_ANALYTICS_STORE", "--format", "json",
+                               f"select reason_code, reason, length(bytes) as size from dead_letter where position = {len(kept)}"))
+    expect("the letter", letter, {"reason_code": "too_large", "reason": f"the line has {size} bytes, the first 65536 are kept", "size": 65536})
+    expect("received before", before["received"] > 0, True)
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
@@ -155,6 +174,7 @@ CASES = (
     pipes_and_devices_are_no_files,
     a_warehouse_that_another_program_has_open_is_busy,
     a_log_that_is_gone_is_named,
+    a_line_beyond_the_limit_is_a_dead_letter,
 )
 
 
@@ -166,6 +186,8 @@ def main():
         (world / "store.key").write_text("12" * 32)
         (world / "store.key").chmod(0o600)
         for case in CASES:
+            if len(sys.argv) > 1 and case.__name__ not in sys.argv[1:]:
+                continue
             folder = pathlib.Path(name) / case.__name__
             shutil.copytree(world, folder)
             case(folder)
