@@ -99,11 +99,12 @@ def rebind(folder, name, path):
 
 def a_file_that_is_no_warehouse_is_refused(folder):
     """DuckDB takes a CSV file for a database in memory: the run was published, and gone."""
-    patients = folder / "in/ehr/patients.csv"
+    patients = folder / "patients.csv"
+    shutil.copy(folder / "in/ehr/patients.csv", patients)
     kept = patients.read_bytes()
     (folder / "person.key").write_text("56" * 32)
     (folder / "person.key").chmod(0o600)
-    rebind(folder, "ENTERPRISE_DATA_WAREHOUSE", "in/ehr/patients.csv")
+    rebind(folder, "ENTERPRISE_DATA_WAREHOUSE", "patients.csv")
     for words in (("batch", "pipeline.json"), ("query", "ENTERPRISE_DATA_WAREHOUSE", PATIENTS)):
         heddle(folder, *words, code=74, said="the file is there and is no DuckDB database")
     heddle(folder, "check", "pipeline.json", "--connect", code=74)
@@ -164,6 +165,22 @@ def a_line_beyond_the_limit_is_a_dead_letter(folder):
     expect("received before", before["received"] > 0, True)
 
 
+def refused_files_are_named(folder):
+    """A file that could not be read was one quarantined record among others, and nobody was told which file."""
+    (folder / "in/ehr/broken.csv.gz").write_bytes(b"\x1f\x8b\x08\x00" + bytes(range(60)))
+    (folder / "in/ehr/strange.csv").write_text("a,b\n1,2\n")
+    summary = json.loads(heddle(folder, "batch", "pipeline.json", "--format", "json"))
+    expect("published", summary["published"], True)
+    expect("refused", [(row["source"], row["file"], row["reason_code"], row["reason"] != "") for row in summary["refused"]],
+           [("EHR_RAW", "in/ehr/broken.csv.gz", "truncated", True), ("EHR_RAW", "in/ehr/notes.csv", "no_mapping", True),
+            ("EHR_RAW", "in/ehr/strange.csv", "no_mapping", True)])
+    text = heddle(folder, "batch", "pipeline.json")
+    expect("the summary for eyes", "refused files: 3\n  in/ehr/broken.csv.gz: the compressed stream is damaged (truncated)" in text, True)
+    shown = [json.loads(line) for line in heddle(folder, "runs", "show", summary["run_id"], "--format", "json").splitlines()]
+    expect("runs show", [row["reason"] for row in shown if row["part"] == "inputs" and row["status"] == "refused"],
+           ["the compressed stream is damaged", "no mapping fits the header", "no mapping fits the header"])
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
@@ -175,6 +192,7 @@ CASES = (
     a_warehouse_that_another_program_has_open_is_busy,
     a_log_that_is_gone_is_named,
     a_line_beyond_the_limit_is_a_dead_letter,
+    refused_files_are_named,
 )
 
 
