@@ -96,7 +96,7 @@ head_follow(struct partition *partition, size_t head_size, struct error *err)
 static enum status
 identity_check(struct partition *partition, struct str identity, struct error *err)
 {
-    uint64_t inode;
+    uint64_t inode; /* Of the file at the time: one that was put back from a backup has another. */
     char     text[sizeof(partition->identity)];
     if (identity.size == 0)
         return ST_OK;
@@ -104,8 +104,6 @@ identity_check(struct partition *partition, struct str identity, struct error *e
     if (sscanf(text, "inode %" SCNu64 " head %zu %" SCNx64, &inode, &partition->head_size, &partition->head_hash) != 3
         || partition->head_size > EVENTLOG_HEAD_SIZE)
         return log_error(partition, err, "was committed with an identity that is none of an event log");
-    if (inode != partition->inode)
-        return log_error(partition, err, "is another file than the one that was read so far: it was rotated");
     return head_follow(partition, partition->head_size, err);
 }
 

@@ -181,6 +181,23 @@ def refused_files_are_named(folder):
            ["the compressed stream is damaged", "no mapping fits the header", "no mapping fits the header"])
 
 
+def a_backup_that_is_put_back_goes_on(folder):
+    """A copy of a log has another inode, and counted as rotated."""
+    heddle(folder, "stream", "pipeline.json", "--once")
+    copy = folder / "copy"
+    shutil.copytree(folder / "events", copy)
+    shutil.rmtree(folder / "events")
+    (folder / "new").write_text("takes an inode")
+    shutil.copytree(copy, folder / "events")
+    heddle(folder, "stream", "pipeline.json", "--once")
+    log = folder / "events/part-1.ndjson"
+    kept = log.read_bytes()
+    log.write_bytes(b" " + kept)
+    heddle(folder, "stream", "pipeline.json", "--once", code=74, said="no longer begins as it did")
+    log.write_bytes(kept[:len(kept) // 2])
+    heddle(folder, "stream", "pipeline.json", "--once", code=74, said="truncated below what was read already")
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
@@ -193,6 +210,7 @@ CASES = (
     a_log_that_is_gone_is_named,
     a_line_beyond_the_limit_is_a_dead_letter,
     refused_files_are_named,
+    a_backup_that_is_put_back_goes_on,
 )
 
 

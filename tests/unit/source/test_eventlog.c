@@ -225,7 +225,7 @@ static void
 another_log_in_its_place_is_named(void **state)
 {
     (void)state;
-    char       text[64], identity[128];
+    char       text[64], identity[128], copied[160];
     struct str found = STR_EMPTY;
     write_log("p0", "one\ntwo\n");
     struct source_partition *partition = open_at(0, "");
@@ -250,6 +250,12 @@ another_log_in_its_place_is_named(void **state)
     assert_null(open_at(4, identity));
     write_log("p0", "one\ntwo\n");
     assert_null(open_at(4, "inode 1 head 4 0"));
+    /* A copy that was put back. */
+    snprintf(copied, sizeof(copied), "inode 1%s", strchr(identity + strlen("inode "), ' '));
+    partition = open_at(4, copied);
+    assert_non_null(partition);
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "two");
+    source->kind->close(partition);
     assert_null(open_at(4, "nonsense"));
     partition = open_at(4, identity);
     assert_non_null(partition);
