@@ -26,6 +26,9 @@ struct walk {
 enum status walk_files(struct io *io, const char *pattern, struct arena *arena, struct walk *ret_walk,
                        struct error *err);
 
+/* Whether walk_files would find a file of that path, if it is there. Nothing is looked at. */
+bool walk_path_matches(struct str pattern, struct str path);
+
 /* Whether one name (without '/') matches one part of a pattern. */
 bool walk_name_matches(struct str pattern, struct str name);
 

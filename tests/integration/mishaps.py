@@ -198,6 +198,19 @@ def a_backup_that_is_put_back_goes_on(folder):
     heddle(folder, "stream", "pipeline.json", "--once", code=74, said="truncated below what was read already")
 
 
+def outputs_are_no_inputs(folder):
+    """A warehouse in an input's folder was read by the run after, alerts went into the log that they came from."""
+    for name, path, said in (("ENTERPRISE_DATA_WAREHOUSE", "in/ehr/deep/warehouse.db", "the warehouse would be an input of EHR_RAW"),
+                             ("REALTIME_ANALYTICS_STORE", "in/claims/store.db", "the store would be an input of CLAIMS_RAW"),
+                             ("ALERTING_SERVICE", "events/part-1.ndjson", "alerts would be an input of KAFKA_EDW_EVENTS")):
+        undo = rebind(folder, name, path)
+        heddle(folder, "check", "pipeline.json", code=78, said=said)
+        undo()
+    undo = rebind(folder, "ALERTING_SERVICE", "events/deep/part-1.ndjson")
+    heddle(folder, "check", "pipeline.json")
+    undo()
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
@@ -211,6 +224,7 @@ CASES = (
     a_line_beyond_the_limit_is_a_dead_letter,
     refused_files_are_named,
     a_backup_that_is_put_back_goes_on,
+    outputs_are_no_inputs,
 )
 
 
