@@ -10,6 +10,7 @@
 #include "cli/keys.h"
 #include "cli/pipeline.h"
 #include "cli/table.h"
+#include "io/file.h"
 #include "io/key.h"
 #include "io/lock.h"
 #include "io/process.h"
@@ -109,6 +110,18 @@ show_progress(void *context, const struct live_progress *progress)
         progress_update(line, (uint64_t)progress->event_count, 0);
 }
 
+/* A stream may begin before the first run; but where a warehouse is there, somebody expects its patients. */
+static void
+tell_no_master(const struct graph *graph)
+{
+    struct error err  = ERROR_EMPTY;
+    uint64_t     size = 0;
+
+    if (io_file_check_regular(io_system(), graph->batch.warehouse.path.data, &size, &err) == ST_OK && size > 0)
+        fprintf(stderr, "heddle: there is no patient master beside the store %.*s, though there is a warehouse: all patients are unknown; heddle batch leaves it there\n",
+                STR_PRINTF(graph->streaming.store.path));
+}
+
 static enum status
 run_opened(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end, struct source *source,
            struct store *store, struct outbox *outbox, struct stream_summary *ret_summary, struct error *err)
@@ -133,6 +146,8 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
                                    .progress    = show_progress,
                                    .context     = &line };
 
+    if (status == ST_OK && !is_found && graph->has_batch)
+        tell_no_master(graph);
     with.master_path = is_found ? str_builder_cstr(&master) : NULL;
     progress_begin(&line, io_system(), &terminal, process_clock(), "streaming", end == LIVE_UNTIL_STOPPED ? PROGRESS_ITEMS : PROGRESS_BYTES);
     if (status == ST_OK)

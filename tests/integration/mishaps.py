@@ -211,6 +211,23 @@ def outputs_are_no_inputs(folder):
     undo()
 
 
+def a_lost_patient_master_is_told(folder):
+    """The stream went on, and all patients were unknown."""
+    heddle(folder, "run", "pipeline.json", "--once")
+    masters = sorted(folder.glob("store.db.master.*"))
+    for path in masters:
+        path.unlink()
+    heddle(folder, "stream", "pipeline.json", "--once", code=74, said="the patient master with which the stream went on so far is gone")
+    heddle(folder, "batch", "pipeline.json")
+    heddle(folder, "stream", "pipeline.json", "--once")
+    for path in folder.glob("store.db*"):
+        if path.is_file():
+            path.unlink()
+        else:
+            shutil.rmtree(path)
+    heddle(folder, "stream", "pipeline.json", "--once", said="there is no patient master beside the store")
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
@@ -225,6 +242,7 @@ CASES = (
     refused_files_are_named,
     a_backup_that_is_put_back_goes_on,
     outputs_are_no_inputs,
+    a_lost_patient_master_is_told,
 )
 
 
