@@ -228,6 +228,20 @@ def a_lost_patient_master_is_told(folder):
     heddle(folder, "stream", "pipeline.json", "--once", said="there is no patient master beside the store")
 
 
+def alerts_that_wait_are_counted_and_tried_at_the_end(folder):
+    """Nothing said that alerts wait, and until their backoff was over no start tried them."""
+    os.mkfifo(folder / "pipe")
+    undo = rebind(folder, "ALERTING_SERVICE", "pipe")
+    first = json.loads(heddle(folder, "stream", "pipeline.json", "--drain", "--format", "json", timeout=20))
+    expect("delivered to a pipe, and some wait", (first["delivered"], first["waiting_deliveries"] > 0), (0, True))
+    text = heddle(folder, "stream", "pipeline.json", "--drain", timeout=20)
+    expect("for eyes", f"waiting {first['waiting_deliveries']}\n" in text, True)
+    undo()
+    then = json.loads(heddle(folder, "stream", "pipeline.json", "--drain", "--format", "json"))
+    expect("once it is a file", (then["delivered"], then["waiting_deliveries"]), (first["waiting_deliveries"], 0))
+    expect("lines", len((folder / "alerts.ndjson").read_text().splitlines()), then["delivered"])
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
@@ -243,6 +257,7 @@ CASES = (
     a_backup_that_is_put_back_goes_on,
     outputs_are_no_inputs,
     a_lost_patient_master_is_told,
+    alerts_that_wait_are_counted_and_tried_at_the_end,
 )
 
 
