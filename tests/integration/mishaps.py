@@ -242,6 +242,16 @@ def alerts_that_wait_are_counted_and_tried_at_the_end(folder):
     expect("lines", len((folder / "alerts.ndjson").read_text().splitlines()), then["delivered"])
 
 
+def sql_that_fails_over_its_rows_is_its_authors(folder):
+    """It ended as a defect of ours (70), of "kind 2"."""
+    heddle(folder, "batch", "pipeline.json")
+    name = json.loads(heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", "--format", "json", "select last_name as n from core.patient limit 1"))["n"]
+    for sql, said in (("select cast(last_name as int) from core.patient", "a value cannot be converted"),
+                      ("select cast(length(last_name) * 100 as tinyint) from core.patient", "DuckDB: a value")):
+        done = subprocess.run([HEDDLE, "query", "ENTERPRISE_DATA_WAREHOUSE", sql], cwd=folder, capture_output=True, text=True, check=False)
+        expect(sql, (done.returncode, said in done.stderr, name in done.stderr), (2, True, False))
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
@@ -258,6 +268,7 @@ CASES = (
     outputs_are_no_inputs,
     a_lost_patient_master_is_told,
     alerts_that_wait_are_counted_and_tried_at_the_end,
+    sql_that_fails_over_its_rows_is_its_authors,
 )
 
 
