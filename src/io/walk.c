@@ -300,6 +300,13 @@ walk_files(struct io *io, const char *pattern, struct arena *arena, struct walk 
         if (kept == 0 || strcmp(walker.found.paths[kept - 1], walker.found.paths[i]) != 0)
             walker.found.paths[kept++] = walker.found.paths[i];
     walker.found.count = kept;
+    if (kept == 0 && !has_wildcard(str_from(pattern))) {
+        uint64_t size;
+        if (io_file_check_regular(io, pattern, &size, err) != ST_OK) {
+            error_hint(err, "name files, or with wildcards what lies in a folder: %s/**", pattern);
+            return ST_ERROR;
+        }
+    }
     *ret_walk          = walker.found;
     return ST_OK;
 }

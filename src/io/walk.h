@@ -22,7 +22,7 @@ struct walk {
 };
 
 /* Regular files only. No match is no error: count is 0. A folder that cannot be read is one: a part of the input would
- * be missing unseen. Everything returned lives in the arena. */
+ * be missing unseen. So is a path without wildcards that names a folder, a pipe or a device. Everything returned lives in the arena. */
 enum status walk_files(struct io *io, const char *pattern, struct arena *arena, struct walk *ret_walk,
                        struct error *err);
 

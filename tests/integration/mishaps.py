@@ -252,6 +252,19 @@ def sql_that_fails_over_its_rows_is_its_authors(folder):
         expect(sql, (done.returncode, said in done.stderr, name in done.stderr), (2, True, False))
 
 
+def inputs_that_are_no_files_are_named(folder):
+    """A folder without a pattern, a pipe or a device counted 0."""
+    os.mkfifo(folder / "pipe")
+    bindings = folder / "bindings.json"
+    kept = bindings.read_text()
+    for old, path in (("in/ehr/**", "in/ehr"), ("in/ehr/**", "pipe"), ("in/ehr/**", "/dev/null"), ("events/*.ndjson", "events")):
+        bindings.write_text(kept.replace(f'"{old}"', f'"{path}"'))
+        said = "is no regular file" if path in ("pipe", "/dev/null") else "is a folder"
+        expect(f"check of {path}", said in heddle(folder, "check", "pipeline.json", "--connect", code=74, timeout=20), True)
+        words = ("stream", "pipeline.json", "--once") if path == "events" else ("batch", "pipeline.json")
+        heddle(folder, *words, code=74, said=said, timeout=20)
+
+
 CASES = (
     closed_standard_files_do_not_become_ours,
     output_that_cannot_be_written_is_told,
@@ -269,6 +282,7 @@ CASES = (
     a_lost_patient_master_is_told,
     alerts_that_wait_are_counted_and_tried_at_the_end,
     sql_that_fails_over_its_rows_is_its_authors,
+    inputs_that_are_no_files_are_named,
 )
 
 
