@@ -100,7 +100,7 @@
 
 /* One read of an event log: a thousand events, and a batch stays in the second-level cache. */
 #define EVENTLOG_READ_SIZE (256u << 10)
-/* A longer line is a file that is no event log; the buffer of a partition grows no further. */
+/* The buffer of a partition grows no further: of a longer line the beginning becomes a dead letter. */
 #define EVENTLOG_LINE_SIZE_MAX (16u << 20)
 /* First bytes of a log that tell it from another one in its place: the first event's own id lies there. */
 #define EVENTLOG_HEAD_SIZE 256

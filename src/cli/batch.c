@@ -53,6 +53,9 @@ show_progress(void *context, const struct batch_progress *progress)
 
 /* ---- What is printed ---- */
 
+/* Of refused files: more than that fill a screen. */
+#define REFUSED_SHOWN_MAX 20
+
 static void
 print_json(const struct batch_summary *summary, struct str_builder *out)
 {
@@ -79,6 +82,16 @@ print_json(const struct batch_summary *summary, struct str_builder *out)
         json_out_key_int(&json, "filtered", source->filtered);
         json_out_key_int(&json, "quarantined", source->quarantined);
         json_out_key_int(&json, "bytes", source->bytes);
+        json_out_object_end(&json);
+    }
+    json_out_array_end(&json);
+    json_out_key_array(&json, "refused");
+    for (size_t i = 0; i < summary->refused_count; i++) {
+        json_out_object_begin(&json);
+        json_out_key_text(&json, "source", summary->refused[i].source);
+        json_out_key_text(&json, "file", summary->refused[i].file);
+        json_out_key_text(&json, "reason_code", summary->refused[i].reason_code);
+        json_out_key_text(&json, "reason", summary->refused[i].reason);
         json_out_object_end(&json);
     }
     json_out_array_end(&json);
@@ -140,6 +153,22 @@ print_tables(const struct batch_summary *summary, unsigned width, struct str_bui
     return status;
 }
 
+/* The first of the files that could not be read; all of them are in `heddle runs show` and in JSON. */
+static void
+print_refused(const struct batch_summary *summary, struct str_builder *out)
+{
+    size_t shown = summary->refused_count < REFUSED_SHOWN_MAX ? summary->refused_count : REFUSED_SHOWN_MAX;
+
+    if (summary->refused_count > 0)
+        str_builder_printf(out, "\nrefused files: %zu\n", summary->refused_count);
+    for (size_t i = 0; i < shown; i++) {
+        const struct batch_refused *refused = &summary->refused[i];
+        str_builder_printf(out, "  %.*s: %.*s (%.*s)\n", STR_PRINTF(refused->file), STR_PRINTF(refused->reason), STR_PRINTF(refused->reason_code));
+    }
+    if (shown < summary->refused_count)
+        str_builder_printf(out, "  and %zu more\n", summary->refused_count - shown);
+}
+
 enum status
 batch_print(const struct batch_summary *summary, const struct graph *graph, bool is_json, struct str_builder *out, struct error *err)
 {
@@ -156,6 +185,7 @@ batch_print(const struct batch_summary *summary, const struct graph *graph, bool
     str_builder_printf(out, "run %.*s: %s%.*s\n\n", STR_PRINTF(summary->run_id), summary->is_published ? "published" : "NOT published: ",
                        STR_PRINTF(summary->gate));
     status = print_sources(summary, width, out, err);
+    print_refused(summary, out);
     str_builder_append_char(out, '\n');
     if (status == ST_OK)
         status = print_tables(summary, width, out, err);

@@ -10,6 +10,7 @@
 #include "cli/keys.h"
 #include "cli/pipeline.h"
 #include "cli/table.h"
+#include "io/file.h"
 #include "io/key.h"
 #include "io/process.h"
 #include "io/terminal.h"
@@ -132,6 +133,18 @@ errands_step(void *context, bool is_last, int64_t now_us, struct error *err)
     return outbox_step(errands->outbox, is_last, now_us, err);
 }
 
+/* A stream may begin before the first run; but where a warehouse is there, somebody expects its patients. */
+static void
+tell_no_master(const struct graph *graph)
+{
+    struct error err  = ERROR_EMPTY;
+    uint64_t     size = 0;
+
+    if (io_file_check_regular(io_system(), graph->batch.warehouse.path.data, &size, &err) == ST_OK && size > 0)
+        fprintf(stderr, "heddle: there is no patient master beside the store %.*s, though there is a warehouse: all patients are unknown; heddle batch leaves it there\n",
+                STR_PRINTF(graph->streaming.store.path));
+}
+
 static enum status
 run_opened(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end, struct source *source,
            struct store *store, struct errands *errands, struct stream_summary *ret_summary, struct error *err)
@@ -156,6 +169,8 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
                                    .progress    = show_progress,
                                    .context     = &line };
 
+    if (status == ST_OK && !is_found && graph->has_batch)
+        tell_no_master(graph);
     with.master_path = is_found ? str_builder_cstr(&master) : NULL;
     progress_begin(&line, io_system(), &terminal, process_clock(), "streaming", end == LIVE_UNTIL_STOPPED ? PROGRESS_ITEMS : PROGRESS_BYTES);
     if (status == ST_OK)
@@ -235,15 +250,15 @@ append(void *context, struct str bytes, struct error *err)
     return str_builder_status(context, err);
 }
 
-/* Alerts a rule, as a table or as JSON objects one a line. */
+/* What a statement counts in the store, as a table or as JSON objects one a line. */
 static enum status
-count_alerts(const struct graph *graph, bool is_json, unsigned width, struct str_builder *out, struct error *err)
+count_in_store(const struct graph *graph, struct str sql, bool is_json, unsigned width, struct str_builder *out, struct error *err)
 {
     const struct graph_store *bound = &graph->streaming.store;
     struct key                key   = { { 0 } };
     uint64_t                  row_count;
     struct store_query query = { .path  = bound->path.data,
-                                 .sql   = STR("select rule, severity, status, count(*) as alerts from alert group by 1, 2, 3 order by 1, 2, 3"),
+                                 .sql   = sql,
                                  .rows  = { .format = is_json ? ROWS_JSON : ROWS_TABLE, .width_max = width, .write = append, .context = out },
                                  .audit = no_audit };
     enum status        status = ST_OK;
@@ -258,6 +273,23 @@ count_alerts(const struct graph *graph, bool is_json, unsigned width, struct str
     return status;
 }
 
+#define ALERTS STR("select rule, severity, status, count(*) as alerts from alert group by 1, 2, 3 order by 1, 2, 3")
+
+/* Revisions of alerts that no sink has yet, of earlier starts too. */
+static enum status
+count_waiting(const struct graph *graph, int64_t *ret_count, struct error *err)
+{
+    struct str_builder text   = STR_BUILDER_EMPTY;
+    enum status        status = count_in_store(graph, STR("select count(*) as n from alert_outbox where status = 'waiting'"), true, 0, &text, err);
+    struct str         row    = str_trim(str_of(text.data, text.size));
+    struct str         head   = STR("{\"n\":");
+
+    if (status == ST_OK && !(str_starts_with(row, head) && str_to_int64(str_slice(row, head.size, row.size - 1), ret_count)))
+        status = error_set(err, ERR_INTERNAL, "the store does not count what waits");
+    str_builder_release(&text);
+    return status;
+}
+
 static enum status
 print_json(const struct stream_summary *summary, const struct graph *graph, struct str_builder *out, struct error *err)
 {
@@ -265,7 +297,11 @@ print_json(const struct stream_summary *summary, const struct graph *graph, stru
     const struct live_account *account = &live->account;
     struct str_builder         alerts  = STR_BUILDER_EMPTY;
     struct json_out            json;
-    enum status                status = count_alerts(graph, true, 0, &alerts, err);
+    int64_t                    waiting = 0;
+    enum status                status = count_in_store(graph, ALERTS, true, 0, &alerts, err);
+
+    if (status == ST_OK)
+        status = count_waiting(graph, &waiting, err);
 
     json_out_init(&json, out, 0);
     json_out_object_begin(&json);
@@ -287,6 +323,7 @@ print_json(const struct stream_summary *summary, const struct graph *graph, stru
     json_out_key_int(&json, "delivered", summary->delivered_count);
     json_out_key_int(&json, "failed_deliveries", summary->failed_count);
     json_out_key_int(&json, "given_up", summary->given_up_count);
+    json_out_key_int(&json, "waiting_deliveries", waiting);
     json_out_key_int(&json, "dead_letters", live->dead_letter_count);
     json_out_key_int(&json, "late_events", live->late_event_count);
     json_out_key_int(&json, "unknown_patients", live->unknown_patient_count);
@@ -347,6 +384,7 @@ stream_print(const struct stream_summary *summary, const struct graph *graph, bo
     struct terminal            terminal = terminal_of(1);
     unsigned                   width    = terminal.is_terminal ? terminal.width : 0;
     struct str                 store    = graph->streaming.store.name;
+    int64_t                    waiting  = 0;
     enum status                status;
 
     if (is_json)
@@ -356,13 +394,15 @@ stream_print(const struct stream_summary *summary, const struct graph *graph, bo
     else
         str_builder_printf(out, "stream: epochs %" PRIu64 " to %" PRIu64 "\n\n", live->epoch_first, live->epoch_last);
     status = print_account(live, graph, width, out, err);
+    if (status == ST_OK)
+        status = count_waiting(graph, &waiting, err);
     str_builder_printf(out,
                        "\nrows of windows %" PRId64 " (%" PRId64 " closed), dead letters %" PRId64 ", late events %" PRId64
-                       ", unknown patients %" PRId64 "\nrevisions of alerts %" PRId64 ", delivered %" PRId64 ", failed deliveries %" PRId64 "\n\nalerts of the store:\n",
+                       ", unknown patients %" PRId64 "\nrevisions of alerts %" PRId64 ", delivered %" PRId64 ", failed deliveries %" PRId64 ", waiting %" PRId64 "\n\nalerts of the store:\n",
                        live->window_row_count, live->window_closed_count, live->dead_letter_count, live->late_event_count,
-                       live->unknown_patient_count, live->alert_revision_count, summary->delivered_count, summary->failed_count);
+                       live->unknown_patient_count, live->alert_revision_count, summary->delivered_count, summary->failed_count, waiting);
     if (status == ST_OK)
-        status = count_alerts(graph, false, width, out, err);
+        status = count_in_store(graph, ALERTS, false, width, out, err);
     str_builder_printf(out, "\n%.1f s, %.1f s of processor\nlook next: heddle query %.*s \"SELECT * FROM alert\"\n", (double)live->duration_us / 1e6,
                        (double)live->cpu_us / 1e6, STR_PRINTF(store));
     return status == ST_OK ? str_builder_status(out, err) : status;

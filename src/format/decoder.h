@@ -155,8 +155,8 @@ enum status decode_layout_open(const struct decode_plan *plan, const void *head,
                                const struct decode_sink *sink, struct decode_layout **ret_layout, struct error *err);
 void        decode_layout_free(struct decode_layout *layout);
 
-/* Whether the input can be read at all; if not, the reason of its one outcome. */
-bool decode_layout_is_readable(const struct decode_layout *layout, enum decode_reason *ret_reason);
+/* Whether the input can be read at all; if not, the reason of its one outcome, and what is wrong (a constant). */
+bool decode_layout_is_readable(const struct decode_layout *layout, enum decode_reason *ret_reason, const char **ret_detail);
 /* Whether the input's records make rows of the mapping (CSV: its header fits). */
 bool decode_layout_has(const struct decode_layout *layout, uint32_t mapping_index);
 

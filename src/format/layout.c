@@ -44,10 +44,12 @@ decode_layout_free(struct decode_layout *layout)
 }
 
 bool
-decode_layout_is_readable(const struct decode_layout *layout, enum decode_reason *ret_reason)
+decode_layout_is_readable(const struct decode_layout *layout, enum decode_reason *ret_reason, const char **ret_detail)
 {
-    if (!layout->is_readable)
+    if (!layout->is_readable) {
         *ret_reason = layout->reason;
+        *ret_detail = layout->detail;
+    }
     return layout->is_readable;
 }
 

@@ -242,6 +242,38 @@ walk_part(struct walker *walker, const char *folder, struct str rest, unsigned d
     return walk_folder(walker, folder, part, after, depth);
 }
 
+/* The first part of a path, which goes on behind it. */
+static struct str
+take_part(struct str *path)
+{
+    size_t     slash = str_find_byte(*path, '/');
+    struct str part  = slash == STR_NOT_FOUND ? *path : str_slice(*path, 0, slash);
+    *path            = slash == STR_NOT_FOUND ? STR_EMPTY : str_slice(*path, slash + 1, path->size);
+    return part;
+}
+
+bool
+walk_path_matches(struct str pattern, struct str path)
+{
+    while (pattern.size > 0 && path.size > 0) {
+        struct str part  = take_part(&pattern);
+        struct str again = path;
+        struct str name  = take_part(&path);
+        if (!str_equal(part, STR("**"))) {
+            if (!walk_name_matches(part, name))
+                return false;
+            continue;
+        }
+        /* For no folder, one, two … */
+        while (pattern.size > 0 && !walk_path_matches(pattern, again)) {
+            if (again.size == 0 || !walk_name_matches(STR("*"), take_part(&again)))
+                return false;
+        }
+        return pattern.size > 0 || (walk_name_matches(STR("*"), name) && (path.size == 0 || walk_path_matches(part, path)));
+    }
+    return pattern.size == 0 && path.size == 0;
+}
+
 static int
 compare_paths(const void *a, const void *b)
 {
@@ -268,6 +300,13 @@ walk_files(struct io *io, const char *pattern, struct arena *arena, struct walk 
         if (kept == 0 || strcmp(walker.found.paths[kept - 1], walker.found.paths[i]) != 0)
             walker.found.paths[kept++] = walker.found.paths[i];
     walker.found.count = kept;
+    if (kept == 0 && !has_wildcard(str_from(pattern))) {
+        uint64_t size;
+        if (io_file_check_regular(io, pattern, &size, err) != ST_OK) {
+            error_hint(err, "name files, or with wildcards what lies in a folder: %s/**", pattern);
+            return ST_ERROR;
+        }
+    }
     *ret_walk          = walker.found;
     return ST_OK;
 }

@@ -22,9 +22,12 @@ struct walk {
 };
 
 /* Regular files only. No match is no error: count is 0. A folder that cannot be read is one: a part of the input would
- * be missing unseen. Everything returned lives in the arena. */
+ * be missing unseen. So is a path without wildcards that names a folder, a pipe or a device. Everything returned lives in the arena. */
 enum status walk_files(struct io *io, const char *pattern, struct arena *arena, struct walk *ret_walk,
                        struct error *err);
+
+/* Whether walk_files would find a file of that path, if it is there. Nothing is looked at. */
+bool walk_path_matches(struct str pattern, struct str path);
 
 /* Whether one name (without '/') matches one part of a pattern. */
 bool walk_name_matches(struct str pattern, struct str name);

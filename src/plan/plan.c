@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "io/walk.h"
 #include "plan/long_form_int.h"
 #include "plan/plan_int.h"
 
@@ -184,6 +185,35 @@ struct output {
     const struct graph_origin *origin;
 };
 
+/* What a run writes must not be what the next one reads. */
+static void
+check_output_source(struct builder *builder, const struct output *output, const struct graph_source *source)
+{
+    for (size_t i = 0; output->path.size > 0 && i < source->input_count; i++) {
+        const struct graph_input *input = &source->inputs[i];
+        if (!walk_path_matches(input->path, output->path))
+            continue;
+        struct error err = ERROR_EMPTY;
+        error_set(&err, ERR_CONFIG, "%s would be an input of %.*s: \"%.*s\" matches its path", output->what, STR_PRINTF(source->name),
+                  STR_PRINTF(input->path));
+        error_hint(&err, "give it a path that no input matches");
+        error_at(&err, output->origin->line > 0 ? output->origin->file.data : builder->bindings.binder.file, output->origin->line,
+                 output->origin->column);
+        config_errors_add(builder->errors, &err);
+    }
+}
+
+static void
+check_output_inputs(struct builder *builder, const struct output *output)
+{
+    const struct graph *graph = builder->graph;
+
+    for (size_t i = 0; graph->has_batch && i < graph->batch.source_count; i++)
+        check_output_source(builder, output, &graph->batch.sources[i]);
+    if (graph->has_streaming)
+        check_output_source(builder, output, &graph->streaming.source);
+}
+
 /* Two things that write one file would each destroy the other's. Routes may share a file. */
 static void
 check_outputs(struct builder *builder)
@@ -204,6 +234,7 @@ check_outputs(struct builder *builder)
         const struct graph_route *route = i < count ? NULL : &graph->streaming.routes[i - count];
         struct output             later =
             route ? (struct output){ "alerts", route->path, &route->origin } : outputs[i];
+        check_output_inputs(builder, &later);
         for (size_t j = 0; j < i && j < count; j++) {
             if (later.path.size == 0 || !str_equal(outputs[j].path, later.path))
                 continue;

@@ -32,6 +32,7 @@ struct partition {
     size_t                  buffer_size;
     size_t                  buffer_capacity;
     int64_t                 buffer_position;
+    int64_t                 long_end; /* 0; or the begun line is too long for the buffer and has no end before here. */
     struct record          *records;
     uint32_t                record_capacity;
     char                    identity[96];
@@ -95,7 +96,7 @@ head_follow(struct partition *partition, size_t head_size, struct error *err)
 static enum status
 identity_check(struct partition *partition, struct str identity, struct error *err)
 {
-    uint64_t inode;
+    uint64_t inode; /* Of the file at the time: one that was put back from a backup has another. */
     char     text[sizeof(partition->identity)];
     if (identity.size == 0)
         return ST_OK;
@@ -103,8 +104,6 @@ identity_check(struct partition *partition, struct str identity, struct error *e
     if (sscanf(text, "inode %" SCNu64 " head %zu %" SCNx64, &inode, &partition->head_size, &partition->head_hash) != 3
         || partition->head_size > EVENTLOG_HEAD_SIZE)
         return log_error(partition, err, "was committed with an identity that is none of an event log");
-    if (inode != partition->inode)
-        return log_error(partition, err, "is another file than the one that was read so far: it was rotated");
     return head_follow(partition, partition->head_size, err);
 }
 
@@ -285,8 +284,10 @@ read_more(struct partition *partition, size_t *ret_count, struct error *err)
     partition->buffer_position = partition->base.position;
     if (partition->buffer_size == partition->buffer_capacity) {
         size_t capacity = partition->buffer_capacity * 2;
-        if (capacity > EVENTLOG_LINE_SIZE_MAX)
-            return log_error(partition, err, "has a line beyond the limit: it is no event log");
+        if (capacity > EVENTLOG_LINE_SIZE_MAX) {
+            partition->long_end = partition->buffer_position + (int64_t)partition->buffer_size;
+            return ST_OK;
+        }
         char *buffer = memory_resize(partition->buffer, capacity);
         if (buffer == NULL)
             return error_no_memory(err);
@@ -303,6 +304,34 @@ read_more(struct partition *partition, size_t *ret_count, struct error *err)
     return ST_OK;
 }
 
+/* Looks for the end of a line that the buffer cannot hold. The line's first bytes stay where they are, what comes behind
+ * them is read over the rest, for its line feed alone. */
+static enum status
+read_long(struct partition *partition, struct record_batch *ret_batch, size_t *ret_count, struct error *err)
+{
+    char   *data  = partition->buffer + FORMAT_KEPT_SIZE_MAX;
+    ssize_t count = partition->io->pread(partition->io, partition->fd, data, EVENTLOG_READ_SIZE, partition->long_end);
+    if (count < 0)
+        return io_error(err, "read", partition->path);
+    *ret_count             = (size_t)count;
+    partition->buffer_size = FORMAT_KEPT_SIZE_MAX;
+    const char *feed       = count > 0 ? memchr(data, '\n', (size_t)count) : NULL;
+    if (feed == NULL) {
+        partition->long_end += count;
+        return ST_OK;
+    }
+    int64_t size             = partition->long_end + (feed - data) - partition->buffer_position;
+    partition->records[0]    = (struct record){ 0, FORMAT_KEPT_SIZE_MAX };
+    partition->base.position = partition->buffer_position + size + 1;
+    *ret_batch = (struct record_batch){ .data = partition->buffer, .records = partition->records, .record_count = 1,
+                                        .position = partition->buffer_position, .position_next = partition->base.position,
+                                        .bytes = size + 1, .cut_size = size };
+    partition->buffer_position = partition->base.position;
+    partition->buffer_size     = 0;
+    partition->long_end        = 0;
+    return ST_OK;
+}
+
 /* At the end of what is there: is it still the log, or did one with its name take its place? */
 static enum status
 check_followed(struct partition *partition, struct error *err)
@@ -311,7 +340,7 @@ check_followed(struct partition *partition, struct error *err)
     struct stat stat;
     if (log_size(partition, &size, err) != ST_OK)
         return ST_ERROR;
-    if (size < partition->buffer_position + (int64_t)partition->buffer_size)
+    if (size < partition->buffer_position + (int64_t)partition->buffer_size || size < partition->long_end)
         return log_error(partition, err, "was truncated while it was read");
     if (partition->io->lstat(partition->io, partition->path, &stat) != 0)
         return io_error(err, "examine", partition->path);
@@ -330,11 +359,15 @@ eventlog_poll(struct source_partition *base, uint32_t record_count_max, struct r
     size_t              count = 1;
     if (!records_reserve(partition, record_count_max))
         return error_no_memory(err);
-    scan_lines(partition, record_count_max, &batch);
-    while (batch.bytes == 0 && count > 0) {
-        if (read_more(partition, &count, err) != ST_OK)
-            return ST_ERROR;
+    batch = (struct record_batch){ .position = partition->base.position, .position_next = partition->base.position };
+    if (partition->long_end == 0)
         scan_lines(partition, record_count_max, &batch);
+    while (batch.bytes == 0 && count > 0) {
+        bool is_long = partition->long_end > 0;
+        if ((is_long ? read_long(partition, &batch, &count, err) : read_more(partition, &count, err)) != ST_OK)
+            return ST_ERROR;
+        if (!is_long && partition->long_end == 0)
+            scan_lines(partition, record_count_max, &batch);
     }
     if (batch.bytes == 0 && check_followed(partition, err) != ST_OK)
         return ST_ERROR;
@@ -355,6 +388,7 @@ eventlog_seek(struct source_partition *base, int64_t position, struct error *err
     partition->base.position   = position;
     partition->buffer_position = position;
     partition->buffer_size     = 0;
+    partition->long_end        = 0;
     return ST_OK;
 }
 

@@ -1,7 +1,10 @@
 /* An event log in files: one NDJSON file a partition, followed as it grows. The position is a byte offset.
  *
- * A partition's id is its file's path below its input's root: "events/p0.ndjson". A last line without its line feed waits until that comes. The
- * identity is the inode and a hash of the first bytes: a log that was rotated or truncated is an error that names it. */
+ * A partition's id is its file's path below its input's root: "events/p0.ndjson". A last line without its line feed waits until that comes;
+ * a line beyond EVENTLOG_LINE_SIZE_MAX is a batch of its own, cut to its first FORMAT_KEPT_SIZE_MAX bytes. The
+ * identity is a hash of the first bytes, up to EVENTLOG_HEAD_SIZE of those that were read: a log that begins otherwise, or is
+ * shorter than what was read, is an error that names it. The inode is told with it, but a copy of the log goes on (a backup
+ * that was put back); only while it is followed another file in its place is an error. */
 #ifndef HEDDLE_SOURCE_EVENTLOG_H
 #define HEDDLE_SOURCE_EVENTLOG_H
 

@@ -33,6 +33,8 @@ struct record_batch {
     int64_t              position;      /* Of data[0] in the partition. */
     int64_t              position_next; /* Where the next batch begins: what is committed once the batch is done. */
     int64_t              bytes;         /* position_next - position: records and what lies between them (I1). */
+    int64_t              cut_size;      /* 0; or the batch is one record that is longer than the source may hold: so many
+                                           bytes, of which its slice has the first. */
 };
 
 enum poll_result {

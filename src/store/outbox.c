@@ -24,6 +24,7 @@ struct outbox {
     struct outbox_sink   *sinks;
     struct arena          arena; /* Of one batch. */
     struct str_builder    lines;
+    bool                  is_last;          /* All that waits is due. */
     bool                  has_store_failed; /* Whose error it is: the store's, or a sink's. */
     struct error          last_error;
     struct outbox_summary summary;
@@ -85,6 +86,8 @@ due(struct outbox *outbox, const struct outbox_sink *sink, int64_t now_us, size_
     enum status   status;
 
     arena_clear(&outbox->arena);
+    if (outbox->is_last)
+        now_us = INT64_MAX;
     status = store->kind->outbox_due(store, sink->route->name, now_us, count_max, &outbox->arena, ret_rows, ret_count, err);
     outbox->has_store_failed |= status != ST_OK;
     return status;
@@ -303,6 +306,7 @@ outbox_step(void *context, bool is_last, int64_t now_us, struct error *err)
     struct error   local  = ERROR_EMPTY;
     enum status    status = ST_OK;
 
+    outbox->is_last = is_last;
     for (size_t i = 0; i < outbox->sink_count && status == ST_OK; i++)
         status = step_sink(outbox, &outbox->sinks[i], is_last, now_us, &local);
     if (status != ST_OK) {

@@ -28,8 +28,8 @@ enum status outbox_new(struct io *io, struct store *store, const struct graph *g
 void        outbox_free(struct outbox *outbox);
 
 /* Delivers what is due; struct live_delivery takes it with the outbox as context. A sink that fails is no error of the
- * step: its rows wait for their next attempt. With is_last all that is due is tried once more, else no more than some
- * batches a call. Errors are the store's: ERR_FENCED, or it cannot be read or written, or no memory. */
+ * step: its rows wait for their next attempt. With is_last all that waits is tried once more, due or not, else no more
+ * than some batches a call. Errors are the store's: ERR_FENCED, or it cannot be read or written, or no memory. */
 enum status outbox_step(void *outbox, bool is_last, int64_t now_us, struct error *err);
 
 struct outbox_summary {

@@ -29,7 +29,7 @@ static const struct {
     { "run", "SELECT {part}run_id, number, logical_date, status, published, status_reason, parent_run_id, started_at, finished_at,\n"
              "  program_version, model_digest, configuration_digest, input_digest\n"
              "FROM meta.run WHERE run_id = {run}" }, /* For eyes turned by 90 degrees: see OVERVIEW. */
-    { "inputs", "SELECT {part}source, file, size_bytes, digest, format, status, reason_code, record_count, row_count\n"
+    { "inputs", "SELECT {part}source, file, size_bytes, digest, format, status, reason_code, reason, record_count, row_count\n"
                 "FROM meta.input WHERE run_id = {run} ORDER BY source, file" },
     { "accounting", "SELECT {part}source, entity, received, loaded, deduplicated, filtered, quarantined, bytes\n"
                     "FROM meta.accounting WHERE run_id = {run} ORDER BY source, entity" },

@@ -54,6 +54,25 @@ may_show(duckdb_error_type type)
     }
 }
 
+/* Kinds that what a row holds can lead to, or what a query asks of it. */
+static const char *
+data_fault(duckdb_error_type type)
+{
+    switch (type) {
+    case DUCKDB_ERROR_CONVERSION: return "a value cannot be converted to the type that is asked for";
+    case DUCKDB_ERROR_OUT_OF_RANGE: return "a value is out of its type's range";
+    case DUCKDB_ERROR_DECIMAL: return "a decimal is out of its type's range";
+    case DUCKDB_ERROR_DIVIDE_BY_ZERO: return "a value is divided by zero";
+    case DUCKDB_ERROR_INVALID_INPUT: return "a value is no valid input of a function or an expression";
+    case DUCKDB_ERROR_INVALID_TYPE:
+    case DUCKDB_ERROR_MISMATCH_TYPE:
+    case DUCKDB_ERROR_UNKNOWN_TYPE: return "a value is of another type than the one that is asked for";
+    case DUCKDB_ERROR_EXPRESSION:
+    case DUCKDB_ERROR_EXECUTOR: return "an expression cannot be evaluated over its rows";
+    default: return NULL;
+    }
+}
+
 enum status
 db_fail(struct error *err, duckdb_error_type type, const char *text)
 {
@@ -67,6 +86,9 @@ db_fail(struct error *err, duckdb_error_type type, const char *text)
         code = ERR_BUSY;
     if (type == DUCKDB_ERROR_TRANSACTION && text != NULL && strstr(text, "Cannot open file") != NULL)
         code = ERR_IO; /* A commit that may not make its log: a folder that is not to be written. */
+    const char *fault = data_fault(type);
+    if (fault != NULL)
+        return error_set(err, ERR_RECORD, "DuckDB: %s", fault);
     if (may_show(type) && text != NULL)
         error_set(err, code, "DuckDB: %s", text);
     else

@@ -4,7 +4,8 @@
 
 #include "warehouse/db.h"
 
-/* Fills `err` from an error of DuckDB; says its text only where it cannot hold a value of a row. Returns ST_ERROR. */
+/* Fills `err` from an error of DuckDB; says its text only where it cannot hold a value of a row. What the data led to, such
+ * as a cast that does not fit, is an ERR_RECORD. Returns ST_ERROR. */
 enum status       db_fail(struct error *err, duckdb_error_type type, const char *text);
 duckdb_connection db_handle(struct db_connection *connection);
 

@@ -217,6 +217,17 @@ show(struct db_connection *connection, const struct query *query, struct str sql
     return status;
 }
 
+/* A statement that fails over the rows is its author's to change. */
+static void
+blame_statement(struct error *err)
+{
+    if (err == NULL || err->code != ERR_RECORD)
+        return;
+    struct error found = *err;
+    error_set(err, ERR_USAGE, "%s", found.message);
+    error_hint(err, "TRY_CAST, TRY(...) and nullif give null in place of what fails; the value is not shown");
+}
+
 enum status
 query_run(struct db_connection *connection, const struct query *query, uint64_t *ret_row_count, struct error *err)
 {
@@ -236,6 +247,8 @@ query_run(struct db_connection *connection, const struct query *query, uint64_t 
         status = query->audit(query->audit_context, query->sql, err);
     if (status == ST_OK)
         status = show(connection, query, sql, ret_row_count, err);
+    if (status != ST_OK)
+        blame_statement(err);
     if (is_past)
         db_run(connection, STR("USE " DB_CATALOG "; DETACH DATABASE IF EXISTS past"), NULL);
     return status;

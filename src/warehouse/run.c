@@ -128,6 +128,30 @@ count_tables(struct run *run, struct error *err)
     return status;
 }
 
+static enum status
+list_refused(struct run *run, struct error *err)
+{
+    struct batch_summary *summary = run->summary;
+    struct arena         *arena   = &summary->arena;
+    struct batch_refused *refused = ARENA_ARRAY(arena, struct batch_refused, run->input_count + 1);
+
+    if (refused == NULL)
+        return error_no_memory(err);
+    for (size_t i = 0; i < run->input_count; i++) {
+        const struct run_input *input = &run->inputs[i];
+        struct batch_refused   *to    = &refused[summary->refused_count];
+        if (input->reason_code == NULL)
+            continue;
+        if (!arena_text(arena, run->specs[input->spec_index].source->name, &to->source) ||
+            !arena_text(arena, str_from(input->file), &to->file) || !arena_text(arena, str_from(input->reason_code), &to->reason_code) ||
+            !arena_text(arena, str_from(input->reason), &to->reason))
+            return error_no_memory(err);
+        summary->refused_count++;
+    }
+    summary->refused = refused;
+    return ST_OK;
+}
+
 /* Of all tables: the hash of their digests in the order of their names. */
 static enum status
 sum_digest(struct run *run, struct error *err)
@@ -210,6 +234,8 @@ warehouse_run(struct warehouse *warehouse, const struct batch_options *options, 
         status = run_steps(&run, &own);
     if (status == ST_OK)
         status = count_tables(&run, &own);
+    if (status == ST_OK)
+        status = list_refused(&run, &own);
     if (status == ST_OK)
         status = sum_digest(&run, &own);
     if (status == ST_OK && !arena_text(&summary.arena, str_from(run.id), &summary.run_id))

@@ -118,7 +118,13 @@ cut_file(struct worker *worker, struct open_file *file, struct error *err)
 {
     uint32_t    wanted = (uint32_t)worker->crew->run->graph->runtime.worker_count;
     enum status status = decode_layout_open(file->plan, file->bytes, file->size, true, NULL, &file->layout, err);
+    enum decode_reason reason;
+    const char        *detail;
 
+    if (status == ST_OK && !decode_layout_is_readable(file->layout, &reason, &detail)) { /* Its decoder tells the record. */
+        file->input->reason_code = decode_reason_code(reason);
+        file->input->reason      = detail;
+    }
     if (file->size / wanted < DECODE_RANGE_SIZE_MIN)
         wanted = (uint32_t)(file->size / DECODE_RANGE_SIZE_MIN) + 1;
     if (status == ST_OK)

@@ -69,6 +69,14 @@ struct batch_table {
     int64_t    current_count;
 };
 
+/* A file that could not be read to its end, or that no mapping is for: it is one quarantined record. */
+struct batch_refused {
+    struct str source;
+    struct str file; /* As meta.input names it. */
+    struct str reason_code;
+    struct str reason;
+};
+
 struct batch_summary {
     struct arena               arena; /* Of all below. */
     struct str                 run_id;
@@ -76,6 +84,8 @@ struct batch_summary {
     struct str                 gate; /* Why not, where it is not. */
     const struct batch_source *sources;
     size_t                     source_count;
+    const struct batch_refused *refused;
+    size_t                     refused_count;
     const struct batch_table  *tables;
     size_t                     table_count;
     struct hash128             digest; /* Of all tables. */

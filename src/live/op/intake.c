@@ -1,5 +1,6 @@
 #include "live/op/intake.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -275,27 +276,57 @@ decode_all(struct intake *intake, const struct record_batch *batch, struct error
     return intake_record_end(intake, err);
 }
 
+/* A record that its source could not hold: its beginning becomes a dead letter, its whole length is told there. */
+static enum status
+take_cut(struct intake *intake, const struct record_batch *batch, struct output_count *records, struct error *err)
+{
+    char                        detail[96];
+    const struct record         record  = batch->records[0];
+    const struct record_outcome outcome = {
+        .reason = DECODE_TOO_LARGE,
+        .detail = detail,
+        .position = batch->position + record.offset,
+        .length = batch->cut_size,
+        .bytes = str_of(batch->data + record.offset, record.size),
+    };
+
+    CHECK(batch->record_count == 1 && batch->cut_size <= batch->bytes);
+    snprintf(detail, sizeof(detail), "the line has %lld bytes, the first %u are kept", (long long)batch->cut_size, record.size);
+    records->received++;
+    return take_outcome(intake, &outcome, err);
+}
+
+/* Each byte is of a record or between records (I1). */
+static enum status
+decode_whole(struct intake *intake, const struct record_batch *batch, struct output_count *records, struct error *err)
+{
+    const struct decode_counts  before = *decoder_counts(intake->decoder);
+    const struct decode_counts *after  = decoder_counts(intake->decoder);
+
+    if (decode_all(intake, batch, err) != ST_OK)
+        return ST_ERROR;
+    int64_t bytes = after->record_bytes - before.record_bytes + after->between_bytes - before.between_bytes;
+    records->received += after->record_count - before.record_count;
+    if (bytes != batch->bytes)
+        return error_set(err, ERR_INTERNAL, "%lld bytes were to be decoded, %lld are accounted for", (long long)batch->bytes,
+                         (long long)bytes);
+    return ST_OK;
+}
+
 enum status
 intake_batch(struct intake *intake, struct intake_partition *partition, const struct record_batch *batch,
              int64_t received_us, struct epoch_output *output, intake_rows_fn *rows, void *context,
              struct error *err)
 {
-    const struct decode_counts before  = *decoder_counts(intake->decoder);
-    struct output_count       *records = output_counts(output, partition->index, output_record_entity(output));
+    struct output_count *records = output_counts(output, partition->index, output_record_entity(output));
 
     CHECK(partition->index < output->partition_count);
     output_reasons_of(output, partition->index);
-    intake->call   = (struct intake_call){ partition, batch, received_us, output, rows, context };
-    enum status status = decode_all(intake, batch, err);
-    intake->call   = (struct intake_call){ 0 };
+    intake->call       = (struct intake_call){ partition, batch, received_us, output, rows, context };
+    enum status status = batch->cut_size > 0 ? take_cut(intake, batch, records, err) : decode_whole(intake, batch, records, err);
+    intake->call       = (struct intake_call){ 0 };
     if (status != ST_OK)
         return status;
-
-    const struct decode_counts *after = decoder_counts(intake->decoder);
-    records->received += after->record_count - before.record_count;
     records->bytes += batch->bytes;
-    if (after->record_bytes - before.record_bytes + after->between_bytes - before.between_bytes != batch->bytes) /* I1 */
-        return error_set(err, ERR_INTERNAL, "%lld bytes were to be decoded, %lld are accounted for", (long long)batch->bytes,
-                         (long long)(after->record_bytes - before.record_bytes + after->between_bytes - before.between_bytes));
     return ST_OK;
 }

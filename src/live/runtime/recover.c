@@ -174,6 +174,21 @@ outputs_clear(struct runtime *runtime, struct error *err)
     return ST_OK;
 }
 
+/* The versions of patient masters ascend. One that is older than the last epoch's, or none, would silently turn known patients
+ * into unknown ones. */
+static enum status
+check_master(const struct runtime *runtime, const struct decisions *decisions, struct error *err)
+{
+    uint64_t version = runtime->has_master ? runtime->master.version : 0;
+
+    if (version >= decisions->master_version)
+        return ST_OK;
+    error_set(err, ERR_NOT_FOUND, "the patient master with which the stream went on so far is gone: it was version %llu, %s",
+              (unsigned long long)decisions->master_version, runtime->has_master ? "what is left is older" : "there is none");
+    error_hint(err, "heddle batch leaves the one of the published run beside the store, or put the file back");
+    return ST_ERROR;
+}
+
 enum status
 recover(struct runtime *runtime, bool *ret_needs_start, struct error *err)
 {
@@ -181,7 +196,8 @@ recover(struct runtime *runtime, bool *ret_needs_start, struct error *err)
     struct store_state state = { 0 };
     struct decisions   decisions;
     if (store_own(store, &runtime->generation, err) != ST_OK || store_load(store, &runtime->load_arena, &state, err) != ST_OK
-        || decisions_read(state.decisions, &runtime->load_arena, &decisions, err) != ST_OK)
+        || decisions_read(state.decisions, &runtime->load_arena, &decisions, err) != ST_OK
+        || check_master(runtime, &decisions, err) != ST_OK)
         return ST_ERROR;
     runtime->watermark_us     = decisions.watermark_us;
     runtime->min_watermark_us = decisions.min_watermark_us;

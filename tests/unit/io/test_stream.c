@@ -127,6 +127,26 @@ test_names(void **state)
 }
 
 static void
+test_paths(void **state)
+{
+    static const struct {
+        const char *pattern;
+        const char *path;
+        bool        matches;
+    } CASES[] = {
+        { "/a/b", "/a/b", true },        { "/a/b", "/a/b/c", false },        { "/a/b/c", "/a/b", false },     { "/a/*", "/a/b", true },
+        { "/a/*", "/a/b/c", false },     { "/a/**", "/a/b", true },          { "/a/**", "/a/b/c/d", true },   { "/a/**", "/a", false },
+        { "/a/**", "/b/c", false },      { "/a/**", "/a/.b/c", false },      { "/a/**/c", "/a/c", true },     { "/a/**/c", "/a/b/b/c", true },
+        { "/a/**/c", "/a/b/d", false },  { "/a/**/*.csv", "/a/b/x.csv", true }, { "/a/**/*.csv", "/a/b/x.db", false },
+        { "/a/**/b/**", "/a/x/b/y/z", true }, { "/a/**/b/**", "/a/x/y/z", false }, { "/**", "/x", true },     { "/a/**/**", "/a/b", true },
+        { "a", "", false },              { "", "a", false },                 { "/a/*/c", "/a/.b/c", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
+        assert_int_equal(walk_path_matches(str_from(CASES[i].pattern), str_from(CASES[i].path)), CASES[i].matches);
+}
+
+static void
 make(const char *folder, const char *name)
 {
     assert_int_equal(io_file_replace(io_system(), path_of(folder, name), "x", 1, 0600, NULL), ST_OK);
@@ -243,7 +263,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stream), cmocka_unit_test(test_writer_after_failure), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_stream), cmocka_unit_test(test_writer_after_failure), cmocka_unit_test(test_names), cmocka_unit_test(test_paths),
         cmocka_unit_test(test_walk),   cmocka_unit_test(test_zone_load),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

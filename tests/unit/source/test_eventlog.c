@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/str_builder.h"
 #include "source/eventlog.h"
@@ -176,11 +177,55 @@ lines_longer_than_a_read_are_whole(void **state)
     str_builder_release(&log);
 }
 
+/* It comes alone and cut, its bytes are all accounted for, and what is behind it is read as ever. */
+static void
+a_line_beyond_the_limit_comes_cut(void **state)
+{
+    (void)state;
+    const size_t        sizes[] = { EVENTLOG_LINE_SIZE_MAX - 1, EVENTLOG_LINE_SIZE_MAX, 2 * EVENTLOG_LINE_SIZE_MAX + 12345 };
+    char                text[64];
+    struct record_batch batch;
+    enum poll_result    result;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        struct str_builder log = STR_BUILDER_EMPTY;
+        str_builder_append_cstr(&log, "one\n");
+        for (size_t j = 0; j < sizes[i]; j++)
+            str_builder_append_char(&log, (char)('a' + j % 26));
+        write_log("p0", str_builder_cstr(&log));
+        struct source_partition *partition = open_at(0, "");
+        assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "one");
+        for (int j = 0; j < 2; j++) { /* It has no end yet. */
+            assert_int_equal(source->kind->poll(partition, 9, &batch, &result, &err), ST_OK);
+            assert_int_equal(result, POLL_EMPTY);
+            assert_int_equal(partition->position, 4);
+        }
+        append("\ntwo\n");
+        assert_int_equal(source->kind->poll(partition, 1, &batch, &result, &err), ST_OK);
+        assert_int_equal(result, POLL_RECORDS);
+        assert_int_equal(batch.record_count, 1);
+        assert_int_equal(batch.position, 4);
+        bool is_cut = sizes[i] >= EVENTLOG_LINE_SIZE_MAX;
+        assert_int_equal(batch.cut_size, is_cut ? sizes[i] : 0);
+        if (is_cut) {
+            assert_int_equal(batch.bytes, sizes[i] + 1);
+            assert_int_equal(batch.position_next, 4 + (int64_t)sizes[i] + 1);
+            assert_int_equal(batch.records[0].size, FORMAT_KEPT_SIZE_MAX);
+            assert_memory_equal(batch.data + batch.records[0].offset, log.data + 4, FORMAT_KEPT_SIZE_MAX);
+        }
+        assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "two");
+        assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "");
+        assert_int_equal(source->kind->seek(partition, 0, &err), ST_OK);
+        assert_string_equal(poll_text(partition, 1, text, sizeof(text)), "one");
+        source->kind->close(partition);
+        str_builder_release(&log);
+    }
+}
+
 static void
 another_log_in_its_place_is_named(void **state)
 {
     (void)state;
-    char       text[64], identity[128];
+    char       text[64], identity[128], copied[160];
     struct str found = STR_EMPTY;
     write_log("p0", "one\ntwo\n");
     struct source_partition *partition = open_at(0, "");
@@ -205,6 +250,12 @@ another_log_in_its_place_is_named(void **state)
     assert_null(open_at(4, identity));
     write_log("p0", "one\ntwo\n");
     assert_null(open_at(4, "inode 1 head 4 0"));
+    /* A copy that was put back. */
+    snprintf(copied, sizeof(copied), "inode 1%s", strchr(identity + strlen("inode "), ' '));
+    partition = open_at(4, copied);
+    assert_non_null(partition);
+    assert_string_equal(poll_text(partition, 9, text, sizeof(text)), "two");
+    source->kind->close(partition);
     assert_null(open_at(4, "nonsense"));
     partition = open_at(4, identity);
     assert_non_null(partition);
@@ -326,6 +377,7 @@ main(void)
         cmocka_unit_test_setup_teardown(lines_come_in_batches_and_an_incomplete_one_waits, open_source, close_source),
         cmocka_unit_test_setup_teardown(a_log_is_followed_as_it_grows, open_source, close_source),
         cmocka_unit_test_setup_teardown(lines_longer_than_a_read_are_whole, open_source, close_source),
+        cmocka_unit_test_setup_teardown(a_line_beyond_the_limit_comes_cut, open_source, close_source),
         cmocka_unit_test_setup_teardown(another_log_in_its_place_is_named, open_source, close_source),
         cmocka_unit_test_setup_teardown(truncation_and_rotation_while_following_are_errors, open_source, close_source),
         cmocka_unit_test_setup_teardown(a_log_written_anew_while_followed_is_an_error, open_source, close_source),
