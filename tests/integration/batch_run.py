@@ -19,6 +19,8 @@ import oracle  # noqa: E402
 
 HEDDLE = os.environ["HEDDLE"]
 WAREHOUSE = "ENTERPRISE_DATA_WAREHOUSE"
+# The batch leg gives its decoder nowhere to note a missing column: it may say nothing of one, but nothing else.
+MAY_BE_UNTOLD = {"encounter//missing_column"}
 BINDINGS = {
     "pipeline": {"name": "edw", "zone": "America/New_York"},
     "bindings": {
@@ -57,20 +59,41 @@ def copy_inputs(source, target):
 def counts_equal_the_oracle(folder):
     summary = batch(folder)
     assert summary["published"] and summary["encryption"] == "none"
-    truth = oracle.expectations(folder)["history"]
+    truth = oracle.expectations(folder, "2026-03-05")["history"]
     for source in summary["sources"]:
         assert source["received"] == sum(source[name] for name in ("loaded", "deduplicated", "filtered", "quarantined")), source
         assert source["received"] == truth["received"].get(source["source"], 0), source
-    reasons = {f"{row['entity'] or row['source']}/{row['reason_code']}": row["row_count"]
-               for row in ask(folder, "SELECT entity, source, reason_code, sum(row_count) AS row_count FROM meta.accounting_reason GROUP BY ALL")}
+    reasons = {row["name"]: row["n"] for row in ask(folder, "SELECT coalesce(nullif(entity, ''), source) || '/' || reason_code AS name, sum(row_count)::BIGINT AS n "
+                                                            "FROM meta.accounting_reason GROUP BY ALL")}
     for name, count in truth["reasons"].items():
         assert reasons.get(name) == count, (name, count, reasons.get(name))
+    worked_out = ("EHR_RAW/", "encounter/", "lab_result/", "patient/")
+    assert all(name in truth["reasons"] for name in reasons if name.startswith(worked_out)), (reasons, truth["reasons"])
+    quality = {f"{row['entity']}/{'' if row['reason_code'] == 'missing_column' else row['column_name']}/{row['reason_code']}": row["row_count"]
+               for row in ask(folder, "SELECT entity, column_name, reason_code, row_count FROM meta.quality")}
+    missing = {name: count for name, count in truth["quality"].items() if quality.get(name) != count}
+    assert set(quality) <= set(truth["quality"]) and set(missing) <= MAY_BE_UNTOLD - set(quality), (quality, truth["quality"])
+    patients_equal(folder, truth["patients"])
     tables = {table["table"]: table for table in summary["tables"]}
     assert tables["lab_result"]["versions"] == truth["lab_result_versions"]
     assert tables["encounter"]["current"] == truth["encounters"]
     assert ask(folder, "SELECT count(DISTINCT lab_result_id) AS n FROM core.lab_result_version")[0]["n"] == truth["lab_results"]
     assert ask(folder, "SELECT count(*) AS n FROM meta.quarantine WHERE bytes IS NULL OR (length > 0 AND octet_length(bytes) = 0)")[0]["n"] == 0
     return summary
+
+
+def patients_equal(folder, truth):
+    """Every version of every patient: what it says, from when, until when, and which one is current."""
+    found = {}
+    for row in ask(folder, "SELECT source || '/' || patient_id AS key, epoch_us(valid_from) AS valid_from, epoch_us(valid_to) AS valid_to, is_current, "
+                           "json_array(first_name, middle_name, last_name, source_sex, birth_date::VARCHAR, death_date::VARCHAR, social_security_number, address, city, "
+                           "zip_code, death_flag) AS said FROM core.patient_version ORDER BY key, valid_from"):
+        found.setdefault(row["key"], []).append((row["valid_from"], row["valid_to"], row["is_current"], json.loads(row["said"])))
+    assert found.keys() == truth.keys(), found.keys() ^ truth.keys()
+    for key, versions in truth.items():
+        ends = [version[0] for version in versions[1:]] + [None]
+        wanted = [(begin, end, end is None, said) for (begin, said), end in zip(versions, ends)]
+        assert found[key] == wanted, (key, found[key], wanted)
 
 
 def planted_rows_are_found(folder):
@@ -80,9 +103,9 @@ def planted_rows_are_found(folder):
     counted = {row["reason_code"] for row in ask(folder, "SELECT DISTINCT reason_code FROM meta.accounting_reason UNION SELECT DISTINCT reason_code FROM meta.quality")}
     outcomes = {reason["code"]: reason["outcomes"] for reason in reasons_of_the_model()}
     planted = [plant for plant in truth["planted"] if "file" in plant]
-    assert len({plant["reason"] for plant in planted}) >= 12, planted
+    assert len({plant["reason"] for plant in planted}) >= 20, planted
     for plant in planted:
-        assert plant["reason"] in counted, plant
+        assert plant["reason"] in counted or plant["reason"] == "missing_column", plant
         if outcomes[plant["reason"]] == ["quarantined"]:
             assert any(file.startswith(f"in/{plant['file'].removesuffix('/STE')}") and reason == plant["reason"] for file, reason in quarantined), (plant, quarantined)
     sample = ask(folder, "SELECT sample_file, sample_position FROM meta.quality WHERE entity = 'patient' AND reason_code = 'bad_date'")[0]
@@ -108,6 +131,7 @@ def days_of_snapshots(folder, parent):
         shutil.rmtree(os.path.join(copy, "in"), ignore_errors=True)
         shutil.copytree(os.path.join(copy, "days", day), os.path.join(copy, "in"))
         heddle(copy, "batch", "pipeline.json", "--for", day)
+    patients_equal(copy, oracle.patients_over_days(copy))
     rows = ask(copy, "SELECT patient_id, count(*) AS versions, count(*) FILTER (is_current) AS current, min(valid_to) AS closed, max(valid_from) AS opened "
                      "FROM core.patient_version WHERE source = 'EHR_RAW' GROUP BY patient_id HAVING count(*) > 1")
     assert {row["patient_id"] for row in rows} == moved, (rows, moved)

@@ -84,6 +84,9 @@ def compare_store(folder, wanted, ids, what):
     expect(f"{what}: I1 of the stream", counted["received"],
            counted["loaded"] + counted["deduplicated"] + counted["filtered"] + counted["quarantined"])
     expect(f"{what}: reasons of each outcome", *reasons_and_counts(folder))
+    told = query(folder, "REALTIME_ANALYTICS_STORE", "select entity || '/' || outcome || '/' || reason_code as told, sum(row_count) as n "
+                 "from accounting_reason where outcome in ('filtered', 'field') and entity <> '' group by 1")
+    expect(f"{what}: what was filtered and mended", {row["told"]: row["n"] for row in told}, live["told"])
     rows = query(folder, "REALTIME_ANALYTICS_STORE",
                  "select window_start, facility, event_type, code, unit, event_count, patient_count, abnormal_count, value_min, value_avg, value_max, closed "
                  "from window_5m")
@@ -102,15 +105,21 @@ def compare_store(folder, wanted, ids, what):
             if (history_from is not None) != (rule == "unusual_access"):
                 sys.exit(f"{what}: {rule} could see back to {history_from}")
         expect(f"{what}: {rule}", found, wanted["alerts"][rule])
+    alerts = query(folder, "REALTIME_ANALYTICS_STORE", "select status_reason, evidence from alert where rule = 'unevaluated_result' and status = 'open'")
+    found = {"{partition_id}:{position}".format(**json.loads(alert["evidence"])["events"][0]): alert["status_reason"] for alert in alerts}
+    expect(f"{what}: unevaluated_result", found, wanted["alerts"]["unevaluated_result"])
 
 
 def compare_warehouse(folder, wanted, what):
     history = wanted["history"]
     tables = query(folder, "ENTERPRISE_DATA_WAREHOUSE",
                    "select (select count(*) from core.lab_result_version) as versions, (select count(*) from core.lab_result) as results, "
-                   "(select count(*) from core.encounter) as encounters")[0]
+                   "(select count(*) from core.encounter) as encounters, "
+                   "(select count(*) from core.patient_version) as patient_versions, (select count(*) from core.patient) as patients")[0]
     expect(f"{what}: versions of results", tables["versions"], history["lab_result_versions"])
     expect(f"{what}: encounters", tables["encounters"], history["encounters"])
+    expect(f"{what}: patients", tables["patients"], len(history["patients"]))
+    expect(f"{what}: versions of patients", tables["patient_versions"], sum(len(versions) for versions in history["patients"].values()))
     for row in query(folder, "ENTERPRISE_DATA_WAREHOUSE",
                      "select source, received, loaded, deduplicated, filtered, quarantined from meta.accounting where entity = '' order by run_id, source"):
         expect(f"{what}: I1 of {row['source']}", row["received"], row["loaded"] + row["deduplicated"] + row["filtered"] + row["quarantined"])

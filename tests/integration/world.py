@@ -3,9 +3,11 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
@@ -13,10 +15,37 @@ import oracle  # noqa: E402
 
 HEDDLE = os.environ["HEDDLE"]
 ALERT_STATES = ("open", "revised", "retracted", "closed")
+REASONS = pathlib.Path(__file__).resolve().parents[2] / "model/terms/reasons.json"
+NOT_OF_FILES = {"future_time", "source_idle"}  # A log in files has no log time, and a partition of it is never held to be idle.
 
 
 def generate(folder, *options):
     subprocess.run([HEDDLE, "generate", "--out", folder, *options], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+
+def compare_reasons(folder, truth, found):
+    """Yields the reasons that are not planted, and the planted ones that the oracle tells otherwise."""
+    planted = truth["planted"]
+    missing = set(re.findall(r'"code": "(\w+)"', REASONS.read_text())) - NOT_OF_FILES - {plant.get("reason") for plant in planted}
+    if missing:
+        yield f"not planted: {sorted(missing)}"
+    for outcome in ("filtered", "field"):
+        told = {key.rpartition("/")[2]: count for key, count in found["live"]["told"].items() if f"/{outcome}/" in key}
+        wanted = Counter(plant["reason"] for plant in planted if plant["expect"] == outcome)
+        if told != wanted:
+            yield f"{outcome}: {told} found, {dict(wanted)} planted"
+    unevaluated = Counter(found["alerts"]["unevaluated_result"].values())
+    wanted = Counter(plant["reason"] for plant in planted if plant.get("alert") == "unevaluated_result")
+    if unevaluated != wanted:
+        yield f"unevaluated results: {dict(unevaluated)} found, {dict(wanted)} planted"
+    told = {key.rpartition("/")[2] for what in ("reasons", "quality") for key in found["history"][what]} | {"exact_repeat"}
+    lost = {plant["reason"] for plant in planted if "file" in plant} - told
+    if lost:
+        yield f"not found in history: {sorted(lost)}"
+    moved = {f"EHR_RAW/{plant['patient_id']}" for plant in planted if plant["kind"] == "patient_moved"}
+    changed = {key for key, versions in oracle.patients_over_days(folder).items() if key.startswith("EHR_RAW/") and len(versions) > 1}
+    if moved != changed:
+        yield f"patients that moved: {len(changed)} found, {len(moved)} planted"
 
 
 def compare(folder):
@@ -45,6 +74,7 @@ def compare(folder):
         yield f"late events: {len(live['late_events'])} found, {len(planted['late_event'])} planted"
     if live["deduplicated"] != len(planted["deduplicated"]):
         yield f"deduplicated: {live['deduplicated']} found, {len(planted['deduplicated'])} planted"
+    yield from compare_reasons(folder, truth, found)
     if len(stories) < 20:
         yield f"only {len(stories)} stories: the world is too small to show anything"
 

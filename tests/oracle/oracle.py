@@ -29,6 +29,10 @@ LIMITS = {"2823-3": ("2.8", "6.2"), "2951-2": ("120", "158"), "2345-7": ("46", "
           "6690-2": ("2.0", "37"), "2524-7": (None, "3.4")}
 FLAGS_CRITICAL = {"LL", "HH", "AA"}
 STATUSES = set("FCABVUPRSIONXDW")
+UNITS = {"mEq/L": "mmol/L", "K/uL": "10*3/uL", "10^3/mm3": "10*3/uL", **{unit: unit for unit in ("mmol/L", "mg/dL", "g/dL", "10*3/uL")}}
+FILTERED = ("status_ignored", "no_result")
+RECORD_SIZE = 1 << 20
+csv.field_size_limit(4 * RECORD_SIZE)
 
 
 def micros(moment):
@@ -41,6 +45,20 @@ def iso(text):
     try:
         return micros(dt.datetime.fromisoformat(text.replace("Z", "+00:00")))
     except (ValueError, AttributeError, TypeError):
+        return None
+
+
+def date(text):
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def number(text):
+    try:
+        return Fraction(text)
+    except (TypeError, ValueError):
         return None
 
 
@@ -78,66 +96,150 @@ def field(segment, number):
     return segment[number] if number < len(segment) else ""
 
 
-def history(directory):
-    """Counts of what `in/` holds, by source; the distinct versions of results; encounters."""
-    sources = {"EHR_RAW": Counter(), "LAB_RESULTS_RAW": Counter()}
-    reasons = Counter()
-    results, encounters = {}, {}
-    for path in sorted((directory / "in/lab").glob("*.hl7")):
+class History:
+    """What files of history hold. `reasons` by source or entity; `quality` by entity and column; `patients` as they are stated."""
+
+    def __init__(self, snapshots):
+        """Of folders like `in/`, each with the microseconds of its logical date."""
+        self.received, self.reasons, self.quality = Counter(), Counter(), Counter()
+        self.results, self.encounters, self.patients = {}, {}, defaultdict(list)
+        for logical, folder in snapshots:
+            for path in sorted((folder / "lab").glob("*.hl7")):
+                self.read_lab(path)
+            for path in sorted((folder / "ehr").glob("*.csv")):
+                self.read_csv(path, logical)
+        self.versions = {key: versions_of(stated) for key, stated in self.patients.items()}
+        self.reasons["patient", "exact_repeat"] = sum(len(s) - len(self.versions[key]) for key, s in self.patients.items())
+
+    def read_lab(self, path):
         messages, junk = read_messages(path)
-        sources["LAB_RESULTS_RAW"]["received"] += len(messages) + len(junk)
-        reasons["LAB_RESULTS_RAW", "malformed_record"] += len(junk)
+        self.received["LAB_RESULTS_RAW"] += len(messages) + len(junk)
+        self.reasons["LAB_RESULTS_RAW", "malformed_record"] += len(junk)
         for message in messages:
-            header = message[0]
-            kind, mode = header[8].split("^")[0], field(header, 10)
+            kind, mode = message[0][8].split("^")[0], field(message[0], 10)
             if mode not in ("P", ""):
-                reasons["LAB_RESULTS_RAW", "wrong_processing_id"] += 1
+                self.reasons["LAB_RESULTS_RAW", "wrong_processing_id"] += 1
             elif kind == "ACK":
-                reasons["LAB_RESULTS_RAW", "no_entity"] += 1
+                self.reasons["LAB_RESULTS_RAW", "no_entity"] += 1
             elif kind != "ORU":
-                reasons["LAB_RESULTS_RAW", "unknown_type"] += 1
+                self.reasons["LAB_RESULTS_RAW", "unknown_type"] += 1
             else:
-                lab_message(message, results, reasons)
-    for path in sorted((directory / "in/ehr").glob("*.csv")):
-        text = path.read_bytes().decode("utf-8", "surrogateescape").lstrip("\ufeff")
-        rows = list(csv.reader(io.StringIO(text, newline="")))
-        if rows[0][0] != "Id":
-            sources["EHR_RAW"]["received"] += 1
-            reasons["EHR_RAW", "no_mapping"] += 1
-            continue
-        sources["EHR_RAW"]["received"] += len(rows) - 1
-        if path.name == "encounters.csv":
-            for row in rows[1:]:
-                if len(row) == len(rows[0]) and row[3] and iso(row[1]) is not None:
-                    encounters[row[0]] = {"patient": row[3], "user": row[5], "department": row[4], "begin": iso(row[1]),
-                                          "end": iso(row[2]) or iso(row[1]), "known": iso(row[1])}
-    return sources, reasons, results, encounters
+                self.lab_message(message)
 
+    def lab_message(self, message):
+        patient = ""
+        for segment in message:
+            if segment[0] == "PID":
+                patient = field(segment, 3).split("^")[0]
+                self.lab_patient(patient, hl7_time(message[0][6]), segment)
+            elif segment[0] == "OBX":
+                self.lab_result(patient, segment)
 
-def lab_message(message, results, reasons):
-    patient = ""
-    for segment in message:
-        if segment[0] == "PID":
-            patient = field(segment, 3).split("^")[0]
-        if segment[0] != "OBX":
-            continue
-        status = field(segment, 11)
-        if not patient or status not in STATUSES:
-            reasons["lab_result", "missing_required" if not patient else "bad_code"] += 1
-        elif status in "IONX":
-            reasons["lab_result", "status_ignored"] += 1
+    def lab_patient(self, patient, stated, segment):
+        if not patient:
+            self.reasons["patient", "missing_required"] += 1
+            return
+        name, street = (field(segment, number).split("^") + 5 * [""] for number in (5, 11))
+        born, dead = field(segment, 7), field(segment, 30)
+        if dead not in ("", "Y", "N"):
+            self.quality["patient/source_death_flag/bad_boolean"] += 1
+        self.patients[f"LAB_RESULTS_RAW/{patient}"].append((stated, none_if_empty(
+            name[1], name[2], name[0], field(segment, 8), born and f"{born[:4]}-{born[4:6]}-{born[6:]}", "", "", street[0], street[2], street[4])
+            + [dead == "Y"]))
+
+    def lab_result(self, patient, segment):
+        status, unit = field(segment, 11), field(segment, 6).replace("\\S\\", "^")
+        if status in "IONX":
+            self.reasons["lab_result", "status_ignored"] += 1
+        elif not field(segment, 5):
+            self.reasons["lab_result", "no_result"] += 1
+        elif not patient or status not in STATUSES:
+            self.reasons["lab_result", "missing_required" if not patient else "bad_code"] += 1
         else:
             version = tuple(segment[1:])
-            versions = results.setdefault((patient, field(segment, 21)), {})
-            if version in versions:
-                reasons["lab_result", "exact_repeat"] += 1
+            versions = self.results.setdefault((patient, field(segment, 21)), {})
+            self.reasons["lab_result", "exact_repeat"] += version in versions
+            self.quality["lab_result/source_units/unknown_unit"] += unit not in UNITS
             versions[version] = {"event": hl7_time(field(segment, 19)), "value": field(segment, 5), "status": status}
+
+    def read_csv(self, path, logical):
+        text = path.read_bytes().decode("utf-8", "surrogateescape").lstrip("\ufeff")
+        header, *rows = csv.reader(io.StringIO(text, newline=""))
+        if header[0] != "Id":
+            self.received["EHR_RAW"] += 1
+            self.reasons["EHR_RAW", "no_mapping"] += 1
+            return
+        self.received["EHR_RAW"] += len(rows)
+        if "START" in header and "REASONDESCRIPTION" not in header:
+            self.quality["encounter//missing_column"] += 1
+        for row in rows:
+            whole = ",".join(row)
+            reason = ("too_large" if len(whole) > RECORD_SIZE else "malformed_record" if len(row) > len(header)
+                      else "bad_encoding" if any("\udc80" <= c <= "\udcff" for c in whole)
+                      else "truncated" if row is rows[-1] and text.count('"') % 2 else None)
+            named = dict(zip(header, row))
+            if reason is None and "START" in header:
+                reason = self.encounter(named)
+            elif reason is None and "BIRTHDATE" in header:
+                reason = self.patient(named, logical)
+            if reason:
+                self.reasons["EHR_RAW", reason] += 1
+
+    def encounter(self, row):
+        begin, end = iso(row["START"]), iso(row["STOP"])
+        reason = ("missing_required" if not row["PATIENT"] else "bad_timestamp" if begin is None
+                  else "exact_repeat" if row["Id"] in self.encounters else None)
+        if reason:
+            self.reasons["encounter", reason] += 1
+            return reason
+        self.quality["encounter/encounter_end_time/inconsistent"] += end is not None and end < begin
+        self.quality["encounter/total_cost/bad_number"] += number(row["TOTAL_CLAIM_COST"]) is None
+        self.encounters[row["Id"]] = {"patient": row["PATIENT"], "user": row["PROVIDER"], "department": row["ORGANIZATION"], "begin": begin,
+                                      "end": end or begin, "known": begin}
+        return None
+
+    def patient(self, row, logical):
+        if not row["Id"]:
+            for entity in ("patient", "patient_identifier"):
+                self.reasons[entity, "missing_required"] += 1
+            return "missing_required"
+        notes, ssn, code = [], row["SSN"].replace("-", ""), row["ZIP"].rjust(5, "0") if row["ZIP"] else ""
+        born, dead = date(row["BIRTHDATE"]), date(row["DEATHDATE"])
+        if row["BIRTHDATE"] and born is None:
+            notes.append("birth_date/bad_date")
+        if born is not None and dead is not None and dead < born:
+            notes, dead = notes + ["death_date/inconsistent"], None
+        if born is not None and born.year < 1850:
+            notes, born = notes + ["birth_date/out_of_range"], None
+        notes += ["social_security_number/repaired"] * (ssn != row["SSN"]) + ["zip_code/repaired"] * (code != row["ZIP"])
+        if len(ssn) != 9:
+            notes, ssn = notes + ["social_security_number/bad_code"], ""
+        self.quality.update(f"patient/{note}" for note in notes)
+        self.patients[f"EHR_RAW/{row['Id']}"].append((logical, none_if_empty(
+            row["FIRST"], row["MIDDLE"], row["LAST"], row["GENDER"], str(born or ""), str(dead or ""), ssn, row["ADDRESS"], row["CITY"], code)
+            + [dead is not None]))
+        return None
+
+
+def none_if_empty(*values):
+    return [value or None for value in values]
+
+
+def versions_of(stated):
+    """[valid_from, values] in the order of time; what only repeats the version before it is none."""
+    versions = []
+    for time, values in sorted(stated, key=lambda each: each[0]):
+        if not versions or versions[-1][1] != values:
+            versions.append([time, values])
+    return versions
 
 
 # ---- Live ------------------------------------------------------------------------------------------------------------
 
 def parse_event(raw):
-    """(event, reason): the event as a dict with times in microseconds, or the reason of its dead letter."""
+    """(event, reason): the event as a dict with times in microseconds; why it is a dead letter or filtered."""
+    if len(raw) > RECORD_SIZE:
+        return None, "too_large"
     try:
         event = json.loads(raw.decode("utf-8"))
     except UnicodeDecodeError:
@@ -148,6 +250,15 @@ def parse_event(raw):
         return None, "malformed_record"
     if event["type"] not in ("lab_result", "clinical_order", "encounter", "access_event"):
         return None, "unknown_type"
+    odd = [name for name, value in event.items() if isinstance(value, (dict, list))]
+    event.update({name: None for name in odd}, notes=["wrong_shape"] * len(odd))
+    if event["type"] == "lab_result":
+        status, event["status"] = event["status"], event["status"].upper()
+        event["notes"] += ["repaired"] * (status != event["status"]) + ["unknown_unit"] * (event["source_units"] not in UNITS)
+        if status in "IONX":
+            return event, "status_ignored"
+        if event.get("source_value", event["result"]) is None and status not in "DWU":
+            return event, "no_result"
     for name in ("event_id", "patient_id", "event_time"):
         if not event.get(name):
             return event, "missing_required"
@@ -165,13 +276,6 @@ def parse_event(raw):
     return event, None
 
 
-def number(text):
-    try:
-        return Fraction(text)
-    except ValueError:
-        return None
-
-
 def read_log(directory):
     """Every record of every partition with its position, its own watermark there, and its reason if it is bad."""
     for path in sorted((directory / "events").glob("*.ndjson")):
@@ -187,17 +291,25 @@ def read_log(directory):
 
 def window_of(event):
     begin = event["time"] // WINDOW * WINDOW
-    unit = {"mEq/L": "mmol/L", "K/uL": "10*3/uL", "10^3/mm3": "10*3/uL"}.get(event.get("source_units"), event.get("source_units"))
+    unit = UNITS.get(event.get("source_units"), event.get("source_units"))
     return begin, event.get("facility"), event["type"], event.get("source_component_code"), unit
 
 
 def live(directory):
+    """What the log leads to. A result that no rule can judge raises an alert, known by where the result stands."""
     dead, late, windows, duplicates = [], [], defaultdict(list), 0
-    seen, accepted = set(), []
+    seen, accepted, told, unevaluated = set(), [], Counter(), {}
     for partition, position, event, reason, watermark in read_log(directory):
+        is_result = event is not None and event["type"] == "lab_result"
+        if reason in FILTERED:
+            told[f"{event['type']}/filtered/{reason}"] += 1
+            continue
+        if is_result and (reason or "unknown_unit" in event["notes"] and event["source_component_code"] in LIMITS):
+            unevaluated[f"{partition}:{position}"] = reason or "unknown_unit"
         if reason:
             dead.append((partition, position, reason))
             continue
+        told.update(f"{event['type']}/field/{note}" for note in event["notes"])
         is_late = watermark is not None and event["time"] // WINDOW * WINDOW + WINDOW + LATENESS <= watermark
         if is_late:
             late.append((partition, position))
@@ -208,13 +320,13 @@ def live(directory):
             seen.add(event["event_id"])
             windows[window_of(event)].append(event)
         accepted.append(event)
-    return dead, late, windows, duplicates, accepted
+    return {"dead_letters": dead, "late_events": late, "deduplicated": duplicates, "told": told, "windows": window_rows(windows)}, accepted, unevaluated
 
 
 def window_rows(windows):
     rows = {}
     for key, events in windows.items():
-        values = [Fraction(e["result"]) for e in events if e["type"] == "lab_result"]
+        values = [Fraction(e["result"]) for e in events if e["type"] == "lab_result" and e["source_units"] in UNITS]
         abnormal = sum(1 for e in events if e.get("source_abnormal_flag") not in (None, "", "N"))
         mean = sum(values) / len(values) if values else None
         rows[json.dumps(key)] = [len(events), len({e["patient_id"] for e in events}), abnormal,
@@ -242,8 +354,8 @@ def is_critical(event, birth_dates):
         if day.year - born.year - ((day.month, day.day) < (born.month, born.day)) < 18:
             return False
     low, high = LIMITS.get(event["source_component_code"], (None, None))
-    value = number(event["result"])
-    return (low is not None and value < Fraction(low)) or (high is not None and value > Fraction(high))
+    value = number(event["result"]) if event["source_units"] in UNITS else None
+    return value is not None and ((low is not None and value < Fraction(low)) or (high is not None and value > Fraction(high)))
 
 
 def lab_alerts(accepted, birth_dates):
@@ -300,43 +412,43 @@ def access_alerts(accepted, encounters):
     return alerts
 
 
-def birth_dates_of(directory):
-    dates = {}
-    text = (directory / "in/ehr/patients.csv").read_bytes().decode("utf-8", "replace")
-    for row in csv.DictReader(io.StringIO(text, newline="")):
-        try:
-            dates[row["Id"]] = dt.date.fromisoformat(row["BIRTHDATE"])
-        except ValueError:
-            pass
-    return dates
+def patients_over_days(directory):
+    """Versions of patients after a run a day over days/, with the day as its logical date."""
+    days = sorted(pathlib.Path(directory, "days").iterdir())
+    return History((iso(f"{day.name}T00:00:00Z"), day) for day in days).versions
 
 
-def expectations(directory):
+def expectations(directory, logical="1970-01-01"):
+    """`logical`: the date of the run over in/, from which its snapshots' patients are valid."""
     directory = pathlib.Path(directory)
-    sources, reasons, results, encounters = history(directory)
+    told = History([(iso(f"{logical}T00:00:00Z"), directory / "in")])
+    born = {key.removeprefix("EHR_RAW/"): date(versions[-1][1][4] or "") for key, versions in told.versions.items() if key.startswith("EHR")}
     # What the run of history knows before the stream begins are the encounters of the snapshot; an encounter that is
     # also an event is known from its event on, whichever came first in the files.
-    dead, late, windows, duplicates, accepted = live(directory)
+    streamed, accepted, unevaluated = live(directory)
     live_ids = {e["encounter_id"] for e in accepted if e["type"] == "encounter"}
-    before = {key: value for key, value in encounters.items() if key not in live_ids}
+    before = {key: value for key, value in told.encounters.items() if key not in live_ids}
     return {
-        "history": {"received": {name: counts["received"] for name, counts in sources.items()},
-                    "reasons": {"/".join(key): count for key, count in sorted(reasons.items())},
-                    "lab_result_versions": sum(len(v) for v in results.values()), "lab_results": len(results),
-                    "encounters": len(encounters)},
-        "live": {"dead_letters": dead, "late_events": late, "deduplicated": duplicates, "windows": window_rows(windows)},
-        "alerts": {"abnormal_lab_trends": lab_alerts(accepted, birth_dates_of(directory)),
-                   "unusual_access": access_alerts(accepted, before)},
+        "history": {"received": told.received,
+                    "reasons": {"/".join(key): count for key, count in sorted(told.reasons.items()) if count},
+                    "quality": {key: count for key, count in sorted(told.quality.items()) if count},
+                    "lab_result_versions": sum(len(v) for v in told.results.values()), "lab_results": len(told.results),
+                    "encounters": len(told.encounters), "patients": told.versions},
+        "live": streamed,
+        "alerts": {"abnormal_lab_trends": lab_alerts(accepted, born), "unusual_access": access_alerts(accepted, before),
+                   "unevaluated_result": unevaluated},
     }
 
 
 def summary(wanted):
-    history_, live_ = wanted["history"], wanted["live"]
-    yield f"encounters {history_['encounters']:,}, lab results {history_['lab_results']:,} in {history_['lab_result_versions']:,} versions"
-    yield (f"rows of windows {len(live_['windows']):,}, late events {len(live_['late_events'])}, dead letters {len(live_['dead_letters'])}, "
-           f"duplicates {live_['deduplicated']}")
+    history, streamed = wanted["history"], wanted["live"]
+    yield (f"patients {len(history['patients']):,} in {sum(len(v) for v in history['patients'].values()):,} versions, "
+           f"encounters {history['encounters']:,}, lab results {history['lab_results']:,} in {history['lab_result_versions']:,} versions")
+    yield (f"rows of windows {len(streamed['windows']):,}, late events {len(streamed['late_events'])}, dead letters {len(streamed['dead_letters'])}, "
+           f"duplicates {streamed['deduplicated']}, filtered {sum(n for key, n in streamed['told'].items() if '/filtered/' in key)}")
     for rule, alerts in sorted(wanted["alerts"].items()):
-        yield f"alerts of {rule}: " + ", ".join(f"{status} {count}" for status, count in sorted(Counter(alerts.values()).items()))
+        states = ["open"] * len(alerts) if rule == "unevaluated_result" else alerts.values()
+        yield f"alerts of {rule}: " + ", ".join(f"{status} {count}" for status, count in sorted(Counter(states).items()))
 
 
 if __name__ == "__main__":

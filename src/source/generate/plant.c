@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/time.h"
 
@@ -149,7 +150,7 @@ time_stories(struct story *story, int64_t count)
     for (int64_t i = 0; i < count && next_story(story); i++) {
         uint32_t index = result_at(story, "2345-7", 102000, story->at_us - US_PER_HOUR, story->at_us);
         world->facts[index].arrival_us += 5 * US_PER_HOUR;
-        world_plant(world, "late_beyond_lateness", index, "late_event");
+        world->plants[world_plant(world, "late_beyond_lateness", index, "late_event")].reason = "too_late";
     }
     for (int64_t i = 0; i < count && next_story(story); i++) {
         make_adult(story);
@@ -160,6 +161,7 @@ time_stories(struct story *story, int64_t count)
     for (int i = 0; i < 3; i++) {
         static const char *const kinds[] = { "duplicate_same_partition", "duplicate_other_partition", "duplicate_late_copy" };
         static const char *const expects[] = { "deduplicated", "deduplicated", "late_event" };
+        static const char *const reasons[] = { "same_event", "same_event", "too_late" };
         for (int64_t j = 0; j < count && next_story(story); j++) {
             uint32_t     original = result_at(story, "2028-9", 25000, story->at_us - US_PER_HOUR, story->at_us);
             uint32_t     copy = world_add(world, FACT_RESULT);
@@ -172,6 +174,7 @@ time_stories(struct story *story, int64_t count)
                 fact->partition = (uint8_t)((fact->partition + 1) % WORLD_PARTITION_COUNT);
             uint32_t plant = world_plant(world, kinds[i], copy, expects[i]);
             world->plants[plant].other = original;
+            world->plants[plant].reason = reasons[i];
         }
     }
 }
@@ -259,43 +262,65 @@ static const struct bad_line {
     { "no_type", "malformed_record", "{\"event_id\":\"X%u\",\"event_time\":\"%s\",\"patient_id\":\"P000001\"}" },
 };
 
-/* Members that break an otherwise good laboratory result. */
-static const struct bad_member {
-    const char *kind, *reason, *member;
-} bad_members[] = {
-    { "no_event_id", "missing_required", "\"event_id\":\"\"" },
-    { "no_patient", "missing_required", "\"patient_id\":\"\"" },
-    { "no_code", "missing_required", "\"source_component_code\":null" },
-    { "bad_time", "bad_timestamp", "\"event_time\":\"yesterday\"" },
-    { "bad_number", "bad_number", "\"source_value\":\"4..1\"" },
-    { "bad_status", "bad_code", "\"status\":\"Q\"" },
+/* Members that make an otherwise good laboratory result one to refuse, to pass over or to mend. A result that no rule could
+ * judge raises an alert that says so. */
+static const struct odd_member {
+    const char *kind, *reason, *expect, *member;
+    bool        is_unevaluated;
+} odd_members[] = {
+    { "no_event_id", "missing_required", "dead_letter", "\"event_id\":\"\"", true },
+    { "no_patient", "missing_required", "dead_letter", "\"patient_id\":\"\"", true },
+    { "no_code", "missing_required", "dead_letter", "\"source_component_code\":null", true },
+    { "bad_time", "bad_timestamp", "dead_letter", "\"event_time\":\"yesterday\"", true },
+    { "bad_number", "bad_number", "dead_letter", "\"source_value\":\"4..1\"", true },
+    { "bad_status", "bad_code", "dead_letter", "\"status\":\"Q\"", true },
+    { "no_value", "no_result", "filtered", "\"result\":null", false },
+    { "cancelled_result", "status_ignored", "filtered", "\"status\":\"X\"", false },
+    { "strange_unit", "unknown_unit", "field", "\"source_units\":\"furlong\"", true },
+    { "object_for_code", "wrong_shape", "field", "\"source_order_code\":{\"code\":\"51990-0\"}", false },
+    { "small_letter", "repaired", "field", "\"status\":\"f\"", false },
 };
+
+static void
+plant_line(struct story *story, const char *line, uint8_t partition, const char *kind, const char *reason)
+{
+    struct world *world = story->world;
+    uint32_t      index = (uint32_t)world->fact_count - 1; /* The line's own, whose serial it names. */
+    struct fact  *fact = &world->facts[index];
+    fact->raw = line;
+    fact->event_us = fact->arrival_us = story->at_us;
+    fact->partition = partition;
+    world->is_out_of_memory |= line == NULL;
+    world->plants[world_plant(world, kind, index, "dead_letter")].reason = reason;
+}
 
 static void
 bad_record_stories(struct story *story, int64_t count)
 {
     struct world *world = story->world;
+    char          time_text[TIME_TEXT_SIZE];
     for (size_t i = 0; i < sizeof(bad_lines) / sizeof(bad_lines[0]); i++) {
         for (int64_t j = 0; j < count && next_story(story); j++) {
-            char     time_text[TIME_TEXT_SIZE];
-            uint32_t index = world_add(world, FACT_RAW);
+            uint32_t serial = world->facts[world_add(world, FACT_RAW)].serial;
             time_print(story->at_us, time_text);
-            struct fact *fact = &world->facts[index];
-            fact->raw = arena_printf(&world->arena, bad_lines[i].format, fact->serial, time_text);
-            fact->event_us = fact->arrival_us = story->at_us;
-            fact->partition = (uint8_t)(j % WORLD_PARTITION_COUNT);
-            world->is_out_of_memory |= fact->raw == NULL;
-            uint32_t plant = world_plant(world, bad_lines[i].kind, index, "dead_letter");
-            world->plants[plant].reason = bad_lines[i].reason;
+            plant_line(story, arena_printf(&world->arena, bad_lines[i].format, serial, time_text), (uint8_t)(j % WORLD_PARTITION_COUNT),
+                       bad_lines[i].kind, bad_lines[i].reason);
         }
     }
-    for (size_t i = 0; i < sizeof(bad_members) / sizeof(bad_members[0]); i++) {
+    if (next_story(story)) { /* One of these is enough. */
+        uint32_t serial = world->facts[world_add(world, FACT_RAW)].serial;
+        time_print(story->at_us, time_text);
+        plant_line(story, arena_printf(&world->arena, "{\"event_id\":\"X%u\",\"type\":\"lab_result\",\"event_time\":\"%s\",\"specimen\":\"%*s\"}",
+                                       serial, time_text, (int)FORMAT_JSON_RECORD_SIZE_MAX, ""), 2, "long_line", "too_large");
+    }
+    for (size_t i = 0; i < sizeof(odd_members) / sizeof(odd_members[0]); i++) {
         for (int64_t j = 0; j < count && next_story(story); j++) {
             uint32_t index = result_at(story, "2951-2", 138000, story->at_us - US_PER_HOUR, story->at_us);
             world->facts[index].is_history = false;
-            world->facts[index].bad_member = bad_members[i].member;
-            uint32_t plant = world_plant(world, bad_members[i].kind, index, "dead_letter");
-            world->plants[plant].reason = bad_members[i].reason;
+            world->facts[index].odd_member = odd_members[i].member;
+            struct plant *plant = &world->plants[world_plant(world, odd_members[i].kind, index, odd_members[i].expect)];
+            plant->reason = odd_members[i].reason;
+            plant->alert = odd_members[i].is_unevaluated ? "unevaluated_result" : NULL;
         }
     }
 }

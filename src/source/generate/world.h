@@ -87,7 +87,7 @@ struct fact {
     uint8_t        facility;
     bool           is_live, is_history, uses_other_unit, is_copy;
     const char    *result_text; /* In place of the value. */
-    const char    *bad_member;  /* A JSON member that replaces the one of its name: `"event_time":"yesterday"`. */
+    const char    *odd_member;  /* A JSON member that replaces the one of its name: `"event_time":"yesterday"`. */
     const char    *raw;         /* FACT_RAW: the line itself. */
 };
 
@@ -99,6 +99,7 @@ struct plant {
     const char *file;  /* Of a planted bad record in a file of history. */
     uint32_t    line;
     const char *reason;
+    const char *alert; /* The rule of an alert that comes besides what is expected. */
 };
 
 struct world {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/time.h"
 
 static const char *const races[] = { "white", "black", "asian", "other" };
@@ -34,11 +35,15 @@ bad_patient_rows(struct world *world, const char *file, uint32_t line, struct st
         { "birth_out_of_range", "out_of_range", "P9999994,1750-01-01,,999-99-0005,,,,Very,,Old,,,,white,nonhispanic,M,,1 Main Street,Attleboro,Massachusetts,Essex County,25009,02703,0,0,0,0,0\n" },
         { "bad_birth_date", "bad_date", "P9999995,1950-02-30,,999-99-0006,,,,No,,Day,,,,white,nonhispanic,M,,1 Main Street,Attleboro,Massachusetts,Essex County,25009,02703,0,0,0,0,0\n" },
         { "death_before_birth", "inconsistent", "P9999996,1950-01-01,1949-01-01,999-99-0007,,,,Time,,Traveller,,,,white,nonhispanic,M,,1 Main Street,Attleboro,Massachusetts,Essex County,25009,02703,0,0,0,0,0\n" },
+        { "zip_without_its_zero", "repaired", "P9999997,1950-01-01,,999-99-0008,,,,Spread,,Sheet,,,,white,nonhispanic,M,,1 Main Street,Attleboro,Massachusetts,Essex County,25009,2703,0,0,0,0,0\n" },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         str_builder_append_cstr(out, rows[i].row);
         world_plant_in_file(world, rows[i].kind, file, line++, rows[i].reason);
     }
+    str_builder_printf(out, "P9999998,1950-01-01,,999-99-0009,,,,Long,,Address,,,,white,nonhispanic,M,,%*s,Attleboro,Massachusetts,Essex County,25009,02703,0,0,0,0,0\n",
+                       (int)FORMAT_CSV_RECORD_SIZE_MAX, "");
+    world_plant_in_file(world, "long_row", file, line, "too_large");
 }
 
 static void
@@ -152,6 +157,22 @@ write_stray(struct world *world, struct io *io, const char *folder, struct error
     return status;
 }
 
+/* What an annex exports whose system knows no reason's text. */
+static enum status
+write_annex(struct world *world, struct io *io, const char *folder, struct error *err)
+{
+    struct str_builder out = STR_BUILDER_EMPTY;
+    char               path[WORLD_PATH_SIZE];
+    str_builder_append_cstr(&out, "Id,START,STOP,PATIENT,ORGANIZATION,PROVIDER,PAYER,ENCOUNTERCLASS,CODE,DESCRIPTION,BASE_ENCOUNTER_COST,"
+                                  "TOTAL_CLAIM_COST,PAYER_COVERAGE,REASONCODE\n"
+                                  "V9999996,2026-01-05T10:00:00Z,2026-01-05T11:00:00Z,P000001,ED,U0001,,emergency,185345009,Encounter,77.49,100.00,0.00,\n");
+    world_plant_in_file(world, "header_without_column", "ehr/annex.csv", 1, "missing_column");
+    snprintf(path, sizeof(path), "%s/annex.csv", folder);
+    enum status status = world_save(io, path, &out, err);
+    str_builder_release(&out);
+    return status;
+}
+
 static enum status
 write_snapshot(struct world *world, struct io *io, const char *folder, int64_t day, bool is_last, struct error *err)
 {
@@ -164,6 +185,8 @@ write_snapshot(struct world *world, struct io *io, const char *folder, int64_t d
         status = write_providers(world, io, folder, err);
     if (status == ST_OK && is_last)
         status = write_stray(world, io, folder, err);
+    if (status == ST_OK && is_last)
+        status = write_annex(world, io, folder, err);
     return status;
 }
 

@@ -39,13 +39,13 @@ world_value_text(const struct fact *fact, char out[32])
         snprintf(out, 32, "%lld.%0*lld", (long long)(value / unit), kind->digits, (long long)(value % unit));
 }
 
-/* One member, unless the fact's bad member takes its place. */
+/* One member, unless the fact's odd member takes its place. */
 static void
 member(struct str_builder *out, const struct fact *fact, const char *name, const char *value)
 {
     size_t size = strlen(name);
-    if (fact->bad_member != NULL && strncmp(fact->bad_member + 1, name, size) == 0 && fact->bad_member[size + 1] == '"')
-        str_builder_printf(out, ",%s", fact->bad_member);
+    if (fact->odd_member != NULL && strncmp(fact->odd_member + 1, name, size) == 0 && fact->odd_member[size + 1] == '"')
+        str_builder_printf(out, ",%s", fact->odd_member);
     else
         str_builder_printf(out, ",\"%s\":\"%s\"", name, value);
 }
@@ -80,8 +80,8 @@ write_result(const struct world *world, const struct fact *fact, struct str_buil
     member(out, fact, "source_order_code", kind->panel == 1 ? "58410-2" : "51990-0");
     member(out, fact, "source_component_code", kind->loinc);
     member(out, fact, "result", value);
-    if (fact->bad_member != NULL && strncmp(fact->bad_member, "\"source_value\"", 14) == 0)
-        str_builder_printf(out, ",%s", fact->bad_member);
+    if (fact->odd_member != NULL && strncmp(fact->odd_member, "\"source_value\"", 14) == 0)
+        str_builder_printf(out, ",%s", fact->odd_member);
     member(out, fact, "source_units", world_unit(fact));
     member(out, fact, "source_abnormal_flag", fact->flag);
     member(out, fact, "status", fact->status);
@@ -232,6 +232,8 @@ world_write_truth(struct world *world, struct io *io, const char *directory, str
         json_out_key_cstr(&json, "expect", plant->expect);
         if (plant->reason != NULL)
             json_out_key_cstr(&json, "reason", plant->reason);
+        if (plant->alert != NULL)
+            json_out_key_cstr(&json, "alert", plant->alert);
         if (plant->file != NULL) {
             json_out_key_cstr(&json, "file", plant->file);
             json_out_key_uint(&json, "line", plant->line);

@@ -49,14 +49,26 @@ header_segments(const struct world *world, const struct fact *fact, const char *
         str_builder_printf(out, "PV1|1|I|||||||||||||||||V%07u\r", fact->encounter);
 }
 
+/* A `^` in a unit (10^3/mm3) would part components. */
+static void
+append_escaped(const char *text, struct str_builder *out)
+{
+    for (; *text != '\0'; text++)
+        if (*text == '^')
+            str_builder_append_cstr(out, "\\S\\");
+        else
+            str_builder_append_char(out, *text);
+}
+
 static void
 result_segment(const struct fact *fact, const char *collected, const char *available, unsigned set_id, struct str_builder *out)
 {
     const struct analyte *kind = &analytes[fact->analyte];
     char                  value[32];
     world_value_text(fact, value);
-    str_builder_printf(out, "OBX|%u|NM|%s^%s^LN||%s|%s|%lld.%lld-%lld.%lld|%s|||%s|||%s|||||%s||R%07u\r", set_id, kind->loinc, kind->name, value,
-                       world_unit(fact), (long long)(kind->low / 1000), (long long)(kind->low % 1000 / 100), (long long)(kind->high / 1000),
+    str_builder_printf(out, "OBX|%u|NM|%s^%s^LN||%s|", set_id, kind->loinc, kind->name, value);
+    append_escaped(world_unit(fact), out);
+    str_builder_printf(out, "|%lld.%lld-%lld.%lld|%s|||%s|||%s|||||%s||R%07u\r", (long long)(kind->low / 1000), (long long)(kind->low % 1000 / 100), (long long)(kind->high / 1000),
                        (long long)(kind->high % 1000 / 100), fact->flag, fact->status, collected, available, fact->result);
 }
 
@@ -96,6 +108,9 @@ write_odd_messages(struct world *world, const char *file, struct str text, struc
         { "message_without_patient", "missing_required", "MSH|^~\\&|LIS|STE|EDW|HUB|20260302120000-0500||ORU^R01^ORU_R01|N0000001|P|2.5.1\rPID|1||^^^^MR||NOBODY\rOBR|1||A9999991|2823-3^Potassium^LN|||20260302110000-0500\rOBX|1|NM|2823-3^Potassium^LN||4.0|mmol/L||N|||F\r" },
         { "bad_result_status", "bad_code", "MSH|^~\\&|LIS|STE|EDW|HUB|20260302120000-0500||ORU^R01^ORU_R01|N0000002|P|2.5.1\rPID|1||P000001^^^^MR||Smith^Mary\rOBR|1||A9999992|2823-3^Potassium^LN|||20260302110000-0500\rOBX|1|NM|2823-3^Potassium^LN||4.0|mmol/L||N|||Q|||||||||R9999992\r" },
         { "cancelled_result", "status_ignored", "MSH|^~\\&|LIS|STE|EDW|HUB|20260302120000-0500||ORU^R01^ORU_R01|N0000003|P|2.5.1\rPID|1||P000001^^^^MR||Smith^Mary\rOBR|1||A9999993|2823-3^Potassium^LN|||20260302110000-0500\rOBX|1|NM|2823-3^Potassium^LN||\"\"|mmol/L||N|||X|||||||||R9999993\r" },
+        { "result_without_value", "no_result", "MSH|^~\\&|LIS|STE|EDW|HUB|20260302120000-0500||ORU^R01^ORU_R01|N0000004|P|2.5.1\rPID|1||P000002^^^^MR||Smith^Mary\rOBR|1||A9999994|2823-3^Potassium^LN|||20260302110000-0500\rOBX|1|NM|2823-3^Potassium^LN|||mmol/L||N|||F|||||||||R9999994\r" },
+        { "strange_unit", "unknown_unit", "MSH|^~\\&|LIS|STE|EDW|HUB|20260302120000-0500||ORU^R01^ORU_R01|N0000005|P|2.5.1\rPID|1||P000003^^^^MR||Smith^Mary\rOBR|1||A9999995|2823-3^Potassium^LN|||20260302110000-0500\rOBX|1|NM|2823-3^Potassium^LN||4.0|furlong||N|||F|||||||||R9999995\r" },
+        { "death_neither_true_nor_false", "bad_boolean", "MSH|^~\\&|LIS|STE|EDW|HUB|20260302120000-0500||ORU^R01^ORU_R01|N0000006|P|2.5.1\rPID|1||P000004^^^^MR||Smith^Mary|||||||||||||||||||||||||perhaps\rOBR|1||A9999996|2823-3^Potassium^LN|||20260302110000-0500\rOBX|1|NM|2823-3^Potassium^LN||4.0|mmol/L||N|||F|||||||||R9999996\r" },
     };
     size_t second = str_find(str_slice(text, 1, text.size), STR("MSH|"));
     struct str first = str_slice(text, 0, second == STR_NOT_FOUND ? text.size : second + 1);

@@ -48,7 +48,7 @@ same_file(const char *a_folder, const char *b_folder, const char *name)
 }
 
 static const char *const files[] = { "truth.json",          "events/part-0.ndjson",        "events/part-3.ndjson",
-                                     "in/ehr/patients.csv", "in/ehr/encounters.csv",       "in/ehr/providers.csv",
+                                     "in/ehr/patients.csv", "in/ehr/encounters.csv",       "in/ehr/providers.csv",       "in/ehr/annex.csv",
                                      "in/lab/2026-03-02-STE.hl7", "days/2026-03-03/ehr/patients.csv" };
 
 static void
