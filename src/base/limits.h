@@ -63,8 +63,14 @@
 #define FORMAT_HL7V2_RECORD_SIZE_MAX (16u << 20)
 /* Of a record that is too long, or of an input that cannot be read, what is kept in quarantine: enough to see what it is. */
 #define FORMAT_KEPT_SIZE_MAX (64u << 10)
-/* A range of a file that a thread decodes by itself: some milliseconds of work, so that starting a decoder vanishes beside it. */
-#define DECODE_RANGE_SIZE_MIN (1u << 20)
+/* A range of a file that a thread decodes by itself: some milliseconds of work, so that starting a decoder vanishes beside it.
+ * What a thread holds of a file is a range and the record behind it, whatever the file's size. */
+#define DECODE_RANGE_SIZE (4u << 20)
+/* What is read behind a range at first, to find where a record ends; rows have hundreds of bytes, messages some thousand. */
+#define DECODE_RANGE_MARGIN (64u << 10)
+/* Of a file, what is read before its first range and kept until its last: the longest header behind blank lines, and what the
+ * quarantine shows of a file that is refused. */
+#define DECODE_HEAD_SIZE (2 * FORMAT_HEAD_SIZE_MAX)
 /* Texts held in one chunk before it is handed over though it is not full. */
 #define FORMAT_CHUNK_TEXT_SIZE_MAX (4u << 20)
 /* Steps of one JSON path; the longest of the model has six. */

@@ -239,27 +239,27 @@ csv_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, 
 }
 
 static enum status
-csv_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, size_t *ends,
-          uint32_t count, struct error *err)
+csv_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, int64_t position,
+          bool is_last, size_t place, size_t *ret_end, struct error *err)
 {
     struct csv_reader reader;
-    size_t            at    = layout->records_begin;
-    uint32_t          found = 0;
-    enum status       status = ST_OK;
+    uint64_t          head = layout->records_begin > (uint64_t)position ? layout->records_begin - (uint64_t)position : 0;
+    size_t            at   = head < bytes.size ? (size_t)head : bytes.size;
 
+    *ret_end = 0;
     /* Nothing is allocated: no cells are wanted. */
     csv_reader_init(&reader, bytes.data, bytes.size, layout->csv->delimiter, plan->record_size_max, false);
-    while (found < count) {
+    for (;;) {
         at += csv_line_ends(bytes.data, at, bytes.size);
-        while (found < count && at >= ends[found])
-            ends[found++] = at;
         if (at >= bytes.size)
+            return ST_OK;
+        if (at >= place)
             break;
-
         struct csv_row row = { .kind = CSV_ROW };
-        status             = csv_read_row(&reader, at, true, &row, err);
-        if (status != ST_OK)
-            break;
+        if (csv_read_row(&reader, at, is_last, &row, err) != ST_OK)
+            return ST_ERROR;
+        if (row.kind == CSV_MORE)
+            return ST_OK;
         if (row.kind == CSV_TOO_LARGE) {
             at += plan->record_size_max;
             while (at < bytes.size && bytes.data[at] != '\n' && bytes.data[at] != '\r')
@@ -268,9 +268,8 @@ csv_split(const struct decode_plan *plan, const struct decode_layout *layout, st
             at += row.size;
         }
     }
-    while (found < count)
-        ends[found++] = bytes.size;
-    return status;
+    *ret_end = at;
+    return ST_OK;
 }
 
 const struct format_kind CSV_KIND = {

@@ -6,9 +6,9 @@
  *     decoder  the working state of one thread over one range of one input, or over one partition of a log.
  *
  *     decode_plan_compile(&options, mappings, count, &plan, err);
- *     decode_layout_open(plan, bytes, size, true, &sink, &layout, err);
- *     decode_split(plan, layout, bytes, size, thread_count, ends, &range_count, err);
- *     per range: decoder_open(plan, layout, &options, &sink, &decoder, err);
+ *     decode_layout_open(plan, bytes, size, is_whole, &sink, &layout, err);
+ *     per range: decode_split(plan, layout, bytes, size, begin, is_whole, range_size, &end, err);
+ *                decoder_open(plan, layout, &options, &sink, &decoder, err);
  *                decoder_decode(decoder, bytes + begin, end - begin, begin, true, 0, &used, err);
  *                decoder_flush(decoder, err);
  *
@@ -200,12 +200,14 @@ void decoder_free(struct decoder *decoder);
 
 /* ---- Ranges ---- */
 
-/* Cuts a whole input into at most `wanted_count` ranges of about equal size that can be decoded side by side, each
- * with is_last: range i is [ends[i-1], ends[i]), the first begins at 0, the last ends at `size`. `ends` has room for
- * wanted_count. At least one range, also for an empty input. Ranges end behind a record (its line ends included);
- * an HL7 v2 batch or file (BHS to BTS, FHS to FTS) is not cut, so that its counts can be reconciled. */
+/* Where the range ends that begins with these bytes: at the first place, at or behind `place` > 0, that lies behind a
+ * record (its line ends included). Ranges can be decoded side by side, each by its own decoder with is_last. `bytes` lie
+ * at `position` of the input, where it begins or where the range before ends. *ret_end 0: more bytes must tell; with
+ * is_last (nothing comes behind them) `size`. The answer does not depend on how many bytes lie behind the end. An HL7 v2
+ * batch or file (BHS to BTS, FHS to FTS) is not cut, so that its counts can be reconciled; an input that cannot be read
+ * is one record and has no place to cut. */
 enum status decode_split(const struct decode_plan *plan, const struct decode_layout *layout, const void *bytes,
-                         size_t size, uint32_t wanted_count, size_t *ends, uint32_t *ret_count, struct error *err);
+                         size_t size, int64_t position, bool is_last, size_t place, size_t *ret_end, struct error *err);
 
 /* ---- Detection ---- */
 

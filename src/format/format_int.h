@@ -154,9 +154,9 @@ struct format_kind {
     /* How many bytes of [begin, size) belong to a record that is too large; *ret_is_end says that it ends there. */
     size_t (*skip)(struct decoder *decoder, const char *bytes, size_t begin, size_t size, bool is_last,
                    bool *ret_is_end);
-    /* Moves each of the `count` ascending places in `ends` on to where a range may begin, or to the end. */
+    /* Where a range may end at or behind `place` > 0; 0: nowhere in these bytes, which lie at `position`. */
     enum status (*split)(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes,
-                         size_t *ends, uint32_t count, struct error *err);
+                         int64_t position, bool is_last, size_t place, size_t *ret_end, struct error *err);
 };
 
 extern const struct format_kind CSV_KIND;

@@ -291,32 +291,36 @@ hl7_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, 
 /* A range may begin where a message begins (or the frame around it), outside batches, and where the message before it has
  * an end that the bytes before the cut tell. */
 enum status
-hl7_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, size_t *ends,
-          uint32_t count, struct error *err)
+hl7_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, int64_t position,
+          bool is_last, size_t place, size_t *ret_end, struct error *err)
 {
     struct hl7_between between = { 0 };
     size_t             at      = 0;
-    uint32_t           found   = 0;
     (void)layout;
+    (void)position;
     (void)err;
 
-    while (found < count && at < bytes.size) {
+    *ret_end = 0;
+    while (at < bytes.size) {
         size_t begin    = at;
         bool   was_open = between.is_framed;
-        (void)pass_between(&between, bytes.data, begin, bytes.size, true, &at);
-        if (at >= bytes.size)
-            break;
+        if (!pass_between(&between, bytes.data, begin, bytes.size, is_last, &at) || at >= bytes.size)
+            return ST_OK;
 
         size_t cut = at;
         while (cut > begin && bytes.data[cut - 1] != FRAME_END)
             cut--;
         bool is_closed = cut > begin || !was_open;
-        while (found < count && is_closed && !between.is_in_batch && !between.is_in_file && cut >= ends[found])
-            ends[found++] = cut;
+        if (is_closed && !between.is_in_batch && !between.is_in_file && cut >= place) {
+            *ret_end = cut;
+            return ST_OK;
+        }
 
         /* A batch segment that is too large is a record like any other, as in hl7_frame. */
-        enum hl7_mark mark    = mark_at(bytes.data, at, bytes.size, true);
+        enum hl7_mark mark    = mark_at(bytes.data, at, bytes.size, is_last);
         struct str    segment = STR_EMPTY;
+        if (mark == HL7_MAYBE)
+            return ST_OK;
         if (mark == HL7_BATCH)
             segment = str_of(bytes.data + at, line_size(bytes.data, at, bytes.size));
         if (segment.size > 0 && segment.size <= plan->record_size_max) {
@@ -327,10 +331,9 @@ hl7_split(const struct decode_plan *plan, const struct decode_layout *layout, st
         }
         size_t end      = bytes.size;
         bool   has_high = false;
-        (void)find_end(bytes.data, at, bytes.size, SIZE_MAX - 1, true, &end, &has_high);
+        if (find_end(bytes.data, at, bytes.size, SIZE_MAX - 1, is_last, &end, &has_high) == END_MORE)
+            return ST_OK;
         at = end;
     }
-    while (found < count)
-        ends[found++] = bytes.size;
     return ST_OK;
 }

@@ -284,7 +284,7 @@ enum status hl7_frame(struct decoder *decoder, const char *bytes, size_t begin, 
                       bool is_last, struct frame *ret_frame, struct error *err);
 size_t      hl7_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, bool is_last,
                      bool *ret_is_end);
-enum status hl7_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, size_t *ends,
-                      uint32_t count, struct error *err);
+enum status hl7_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, int64_t position,
+                      bool is_last, size_t place, size_t *ret_end, struct error *err);
 
 #endif

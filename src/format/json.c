@@ -140,16 +140,17 @@ json_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size,
 }
 
 static enum status
-json_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, size_t *ends,
-           uint32_t count, struct error *err)
+json_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, int64_t position,
+           bool is_last, size_t place, size_t *ret_end, struct error *err)
 {
+    const char *feed = memchr(bytes.data + place - 1, '\n', bytes.size - place + 1);
     (void)plan;
     (void)layout;
+    (void)position;
+    (void)is_last;
     (void)err;
-    for (uint32_t i = 0; i < count; i++) {
-        const char *feed = memchr(bytes.data + ends[i], '\n', bytes.size - ends[i]);
-        ends[i]          = feed != NULL ? (size_t)(feed - bytes.data) + 1 : bytes.size;
-    }
+
+    *ret_end = feed != NULL ? (size_t)(feed - bytes.data) + 1 : 0;
     return ST_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Ranges of one input that can be decoded side by side, and the guess of its format. */
+/* Where a range of an input ends that can be decoded beside the others, and the guess of its format. */
 #include <string.h>
 
 #include "base/check.h"
@@ -7,26 +7,17 @@
 
 enum status
 decode_split(const struct decode_plan *plan, const struct decode_layout *layout, const void *bytes, size_t size,
-             uint32_t wanted_count, size_t *ends, uint32_t *ret_count, struct error *err)
+             int64_t position, bool is_last, size_t place, size_t *ret_end, struct error *err)
 {
-    CHECK(wanted_count > 0);
+    size_t end = 0;
+
+    CHECK(place > 0);
     CHECK(layout != NULL || plan->kind->layout == NULL);
-
-    uint32_t cut_count = layout != NULL && !layout->is_readable ? 0 : wanted_count - 1;
-    uint32_t count     = 0;
-
-    for (uint32_t i = 0; i < cut_count; i++)
-        ends[i] = size / wanted_count * (i + 1);
-    if (cut_count > 0 && plan->kind->split(plan, layout, str_of(bytes, size), ends, cut_count, err) != ST_OK)
+    if (place < size && (layout == NULL || layout->is_readable)
+        && plan->kind->split(plan, layout, str_of(bytes, size), position, is_last, place, &end, err) != ST_OK)
         return ST_ERROR;
-    /* Several cuts may have come to the same place, or to the end. */
-    for (uint32_t i = 0; i < cut_count; i++) {
-        CHECK(ends[i] <= size && (i == 0 || ends[i] >= ends[i - 1]));
-        if (ends[i] > (count == 0 ? 0 : ends[count - 1]) && ends[i] < size)
-            ends[count++] = ends[i];
-    }
-    ends[count++] = size;
-    *ret_count    = count;
+    CHECK(end == 0 || (end >= place && end <= size));
+    *ret_end = end == 0 && is_last ? size : end;
     return ST_OK;
 }
 

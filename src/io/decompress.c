@@ -262,6 +262,12 @@ decompress_position(const struct decompress *decompress)
     return decompress->position;
 }
 
+uint64_t
+decompress_stored_position(const struct decompress *decompress)
+{
+    return decompress->file.offset;
+}
+
 void
 decompress_free(struct decompress *decompress)
 {

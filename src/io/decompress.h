@@ -28,6 +28,8 @@ enum status decompress_read(struct decompress *decompress, void *buffer, size_t 
 enum compression decompress_kind(const struct decompress *decompress);
 /* Bytes delivered so far. */
 uint64_t decompress_position(const struct decompress *decompress);
+/* Bytes of the file itself that were read so far; at the end the file's size. */
+uint64_t decompress_stored_position(const struct decompress *decompress);
 
 /* NULL is allowed. */
 void decompress_free(struct decompress *decompress);

@@ -1,7 +1,9 @@
 /* CHECKED: what became of every record and row (I1), the bytes of what is quarantined, and whether the run may be published. */
 #include <inttypes.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
+#include "io/decompress.h"
 #include "warehouse/run_int.h"
 
 /* ---- Records ---- */
@@ -142,6 +144,52 @@ list_quarantined(struct run *run, struct error *err)
     return status;
 }
 
+/* The file that is read again, as far as it was read. */
+struct rereader {
+    struct io         *io;
+    int64_t            number; /* 0: none. */
+    struct decompress *stream; /* NULL: the file cannot be read any more. */
+    char              *bytes;
+    size_t             capacity;
+};
+
+/* The bytes of one place; places come in the order of input and position. What cannot be read any more is shorter. */
+static enum status
+read_place(struct rereader *reader, const struct run_input *input, int64_t position, int64_t length, struct str *ret_bytes, struct error *err)
+{
+    struct error fault = ERROR_EMPTY;
+    size_t       size  = (size_t)length > FILE_READ_SIZE ? (size_t)length : FILE_READ_SIZE;
+    size_t       got   = 1;
+
+    if (reader->capacity < size) {
+        char *grown = memory_resize(reader->bytes, size);
+        if (grown == NULL)
+            return error_no_memory(err);
+        reader->bytes    = grown;
+        reader->capacity = size;
+    }
+    if (reader->number != input->number) {
+        decompress_free(reader->stream);
+        reader->stream = NULL;
+        reader->number = input->number;
+        if (decompress_open(reader->io, input->path, &reader->stream, &fault) != ST_OK && fault.code == ERR_NO_MEMORY)
+            return error_no_memory(err);
+    }
+    while (reader->stream != NULL && got > 0 && decompress_position(reader->stream) < (uint64_t)position) {
+        uint64_t left = (uint64_t)position - decompress_position(reader->stream);
+        if (decompress_read(reader->stream, reader->bytes, left < reader->capacity ? (size_t)left : reader->capacity, &got, &fault) != ST_OK)
+            got = 0;
+    }
+    size = 0;
+    while (reader->stream != NULL && got > 0 && size < (size_t)length) {
+        if (decompress_read(reader->stream, reader->bytes + size, (size_t)length - size, &got, &fault) != ST_OK)
+            got = 0;
+        size += got;
+    }
+    *ret_bytes = str_of(reader->bytes, size);
+    return fault.code == ERR_NO_MEMORY ? error_no_memory(err) : ST_OK;
+}
+
 /* Reads the bytes of those places again, file by file. A file that changed meanwhile keeps what its place holds now: the
  * digest tells. */
 static enum status
@@ -149,11 +197,9 @@ keep_bytes(struct run *run, struct error *err)
 {
     struct db_result    result    = DB_RESULT_EMPTY;
     struct db_appender *appender  = NULL;
-    char               *bytes     = NULL;
-    size_t              size      = 0;
-    int64_t             loaded    = 0; /* Number of the file that `bytes` holds. */
+    struct rereader     reader    = { .io = run->warehouse->options.io };
+    struct str          bytes     = STR_EMPTY;
     uint32_t            row_count = 1;
-    const char         *reason_code, *reason;
     enum status         status = sql_query(run->connection, &run->names, &result, err,
                                            "SELECT DISTINCT input_number, position, length FROM {run}.quarantine WHERE bytes IS NULL "
                                            "ORDER BY input_number, position");
@@ -164,25 +210,21 @@ keep_bytes(struct run *run, struct error *err)
         status = db_next(&result, &row_count, err);
         for (uint32_t row = 0; status == ST_OK && row < row_count; row++) {
             int64_t number = db_int64(&result, 0, row), position = db_int64(&result, 1, row), length = db_int64(&result, 2, row);
-            if (number != loaded) {
-                memory_free(bytes);
-                bytes  = NULL;
-                size   = 0;
-                status = run_read(run->warehouse->options.io, run->inputs[number - 1].path, &run->arena, &bytes, &size, &reason_code, &reason, err);
-                loaded = number;
-            }
+            status = read_place(&reader, &run->inputs[number - 1], position, length, &bytes, err);
+            if (status != ST_OK)
+                break;
             db_row_int64(appender, number);
             db_row_int64(appender, position);
-            db_row_blob(appender, bytes == NULL ? STR("") : str_slice(str_of(bytes, size), (size_t)position, (size_t)(position + length)));
-            if (status == ST_OK)
-                status = db_row_end(appender, err);
+            db_row_blob(appender, bytes);
+            status = db_row_end(appender, err);
         }
     }
     if (status == ST_OK)
         status = db_appender_flush(appender, err);
     db_appender_free(appender);
     db_result_release(&result);
-    memory_free(bytes);
+    decompress_free(reader.stream);
+    memory_free(reader.bytes);
     return status;
 }
 

@@ -1,65 +1,10 @@
 /* DECODED: what is decoded by which mappings into which tables. Every file is decoded once, all mappings of its format in one pass. */
-#include <stdio.h>
-#include <string.h>
-
-#include "base/limits.h"
-#include "base/memory.h"
-#include "io/decompress.h"
 #include "warehouse/run_int.h"
 
 bool
 run_means(const struct graph_input *input, const struct mapping *mapping)
 {
     return input->mapping.size == 0 || str_starts_with(str_from(mapping->name), input->mapping);
-}
-
-/* ---- Bytes ---- */
-
-enum status
-run_read(struct io *io, const char *path, struct arena *arena, char **ret_bytes, size_t *ret_size,
-         const char **ret_reason_code, const char **ret_reason, struct error *err)
-{
-    struct decompress *stream   = NULL;
-    struct error       fault    = ERROR_EMPTY;
-    char              *bytes    = NULL;
-    size_t             size     = 0, capacity = 0;
-    bool               is_end   = false;
-    enum status        status   = decompress_open(io, path, &stream, &fault);
-
-    *ret_reason_code = *ret_reason = NULL;
-    while (status == ST_OK && !is_end) {
-        size_t got;
-        if (size == capacity) {
-            capacity    = capacity * 2 + FILE_READ_SIZE;
-            char *grown = memory_resize(bytes, capacity + 1);
-            if (grown == NULL) {
-                status = error_no_memory(&fault);
-                break;
-            }
-            bytes = grown;
-        }
-        status = decompress_read(stream, bytes + size, capacity - size, &got, &fault);
-        if (status == ST_OK) {
-            is_end = got == 0;
-            size += got;
-        }
-    }
-    decompress_free(stream);
-    if (status != ST_OK && fault.code == ERR_NO_MEMORY) {
-        memory_free(bytes);
-        return error_no_memory(err);
-    }
-    if (status != ST_OK) {
-        *ret_reason_code = fault.code == ERR_CORRUPT ? "truncated" : "malformed_record";
-        *ret_reason      = arena_printf(arena, "%s", fault.message);
-        if (*ret_reason == NULL) {
-            memory_free(bytes);
-            return error_no_memory(err);
-        }
-    }
-    *ret_bytes = bytes;
-    *ret_size  = size;
-    return ST_OK;
 }
 
 /* ---- Plans and tables ---- */

@@ -1,15 +1,19 @@
-/* DECODED, the files: each is read once and cut into ranges of bytes, which several threads decode side by side.
+/* DECODED, the files: each is read once, range by range, and several threads decode the ranges side by side.
  *
- * D1  A file's bytes and its layout live until its last range is decoded.
- * D2  A thread opens a file only where no range is left to take: at most as many files are open as there are threads.
- * D3  Which thread decodes what shapes no content: rows carry input, position and row number (R4). */
+ * D1  One thread at a time reads a file on. It then decodes what it read, while another reads the next range.
+ * D2  A thread opens a file only where every open one is being read: at most as many files are open as there are threads.
+ * D3  Which thread decodes what, and where ranges end, shapes no content: rows carry input, position and row number (R4).
+ * D4  A file of which some range cannot be read is one refused record. What was decoded of it is taken out again once all
+ *     threads have handed over their rows.
+ * D5  A thread holds one range, a file its head and what was read behind its last range: memory does not grow with files (I10). */
+#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "io/thread.h"
+#include "warehouse/range_int.h"
 #include "warehouse/run_int.h"
 
 /* A file that is being decoded. */
@@ -18,18 +22,19 @@ struct open_file {
     struct run_input         *input;
     const struct decode_plan *plan;
     struct decode_layout     *layout;
-    char                     *bytes;
-    size_t                    size;
-    size_t                    ends[PLAN_WORKER_COUNT_MAX];
-    uint32_t                  range_count, taken_count, done_count;
+    struct range_reader       reader;
+    bool                      is_reading; /* By some thread, which alone touches the reader. */
+    uint32_t                  busy_count; /* Ranges taken and not done yet. */
+    struct decode_counts      counts;
+    int64_t                   told_bytes; /* As stored; of the progress. */
 };
 
 struct crew {
     struct run       *run;
-    struct mutex      mutex;   /* Guards what follows, the files' counts, the inputs' counts. */
-    struct condition  changed; /* There are ranges to take, or there will be none. */
-    struct open_file *files;
-    size_t            next; /* Input that is opened next. */
+    struct mutex      mutex;   /* Guards what follows, and of the files all but the reader while is_reading. */
+    struct condition  changed; /* There are ranges to read, or there will be none. */
+    struct open_file *files;   /* With ranges that are to be read or decoded. */
+    size_t            next;    /* Input that is opened next. */
     uint32_t          opening_count;
     int64_t           bytes, bytes_total; /* As stored; for progress. */
     struct error      err;
@@ -44,6 +49,7 @@ struct worker {
     struct db_appender  **appenders; /* Of each mapping of the model; NULL: not opened yet. */
     const struct decode_plan *plan;  /* Of the file at hand. */
     struct run_input     *input;
+    struct range          range;
 };
 
 static void
@@ -52,7 +58,7 @@ file_free(struct open_file *file)
     if (file == NULL)
         return;
     decode_layout_free(file->layout);
-    memory_free(file->bytes);
+    range_reader_release(&file->reader);
     memory_free(file);
 }
 
@@ -101,97 +107,115 @@ take_rows(void *context, uint32_t mapping_index, struct chunk *chunk, struct err
 
 /* A file that cannot be read, or that no mapping is for, is one quarantined record. */
 static enum status
-refuse_file(struct worker *worker, const char *reason_code, const char *reason, const char *bytes, size_t size, struct error *err)
+refuse_file(struct worker *worker, struct open_file *file, const char *reason_code, const char *reason, struct error *err)
 {
-    struct run_input *input = worker->input;
+    struct run_input *input = file->input;
+    int64_t           size  = range_reader_size(&file->reader);
 
-    input->reason_code  = reason_code;
-    input->reason       = reason;
-    input->record_count = 1;
-    input->record_bytes = (int64_t)size;
-    return take_record(worker, "1", reason_code, reason, 0, (int64_t)size, str_slice(str_of(bytes, size), 0, FORMAT_KEPT_SIZE_MAX), err);
+    input->is_withdrawn  = file->counts.record_count > 0;
+    input->reason_code   = reason_code;
+    input->reason        = reason;
+    input->decoded_bytes = size;
+    input->record_count  = 1;
+    input->record_bytes  = size;
+    worker->input        = input;
+    return take_record(worker, "1", reason_code, reason, 0, size,
+                       str_slice(str_of(file->reader.head, file->reader.head_size), 0, FORMAT_KEPT_SIZE_MAX), err);
 }
 
-/* Layout and ranges: no more than there are threads, none so small that a decoder's start would count. */
 static enum status
-cut_file(struct worker *worker, struct open_file *file, struct error *err)
+begin_ranges(struct open_file *file, struct error *err)
 {
-    uint32_t    wanted = (uint32_t)worker->crew->run->graph->runtime.worker_count;
-    enum status status = decode_layout_open(file->plan, file->bytes, file->size, true, NULL, &file->layout, err);
-    enum decode_reason reason;
-    const char        *detail;
+    const struct range_reader *reader = &file->reader;
+    enum decode_reason         reason;
+    const char                *detail;
 
-    if (status == ST_OK && !decode_layout_is_readable(file->layout, &reason, &detail)) { /* Its decoder tells the record. */
+    if (decode_layout_open(file->plan, reader->head, reader->head_size, reader->is_at_end, NULL, &file->layout, err) != ST_OK)
+        return ST_ERROR;
+    if (!decode_layout_is_readable(file->layout, &reason, &detail)) { /* Its decoder tells the record. */
         file->input->reason_code = decode_reason_code(reason);
         file->input->reason      = detail;
     }
-    if (file->size / wanted < DECODE_RANGE_SIZE_MIN)
-        wanted = (uint32_t)(file->size / DECODE_RANGE_SIZE_MIN) + 1;
-    if (status == ST_OK)
-        status = decode_split(file->plan, file->layout, file->bytes, file->size, wanted, file->ends, &file->range_count, err);
-    return status;
+    return ST_OK;
 }
 
-/* Reads the file. One that has no ranges is done with it: it is empty or refused. */
+/* Opens the file as far as its head. Where *ret_has_ranges is false it is done with: it is empty or refused. */
 static enum status
-read_file(struct worker *worker, struct open_file *file, struct error *err)
+begin_file(struct worker *worker, struct open_file *file, bool *ret_has_ranges, struct error *err)
 {
     static const enum model_format FORMATS[] = { [GRAPH_FORMAT_CSV] = MODEL_CSV, [GRAPH_FORMAT_HL7V2] = MODEL_HL7V2, [GRAPH_FORMAT_JSON] = MODEL_JSON };
-    struct run_input         *input  = file->input;
-    const struct run_spec    *spec   = &worker->crew->run->specs[input->spec_index];
-    struct arena              arena;
-    const char               *reason_code, *reason;
-    enum model_format         format = FORMATS[GRAPH_FORMAT_CSV];
+    struct run_input         *input    = file->input;
+    const struct run_spec    *spec     = &worker->crew->run->specs[input->spec_index];
+    struct range_reader      *reader   = &file->reader;
+    enum model_format         format   = FORMATS[GRAPH_FORMAT_CSV];
     bool                      is_known = true;
+    int64_t                   listed   = input->digest[0] == '\0' ? -1 : input->size_bytes;
+    enum status status = range_reader_open(reader, worker->crew->run->warehouse->options.io, input->path, listed, err);
 
-    arena_init(&arena, 0);
-    enum status status = run_read(worker->crew->run->warehouse->options.io, input->path, &arena, &file->bytes, &file->size, &reason_code, &reason, err);
     if (status != ST_OK)
-        goto out;
-    input->decoded_bytes = (int64_t)file->size;
+        return status;
     if (spec->input->format == GRAPH_FORMAT_AUTO)
-        is_known = format_detect(file->bytes, file->size, str_from(input->path), &format);
+        is_known = format_detect(reader->head, reader->head_size, str_from(input->path), &format);
     else
         format = FORMATS[spec->input->format];
     if (is_known)
         input->format = model_format_name(format);
-    if (reason_code != NULL)
-        status = refuse_file(worker, reason_code, reason_code[0] == 't' ? "the compressed stream is damaged" : "the file cannot be read", file->bytes, file->size, err);
-    else if (file->size == 0)
-        status = ST_OK; /* No record, no byte. */
-    else if (!is_known || spec->plans[format] == NULL)
-        status = refuse_file(worker, "no_mapping", "no mapping of its format is meant", file->bytes, file->size, err);
-    else {
-        file->plan = spec->plans[format];
-        status     = cut_file(worker, file, err);
-    }
-out:
-    arena_release(&arena);
-    return status;
+    file->plan      = is_known ? spec->plans[format] : NULL;
+    *ret_has_ranges = reader->fault_code == NULL && reader->head_size > 0 && file->plan != NULL;
+    if (*ret_has_ranges)
+        return begin_ranges(file, err);
+    if (range_reader_drain(reader, &worker->range, err) != ST_OK)
+        return ST_ERROR;
+    if (reader->fault_code != NULL)
+        return refuse_file(worker, file, reader->fault_code, reader->fault, err);
+    if (range_reader_size(reader) == 0)
+        return ST_OK; /* No record, no byte. */
+    return refuse_file(worker, file, "no_mapping", "no mapping of its format is meant", err);
 }
 
-/* One range by one decoder. The counts are the range's own. */
+/* One range by one decoder, in one piece or, where it has no end near, in several. The counts are the range's own. */
 static enum status
-decode_range(struct worker *worker, const struct open_file *file, uint32_t range, struct decode_counts *ret_counts, struct error *err)
+decode_range(struct worker *worker, struct open_file *file, struct decode_counts *ret_counts, struct error *err)
 {
     const struct decoder_options options = { .chunk_capacity = (uint32_t)worker->crew->run->graph->runtime.chunk_row_count_max, .is_borrowing = true };
     const struct decode_sink     sink    = { worker, take_rows, take_outcome, NULL };
-    size_t                       begin   = range == 0 ? 0 : file->ends[range - 1];
-    size_t                       size    = file->ends[range] - begin;
+    struct range                *range   = &worker->range;
     struct decoder              *decoder = NULL;
-    size_t                       used    = 0;
     enum status                  status  = decoder_open(file->plan, file->layout, &options, &sink, &decoder, err);
 
-    if (status == ST_OK)
-        status = decoder_decode(decoder, file->bytes + begin, size, (int64_t)begin, true, 0, &used, err);
+    while (status == ST_OK) {
+        bool   was_last = range->is_last;
+        size_t used     = 0;
+        status          = decoder_decode(decoder, range->bytes, range->size, range->position, was_last, 0, &used, err);
+        CHECK(status != ST_OK || !was_last || used == range->size);
+        if (status != ST_OK || was_last)
+            break;
+        status = range_reader_more(&file->reader, range, used, err);
+        if (file->reader.fault_code != NULL)
+            break;
+    }
     if (status == ST_OK)
         status = decoder_flush(decoder, err);
-    if (status == ST_OK) {
-        CHECK(used == size);
+    if (status == ST_OK)
         *ret_counts = *decoder_counts(decoder);
-    }
     decoder_free(decoder);
     return status;
+}
+
+/* All ranges are decoded, or one could not be read. */
+static enum status
+end_file(struct worker *worker, struct open_file *file, struct error *err)
+{
+    struct run_input *input = file->input;
+
+    if (file->reader.fault_code != NULL)
+        return refuse_file(worker, file, file->reader.fault_code, file->reader.fault, err);
+    input->decoded_bytes = range_reader_size(&file->reader);
+    input->record_count  = file->counts.record_count;
+    input->record_bytes  = file->counts.record_bytes;
+    input->between_bytes = file->counts.between_bytes;
+    input->row_count     = file->counts.row_count;
+    return ST_OK;
 }
 
 /* ---- One thread ---- */
@@ -222,6 +246,7 @@ worker_close(struct worker *worker, enum status status, struct error *err)
         db_appender_free(worker->appenders[i]);
     }
     db_appender_free(worker->record);
+    range_release(&worker->range);
     memory_free(worker->appenders);
     db_disconnect(worker->connection);
     return status;
@@ -241,21 +266,22 @@ tell(struct crew *crew, int64_t bytes, enum status status, struct error *err)
     condition_broadcast(&crew->changed);
 }
 
-/* What the thread does next: a range of *ret_file, or, where that is NULL, the worker's input is to be opened. False: nothing is
- * left, or somebody failed. */
+/* What the thread does next: the next range of *ret_file, or, where that is NULL, the worker's input is to be opened. False:
+ * nothing is left, or somebody failed. */
 static bool
-take_task(struct worker *worker, struct open_file **ret_file, uint32_t *ret_range)
+take_task(struct worker *worker, struct open_file **ret_file)
 {
-    struct crew      *crew = worker->crew;
-    struct open_file *file;
+    struct crew      *crew     = worker->crew;
+    struct open_file *file     = NULL;
     bool              is_there = false;
 
     mutex_lock(&crew->mutex);
     for (;;) {
-        for (file = crew->files; file != NULL && file->taken_count == file->range_count; file = file->next)
-            ;
+        uint32_t reading_count = crew->opening_count;
+        for (file = crew->files; file != NULL && (file->is_reading || file->reader.is_done); file = file->next)
+            reading_count += file->is_reading;
         is_there = crew->status == ST_OK && (file != NULL || crew->next < crew->run->input_count);
-        if (is_there || crew->status != ST_OK || crew->opening_count == 0)
+        if (is_there || crew->status != ST_OK || reading_count == 0)
             break;
         condition_wait(&crew->changed, &crew->mutex);
     }
@@ -263,9 +289,10 @@ take_task(struct worker *worker, struct open_file **ret_file, uint32_t *ret_rang
         worker->input = &crew->run->inputs[crew->next++];
         crew->opening_count++;
     } else if (is_there) {
-        worker->input = file->input;
-        worker->plan  = file->plan;
-        *ret_range    = file->taken_count++;
+        worker->input    = file->input;
+        worker->plan     = file->plan;
+        file->is_reading = true;
+        file->busy_count++;
     }
     mutex_unlock(&crew->mutex);
     *ret_file = file;
@@ -275,18 +302,19 @@ take_task(struct worker *worker, struct open_file **ret_file, uint32_t *ret_rang
 static enum status
 open_file(struct worker *worker, struct error *err)
 {
-    struct crew      *crew  = worker->crew;
-    struct run_input *input = worker->input;
-    struct open_file *file  = memory_alloc_zero(sizeof *file);
-    enum status       status = file == NULL ? error_no_memory(err) : ST_OK;
+    struct crew      *crew       = worker->crew;
+    struct run_input *input      = worker->input;
+    struct open_file *file       = memory_alloc_zero(sizeof *file);
+    bool              has_ranges = false;
+    enum status       status     = file == NULL ? error_no_memory(err) : ST_OK;
 
     if (status == ST_OK) {
         file->input = input;
-        status      = read_file(worker, file, err);
+        status      = begin_file(worker, file, &has_ranges, err);
     }
     if (status != ST_OK)
         error_context(err, "decoding %s", input->path);
-    bool has_ranges = status == ST_OK && file->range_count > 0;
+    has_ranges = has_ranges && status == ST_OK;
     mutex_lock(&crew->mutex);
     crew->opening_count--;
     if (has_ranges) {
@@ -300,30 +328,72 @@ open_file(struct worker *worker, struct error *err)
     return status;
 }
 
-static enum status
-take_range(struct worker *worker, struct open_file *file, uint32_t range, struct error *err)
+/* Lets others read the file on. */
+static void
+leave_reader(struct crew *crew, struct open_file *file)
 {
-    struct crew         *crew   = worker->crew;
-    struct run_input    *input  = file->input;
-    struct decode_counts counts = { 0 };
-    enum status          status = decode_range(worker, file, range, &counts, err);
-    double               share  = (double)(file->ends[range] - (range == 0 ? 0 : file->ends[range - 1])) / (double)file->size;
-
-    if (status != ST_OK)
-        error_context(err, "decoding %s", input->path);
     mutex_lock(&crew->mutex);
-    input->record_count += counts.record_count;
-    input->record_bytes += counts.record_bytes;
-    input->between_bytes += counts.between_bytes;
-    input->row_count += counts.row_count;
-    bool is_done = ++file->done_count == file->range_count;
-    if (is_done) {
-        struct open_file **at = &crew->files;
-        while (*at != file)
-            at = &(*at)->next;
-        *at = file->next;
-    }
-    tell(crew, (int64_t)((double)input->size_bytes * share), status, err);
+    file->is_reading = false;
+    condition_broadcast(&crew->changed);
+    mutex_unlock(&crew->mutex);
+}
+
+/* The range's share of the file is done. The last one takes the file out of the list: true. The mutex is held. */
+static bool
+leave_range(struct crew *crew, struct open_file *file, const struct decode_counts *counts)
+{
+    file->counts.record_count += counts->record_count;
+    file->counts.record_bytes += counts->record_bytes;
+    file->counts.between_bytes += counts->between_bytes;
+    file->counts.row_count += counts->row_count;
+    if (--file->busy_count > 0 || file->is_reading || !file->reader.is_done)
+        return false;
+    struct open_file **at = &crew->files;
+    while (*at != file)
+        at = &(*at)->next;
+    *at = file->next;
+    return true;
+}
+
+/* Of the progress: how much more of the file as stored is done. The mutex is held. */
+static int64_t
+bytes_done(struct open_file *file, int64_t stored)
+{
+    int64_t more = stored > file->told_bytes ? stored - file->told_bytes : 0;
+
+    file->told_bytes += more;
+    return more;
+}
+
+static enum status
+take_range(struct worker *worker, struct open_file *file, struct error *err)
+{
+    struct crew         *crew       = worker->crew;
+    struct range_reader *reader     = &file->reader;
+    struct decode_counts counts     = { 0 };
+    uint32_t             asked      = crew->run->options->range_size;
+    bool                 is_done    = false;
+    enum status          status     = range_reader_next(reader, file->plan, file->layout, asked == 0 ? DECODE_RANGE_SIZE : asked, &worker->range, err);
+    int64_t              stored     = range_reader_stored_size(reader);
+    bool                 has_fault  = reader->fault_code != NULL;
+    bool                 is_holding = status != ST_OK || !(worker->range.is_last || has_fault);
+
+    if (!is_holding)
+        leave_reader(crew, file);
+    if (status == ST_OK && !has_fault)
+        status = decode_range(worker, file, &counts, err);
+    mutex_lock(&crew->mutex);
+    if (is_holding)
+        file->is_reading = false;
+    if (status == ST_OK)
+        is_done = leave_range(crew, file, &counts);
+    mutex_unlock(&crew->mutex);
+    if (is_done)
+        status = end_file(worker, file, err);
+    if (status != ST_OK)
+        error_context(err, "decoding %s", worker->input->path);
+    mutex_lock(&crew->mutex);
+    tell(crew, bytes_done(file, is_done ? file->input->size_bytes : stored), status, err);
     mutex_unlock(&crew->mutex);
     if (is_done)
         file_free(file);
@@ -337,15 +407,36 @@ work(void *context)
     struct crew      *crew   = worker->crew;
     struct error      err    = ERROR_EMPTY;
     struct open_file *file;
-    uint32_t          range  = 0;
     enum status       status = worker_open(worker, &err);
 
-    while (status == ST_OK && take_task(worker, &file, &range))
-        status = file == NULL ? open_file(worker, &err) : take_range(worker, file, range, &err);
+    while (status == ST_OK && take_task(worker, &file))
+        status = file == NULL ? open_file(worker, &err) : take_range(worker, file, &err);
     status = worker_close(worker, status, &err);
     mutex_lock(&crew->mutex);
     tell(crew, 0, status, &err);
     mutex_unlock(&crew->mutex);
+}
+
+/* Takes out what was decoded of files before they turned out to be unreadable (D4). Of `record` the refusal stays: no record of a
+ * range is as long as the whole file, for its end was told by bytes behind it. */
+static enum status
+withdraw(struct run *run, struct error *err)
+{
+    const struct model *model  = run->graph->model;
+    enum status         status = ST_OK;
+
+    for (size_t i = 0; status == ST_OK && i < run->input_count; i++) {
+        const struct run_input *input = &run->inputs[i];
+        if (!input->is_withdrawn)
+            continue;
+        status = db_runf(run->connection, err, "DELETE FROM %s.record WHERE input_number = %" PRId64 " AND length < %" PRId64, run->schema,
+                         input->number, input->decoded_bytes);
+        for (uint32_t k = 0; status == ST_OK && k < model->mapping_count; k++)
+            if (run->has_mapping[k])
+                status = db_runf(run->connection, err, "DELETE FROM %s.\"%s\" WHERE input_number = %" PRId64, run->schema,
+                                 model->mappings[k].name, input->number);
+    }
+    return status;
 }
 
 enum status
@@ -377,5 +468,5 @@ run_decode_files(struct run *run, struct error *err)
     mutex_release(&crew.mutex);
     if (crew.status != ST_OK && err != NULL)
         *err = crew.err;
-    return crew.status;
+    return crew.status == ST_OK ? withdraw(run, err) : crew.status;
 }

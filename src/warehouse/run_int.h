@@ -55,8 +55,9 @@ struct run_input {
     int64_t              size_bytes; /* As stored. */
     char                 digest[65]; /* SHA-256 of the stored bytes. */
     const char          *format;     /* "csv"; "" where it could not be told. */
-    const char          *reason_code; /* Why it could not be read to its end; NULL: it was. */
+    const char          *reason_code; /* Why it is one refused record; NULL: it is not. */
     const char          *reason;
+    bool                 is_withdrawn; /* Something had been decoded of it before it was refused. */
     int64_t              decoded_bytes; /* Size after decompression. */
     int64_t              record_count;
     int64_t              record_bytes;
@@ -106,11 +107,6 @@ enum status run_pause(struct run *run, const char *step, int64_t bytes, int64_t 
 
 /* Whether the binding's input means the mapping: by its name or its beginning. */
 bool run_means(const struct graph_input *input, const struct mapping *mapping);
-
-/* A file's bytes after decompression, freed with memory_free. A damaged file gives what lies before the damage, and its
- * reason in *ret_reason_code and *ret_reason (arena's or static; NULL: none). Fails where memory does. */
-enum status run_read(struct io *io, const char *path, struct arena *arena, char **ret_bytes, size_t *ret_size,
-                     const char **ret_reason_code, const char **ret_reason, struct error *err);
 
 /* Part of run_decode: plans, tables and the list of inputs are there; every file is decoded. */
 enum status run_decode_files(struct run *run, struct error *err);

@@ -223,6 +223,26 @@ decode_range(struct decoder *decoder, const char *bytes, size_t begin, size_t en
     return decoder_flush(decoder, err);
 }
 
+/* The end as all bytes tell it, and the same as a part of them does: of a stream no more may be there yet. */
+static enum status
+find_range_end(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, size_t position,
+               size_t place, size_t *ret_end, struct error *err)
+{
+    size_t size = place < bytes.size ? place : bytes.size;
+    size_t end  = 0;
+
+    if (decode_split(plan, layout, bytes.data, bytes.size, (int64_t)position, true, place, ret_end, err) != ST_OK)
+        return ST_ERROR;
+    while (end == 0 && size < bytes.size) {
+        size += 1 + (bytes.size - size) / 64;
+        if (decode_split(plan, layout, bytes.data, size, (int64_t)position, false, place, &end, err) != ST_OK)
+            return ST_ERROR;
+    }
+    /* JSON can tell an end with the last byte. */
+    require(end == 0 || end == *ret_end, "a range ends elsewhere where fewer bytes are there");
+    return ST_OK;
+}
+
 static enum status
 decode_all(const struct decode_plan *plan, const struct decode_layout *layout, const char *bytes, size_t size,
            struct test_cut cut, const struct decode_sink *sink, struct decode_counts *sum, struct error *err)
@@ -231,9 +251,12 @@ decode_all(const struct decode_plan *plan, const struct decode_layout *layout, c
     uint32_t                     count   = 0;
     const struct decoder_options options = { .chunk_capacity = cut.chunk_capacity, .is_borrowing = cut.is_borrowing };
 
-    if (decode_split(plan, layout, bytes, size, cut.range_count == 0 ? 1 : cut.range_count, ends, &count, err)
-        != ST_OK)
-        return ST_ERROR;
+    for (size_t at = 0; count == 0 || at < size; at = ends[count++]) {
+        size_t place = size / (cut.range_count == 0 ? 1 : cut.range_count) + 1;
+        if (find_range_end(plan, layout, str_of(bytes + at, size - at), at, place, &ends[count], err) != ST_OK)
+            return ST_ERROR;
+        ends[count] += at;
+    }
     for (uint32_t i = 0; i < count; i++) {
         struct decoder *decoder = NULL;
         if (decoder_open(plan, layout, &options, sink, &decoder, err) != ST_OK)

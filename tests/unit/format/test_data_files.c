@@ -95,7 +95,10 @@ decode(const struct decode_plan *plan, const char *bytes, size_t size, uint32_t 
     memset(tally, 0, sizeof *tally);
     tally->plan = plan;
     assert_int_equal(decode_layout_open(plan, bytes, size, true, NULL, &layout, NULL), ST_OK);
-    assert_int_equal(decode_split(plan, layout, bytes, size, range_count, ends, &count, NULL), ST_OK);
+    for (size_t at = 0; count == 0 || at < size; at = ends[count++]) {
+        assert_int_equal(decode_split(plan, layout, bytes + at, size - at, (int64_t)at, true, size / range_count + 1, &ends[count], NULL), ST_OK);
+        ends[count] += at;
+    }
     for (uint32_t i = 0; i < count; i++)
         decode_range(plan, layout, bytes, i == 0 ? 0 : ends[i - 1], ends[i], piece_size, chunk_capacity, tally);
     decode_layout_free(layout);
