@@ -91,7 +91,7 @@ errors_do_not_quote_rows(void **state)
     open_db(NULL, &db, &connection);
     check(db_run(connection, STR("CREATE TABLE t AS SELECT 'Miller' AS name"), &err), &err);
     assert_int_equal(db_run(connection, STR("SELECT name::INTEGER FROM t"), &err), ST_ERROR);
-    assert_int_equal(err.code, ERR_INTERNAL);
+    assert_int_equal(err.code, ERR_RECORD);
     error_print(&err, text, sizeof text);
     assert_null(strstr(text, "Miller"));
     assert_int_equal(db_run(connection, STR("SELECT nothing FROM t"), &err), ST_ERROR);
