@@ -252,14 +252,14 @@ def lab_alerts(accepted, birth_dates):
     for event in accepted:
         if event["type"] == "lab_result":
             by_key[event["patient_id"], event["source_component_code"]][event["event_id"]] = event
-    alerts = {}
+    alerts, facts = {}, {}
     for events in by_key.values():
         versions = defaultdict(list)
         for event in sorted(events.values(), key=lambda e: (e["effective"], e["time"], e["event_id"])):
             versions[event["lab_result_id"]].append(event)
         last_fired = None
         for chain in versions.values():
-            firing, status = None, None
+            firing, status, latest = None, None, None
             for event in chain:
                 if event["status"] in "DW" or not is_critical(event, birth_dates):
                     status = "retracted" if firing else status
@@ -267,6 +267,7 @@ def lab_alerts(accepted, birth_dates):
                     firing, status = event, "open"
                 else:
                     status = "revised"
+                latest = event
             if firing is None:
                 continue
             if last_fired is not None and firing["effective"] - last_fired < COOLDOWN:
@@ -274,7 +275,9 @@ def lab_alerts(accepted, birth_dates):
             elif status != "retracted":
                 last_fired = firing["effective"]
             alerts[firing["event_id"]] = status
-    return alerts
+            facts[firing["event_id"]] = [firing["patient_id"], firing["source_component_code"], latest.get("source_value", latest["result"]),
+                                         latest.get("source_units"), firing["time"], firing["effective"]]
+    return alerts, facts
 
 
 def access_alerts(accepted, encounters):
@@ -288,7 +291,7 @@ def access_alerts(accepted, encounters):
         elif event["type"] == "clinical_order":
             explanations[event["patient_id"]].append(
                 (event["effective"], event["effective"], event["time"], event["department"], event["ordering_practitioner_id"]))
-    alerts = {}
+    alerts, facts = {}, {}
     for event in accepted:
         if event["type"] != "access_event":
             continue
@@ -297,7 +300,8 @@ def access_alerts(accepted, encounters):
                 and begin <= event["effective"] + 7 * DAY and end >= event["effective"] - 30 * DAY]
         if not any(known <= event["time"] for known in fits):
             alerts[event["event_id"]] = "retracted" if fits else "open"
-    return alerts
+            facts[event["event_id"]] = [event["user_id"], None, None, None, event["time"], event["effective"]]
+    return alerts, facts
 
 
 def birth_dates_of(directory):
@@ -319,14 +323,17 @@ def expectations(directory):
     dead, late, windows, duplicates, accepted = live(directory)
     live_ids = {e["encounter_id"] for e in accepted if e["type"] == "encounter"}
     before = {key: value for key, value in encounters.items() if key not in live_ids}
+    lab, lab_facts = lab_alerts(accepted, birth_dates_of(directory))
+    access, access_facts = access_alerts(accepted, before)
     return {
         "history": {"received": {name: counts["received"] for name, counts in sources.items()},
                     "reasons": {"/".join(key): count for key, count in sorted(reasons.items())},
                     "lab_result_versions": sum(len(v) for v in results.values()), "lab_results": len(results),
                     "encounters": len(encounters)},
         "live": {"dead_letters": dead, "late_events": late, "deduplicated": duplicates, "windows": window_rows(windows)},
-        "alerts": {"abnormal_lab_trends": lab_alerts(accepted, birth_dates_of(directory)),
-                   "unusual_access": access_alerts(accepted, before)},
+        "alerts": {"abnormal_lab_trends": lab, "unusual_access": access},
+        # Whom or what the alert is of: subject, code, value and unit of the newest version, event and effective time of the firing one.
+        "facts": {"abnormal_lab_trends": lab_facts, "unusual_access": access_facts},
     }
 
 
