@@ -46,11 +46,11 @@ def changed_window(world):
 def time_goes_on(world):
     """Windows are closed by the watermark that the header decided, idle partitions do not hold it back, and it never goes back."""
     logs = {path: path.read_bytes().split(b"\n")[:-1] for path in sorted((world / "events").glob("*.ndjson"))}
-    for parts in range(1, 4):  # Each partition goes on at another time.
+    for parts in range(1, 4):  # Each partition goes on at another time, and each start cuts an epoch before it has polled any.
         for number, (path, lines) in enumerate(logs.items()):
             end = len(lines) if number == parts else len(lines) * parts // 4
             path.write_bytes(b"".join(line + b"\n" for line in lines[: max(end, len(path.read_bytes().split(b"\n")) - 1 if parts > 1 else 0)]))
-        hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
+        hybrid.heddle("stream", "pipeline.json", "--once", "--set", f"runtime.workers={parts}", folder=world)
         headers = store(world, "select watermark from epoch_header where watermark is not null order by epoch")
         marks = [row["watermark"] for row in headers]
         hybrid.expect("watermarks of headers, in their order", marks, sorted(marks))
