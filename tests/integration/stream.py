@@ -60,6 +60,20 @@ def time_goes_on(world):
         hybrid.expect("with all partitions idle time is the newest one's", marks[-1], newest)
 
 
+def nothing_yet(world):
+    """A stream that began before there was any partition has missed nothing and closed nothing."""
+    other = world.parent / "begun_later"
+    shutil.copytree(world, other)
+    (other / "events").rename(other / "kept")
+    (other / "events").mkdir()
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=other)
+    for path in (other / "kept").iterdir():
+        path.rename(other / "events" / path.name)
+    for folder in (world, other):
+        hybrid.heddle("stream", "pipeline.json", "--drain", folder=folder)
+    hybrid.expect("content of a stream that began with nothing", hybrid.content(other), hybrid.content(world))
+
+
 def later_partition(world):
     """It begins with the smallest watermark of the last header, so what is older than the lateness is late."""
     hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
@@ -144,7 +158,7 @@ def main():
         base = pathlib.Path(base)
         world = hybrid.make("5", "200", "1", base)
         hybrid.heddle("batch", "pipeline.json", folder=world)
-        for case in (changed_window, time_goes_on, later_partition, decided_anew, labelled, private_files, changed_log):
+        for case in (changed_window, time_goes_on, nothing_yet, later_partition, decided_anew, labelled, private_files, changed_log):
             copy = base / case.__name__
             shutil.copytree(world, copy)
             case(copy)
