@@ -20,7 +20,8 @@ import hybrid  # noqa: E402
 
 KILLS = int(os.environ.get("HEDDLE_KILLS", "30"))
 SEED = int(os.environ.get("HEDDLE_SEED", "1"))
-SMALL_EPOCHS = ("--set", "runtime.epoch.rows=50", "--set", "runtime.workers=2")
+RUNS_MAX = 4 * KILLS  # A run that ends before it is killed does not count.
+SMALL_EPOCHS = ("--set", "runtime.epoch.rows=50")
 
 
 def slices(size, count, chance):
@@ -28,9 +29,9 @@ def slices(size, count, chance):
     return sorted(chance.randrange(size) for _ in range(count)) + [size]
 
 
-def killed_run(verb, folder, after):
+def killed_run(verb, folder, after, workers):
     """Whether it was still running when its time was up."""
-    once = () if verb == "batch" else ("--once", *SMALL_EPOCHS)
+    once = () if verb == "batch" else ("--once", *SMALL_EPOCHS, "--set", f"runtime.workers={workers}")
     process = subprocess.Popen([hybrid.HEDDLE, verb, "pipeline.json", *once], cwd=folder, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
@@ -59,25 +60,33 @@ def main():
         shutil.copytree(world, torn)
         shutil.copy(quiet / "person.key", torn / "person.key")
         logs = {path: path.read_bytes() for path in sorted((torn / "events").glob("*.ndjson"))}
-        cuts = {path: slices(len(text), KILLS, chance) for path, text in logs.items()}
-        killed = 0
-        for kill in range(KILLS):
+        cuts = {path: slices(len(text), RUNS_MAX, chance) for path, text in logs.items()}
+        killed = runs = 0
+        until = {"batch": whole, "run": whole, "stream": whole / 2}  # A run of which much is done already is over sooner.
+        history_is_there = False
+        while killed < KILLS and runs < RUNS_MAX:
             for path, text in logs.items():
-                grow(path, text, cuts[path][kill], kill == 0)
-            if kill == KILLS // 3:
+                grow(path, text, cuts[path][runs], runs == 0)
+            if killed >= KILLS // 3 and not history_is_there:
                 hybrid.heddle("batch", "pipeline.json", folder=torn)  # The stream takes history at its first start, so it is there.
-            verb = "batch" if kill < KILLS // 3 else chance.choice(("run", "stream", "stream"))
-            killed += killed_run(verb, torn, chance.uniform(0, whole if verb != "stream" else whole / 2))
+                history_is_there = True
+            verb = chance.choice(("run", "stream", "stream")) if history_is_there else "batch"
+            begin = time.monotonic()
+            if killed_run(verb, torn, chance.uniform(0, until[verb]), chance.choice((1, 2, 4))):
+                killed += 1
+            else:
+                until[verb] = min(until[verb], time.monotonic() - begin)
+            runs += 1
         for path, text in logs.items():
             grow(path, text, len(text), False)
         hybrid.heddle("run", "pipeline.json", "--drain", folder=torn)
         compare(hybrid.content(torn), hybrid.content(quiet))
         hybrid.delivered(torn, "after kills")
-        if killed == 0:
-            hybrid.failures.append("nothing was killed: the test has tested nothing")
+        if killed < KILLS:
+            hybrid.failures.append(f"only {killed} runs of {runs} were killed, the others ended before")
     for failure in hybrid.failures:
         print(failure)
-    print(f"{killed} of {KILLS} runs killed, {len(hybrid.failures)} differences")
+    print(f"{killed} of {runs} runs killed, {len(hybrid.failures)} differences")
     return 1 if hybrid.failures else 0
 
 

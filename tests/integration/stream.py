@@ -46,11 +46,11 @@ def changed_window(world):
 def time_goes_on(world):
     """Windows are closed by the watermark that the header decided, idle partitions do not hold it back, and it never goes back."""
     logs = {path: path.read_bytes().split(b"\n")[:-1] for path in sorted((world / "events").glob("*.ndjson"))}
-    for parts in range(1, 4):  # Each partition goes on at another time.
+    for parts in range(1, 4):  # Each partition goes on at another time, and each start cuts an epoch before it has polled any.
         for number, (path, lines) in enumerate(logs.items()):
             end = len(lines) if number == parts else len(lines) * parts // 4
             path.write_bytes(b"".join(line + b"\n" for line in lines[: max(end, len(path.read_bytes().split(b"\n")) - 1 if parts > 1 else 0)]))
-        hybrid.heddle("stream", "pipeline.json", "--once", folder=world)
+        hybrid.heddle("stream", "pipeline.json", "--once", "--set", f"runtime.workers={parts}", folder=world)
         headers = store(world, "select watermark from epoch_header where watermark is not null order by epoch")
         marks = [row["watermark"] for row in headers]
         hybrid.expect("watermarks of headers, in their order", marks, sorted(marks))
@@ -58,6 +58,20 @@ def time_goes_on(world):
                       store(world, f"select window_start, closed from window_5m where closed <> (window_end <= {marks[-1]})"), [])
         newest = store(world, "select max(watermark) as w from source_position")[0]["w"]
         hybrid.expect("with all partitions idle time is the newest one's", marks[-1], newest)
+
+
+def nothing_yet(world):
+    """A stream that began before there was any partition has missed nothing and closed nothing."""
+    other = world.parent / "begun_later"
+    shutil.copytree(world, other)
+    (other / "events").rename(other / "kept")
+    (other / "events").mkdir()
+    hybrid.heddle("stream", "pipeline.json", "--once", folder=other)
+    for path in (other / "kept").iterdir():
+        path.rename(other / "events" / path.name)
+    for folder in (world, other):
+        hybrid.heddle("stream", "pipeline.json", "--drain", folder=folder)
+    hybrid.expect("content of a stream that began with nothing", hybrid.content(other), hybrid.content(world))
 
 
 def later_partition(world):
@@ -145,7 +159,7 @@ def main():
         base = pathlib.Path(base)
         world = hybrid.make("5", "200", "1", base)
         hybrid.heddle("batch", "pipeline.json", folder=world)
-        for case in (changed_window, time_goes_on, later_partition, decided_anew, labelled, private_files, changed_log):
+        for case in (changed_window, time_goes_on, nothing_yet, later_partition, decided_anew, labelled, private_files, changed_log):
             copy = base / case.__name__
             shutil.copytree(world, copy)
             case(copy)

@@ -364,14 +364,14 @@ def lab_alerts(accepted, birth_dates):
     for event in accepted:
         if event["type"] == "lab_result":
             by_key[event["patient_id"], event["source_component_code"]][event["event_id"]] = event
-    alerts = {}
+    alerts, facts = {}, {}
     for events in by_key.values():
         versions = defaultdict(list)
         for event in sorted(events.values(), key=lambda e: (e["effective"], e["time"], e["event_id"])):
             versions[event["lab_result_id"]].append(event)
         last_fired = None
         for chain in versions.values():
-            firing, status = None, None
+            firing, status, latest = None, None, None
             for event in chain:
                 if event["status"] in "DW" or not is_critical(event, birth_dates):
                     status = "retracted" if firing else status
@@ -379,6 +379,7 @@ def lab_alerts(accepted, birth_dates):
                     firing, status = event, "open"
                 else:
                     status = "revised"
+                latest = event
             if firing is None:
                 continue
             if last_fired is not None and firing["effective"] - last_fired < COOLDOWN:
@@ -386,7 +387,9 @@ def lab_alerts(accepted, birth_dates):
             elif status != "retracted":
                 last_fired = firing["effective"]
             alerts[firing["event_id"]] = status
-    return alerts
+            facts[firing["event_id"]] = [firing["patient_id"], firing["source_component_code"], latest.get("source_value", latest["result"]),
+                                         latest.get("source_units"), firing["time"], firing["effective"]]
+    return alerts, facts
 
 
 def access_alerts(accepted, encounters):
@@ -400,7 +403,7 @@ def access_alerts(accepted, encounters):
         elif event["type"] == "clinical_order":
             explanations[event["patient_id"]].append(
                 (event["effective"], event["effective"], event["time"], event["department"], event["ordering_practitioner_id"]))
-    alerts = {}
+    alerts, facts = {}, {}
     for event in accepted:
         if event["type"] != "access_event":
             continue
@@ -409,7 +412,8 @@ def access_alerts(accepted, encounters):
                 and begin <= event["effective"] + 7 * DAY and end >= event["effective"] - 30 * DAY]
         if not any(known <= event["time"] for known in fits):
             alerts[event["event_id"]] = "retracted" if fits else "open"
-    return alerts
+            facts[event["event_id"]] = [event["user_id"], None, None, None, event["time"], event["effective"]]
+    return alerts, facts
 
 
 def patients_over_days(directory):
@@ -428,6 +432,8 @@ def expectations(directory, logical="1970-01-01"):
     streamed, accepted, unevaluated = live(directory)
     live_ids = {e["encounter_id"] for e in accepted if e["type"] == "encounter"}
     before = {key: value for key, value in told.encounters.items() if key not in live_ids}
+    lab, lab_facts = lab_alerts(accepted, born)
+    access, access_facts = access_alerts(accepted, before)
     return {
         "history": {"received": told.received,
                     "reasons": {"/".join(key): count for key, count in sorted(told.reasons.items()) if count},
@@ -435,8 +441,9 @@ def expectations(directory, logical="1970-01-01"):
                     "lab_result_versions": sum(len(v) for v in told.results.values()), "lab_results": len(told.results),
                     "encounters": len(told.encounters), "patients": told.versions},
         "live": streamed,
-        "alerts": {"abnormal_lab_trends": lab_alerts(accepted, born), "unusual_access": access_alerts(accepted, before),
-                   "unevaluated_result": unevaluated},
+        "alerts": {"abnormal_lab_trends": lab, "unusual_access": access, "unevaluated_result": unevaluated},
+        # Whom or what the alert is of: subject, code, value and unit of the newest version, event and effective time of the firing one.
+        "facts": {"abnormal_lab_trends": lab_facts, "unusual_access": access_facts},
     }
 
 

@@ -14,7 +14,7 @@
 
 #include "io/io.h"
 #include "io/process.h"
-#include "live/runtime/lane.h"
+#include "live/runtime/runtime_int.h"
 #include "support/support.h"
 
 #include "sim/live_world.inc"
@@ -85,6 +85,43 @@ every_key_group_has_one_shard(void **state)
             assert_true(group >= shard_group_begin(shard, count) && group < shard_group_begin(shard + 1, count));
         }
     }
+}
+
+/* P2: commits take a twentieth of the time, a fifth where an alert waits, and never more often than asked. */
+static void
+epochs_last_as_long_as_their_commits_cost(void **state)
+{
+    (void)state;
+    assert_int_equal(cut_gap_us(1000, 5000, false), 20000);
+    assert_int_equal(cut_gap_us(1000, 4000, true), 5000);
+    assert_int_equal(cut_gap_us(100, 4000, false), 4000);
+    assert_int_equal(cut_gap_us(0, 4000, true), 4000);
+}
+
+/* 'L': there was a last call, and none behind it; '.': none was the last yet. */
+static enum status
+delivery_step(void *context, bool is_last, int64_t now_us, struct error *error)
+{
+    char *told = context;
+    (void)now_us, (void)error;
+    *told = *told == 'L' ? '!' : is_last ? 'L' : '.';
+    return ST_OK;
+}
+
+/* P9: behind the last epoch all that is due is tried once more. */
+static void
+the_last_delivery_is_of_all(void **state)
+{
+    char                folder[TEMP_DIR_SIZE_MAX], told = '\0';
+    struct live_summary summary;
+    (void)state;
+    temp_dir_init(folder);
+    world_write(folder, PARTITION_COUNT, 100, 3);
+    struct world_options options = options_of(folder);
+    options.delivery             = (struct live_delivery){ &told, delivery_step };
+    assert_int_equal(world_run(&options, &summary, &err), ST_OK);
+    assert_int_equal(told, 'L');
+    temp_dir_release(folder);
 }
 
 /* I1: what is not accounted for is not committed. */
@@ -249,6 +286,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_chunks_and_epochs_do_not_change_content),
         cmocka_unit_test(every_key_group_has_one_shard),
+        cmocka_unit_test(epochs_last_as_long_as_their_commits_cost),
+        cmocka_unit_test(the_last_delivery_is_of_all),
         cmocka_unit_test(an_epoch_that_does_not_add_up_is_refused),
         cmocka_unit_test(the_digest_of_outputs_follows_from_content),
         cmocka_unit_test(killed_at_any_moment_it_ends_with_the_same_content),

@@ -8,9 +8,6 @@
 #define WAIT_MIN_US       200
 #define LIST_INTERVAL_US  1000000
 #define DELIVER_INTERVAL_US 100000
-/* An epoch lasts at least so many times what the last commit took, so that commits take a twentieth of the time at most. */
-#define COST_FACTOR       20
-#define COST_FACTOR_ALERT 5
 
 struct committer {
     struct runtime *runtime;
@@ -77,8 +74,8 @@ cut_wait(const struct committer *committer)
 {
     const struct runtime *runtime  = committer->runtime;
     int64_t               interval = runtime->graph->runtime.epoch.interval_us;
-    int64_t gap = committer->cost_us * (atomic_load(&runtime->has_alert) ? COST_FACTOR_ALERT : COST_FACTOR);
-    int64_t wait = committer->cut_at_us + (gap > interval ? gap : interval) - monotonic(runtime);
+    int64_t gap  = cut_gap_us(committer->cost_us, interval, atomic_load(&runtime->has_alert));
+    int64_t wait = committer->cut_at_us + gap - monotonic(runtime);
     return wait > 0 ? wait : 0;
 }
 

@@ -220,6 +220,17 @@ enum status decisions_write(struct runtime *runtime, uint64_t epoch, const struc
                             struct str *ret_text, struct error *err);
 enum status decisions_read(struct str text, struct arena *arena, struct decisions *ret_decisions, struct error *err);
 
+/* An epoch lasts at least so many times what the last commit took, so that commits take a twentieth of the time at most (P2). */
+#define COST_FACTOR       20
+#define COST_FACTOR_ALERT 5
+
+static inline int64_t
+cut_gap_us(int64_t cost_us, int64_t interval_us, bool has_alert)
+{
+    int64_t gap_us = cost_us * (has_alert ? COST_FACTOR_ALERT : COST_FACTOR);
+    return gap_us > interval_us ? gap_us : interval_us;
+}
+
 /* committer.c. Starts the threads, and comes back when all is committed; the caller stops them in any case. */
 enum status committer_run(struct runtime *runtime, const char *first_cut_reason, struct error *err);
 

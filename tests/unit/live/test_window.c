@@ -418,6 +418,31 @@ a_window_is_kept_while_its_events_may_come(void **state)
     op->kind->free(op);
 }
 
+/* Its table and its state go by it. */
+static void
+every_part_of_the_definition_is_in_its_digest(void **state)
+{
+    struct graph     changed[5];
+    char             digests[5][HASH128_TEXT_SIZE];
+    struct operator *op;
+    struct error     err = ERROR_EMPTY;
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        changed[i] = graph;
+    changed[1].streaming.window.size_us *= 2;
+    changed[2].streaming.window.offset_us = SECOND;
+    changed[3].streaming.window.has_key[GRAPH_KEY_CODE] = true;
+    changed[4].streaming.window.has_aggregate[GRAPH_PATIENT_COUNT] = false;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(window_create(&changed[i], &op, &err), ST_OK);
+        snprintf(digests[i], sizeof(digests[i]), "%.*s", STR_PRINTF(window_table(op)->definition_digest));
+        assert_string_equal(op->definition, digests[i]);
+        op->kind->free(op);
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(digests[k], digests[i]);
+    }
+}
+
 static int64_t
 reason_count(const struct epoch_output *output, uint32_t entity, enum outcome outcome, const char *code)
 {
@@ -481,6 +506,7 @@ main(void)
         cmocka_unit_test(windows_equal_a_plain_count),
         cmocka_unit_test(a_window_closes_with_the_watermark_and_is_revised_after),
         cmocka_unit_test(a_window_is_kept_while_its_events_may_come),
+        cmocka_unit_test(every_part_of_the_definition_is_in_its_digest),
         cmocka_unit_test(copies_are_dropped_while_their_event_may_still_come),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
