@@ -41,6 +41,7 @@ struct worker {
     struct thread         thread;
     struct db_connection *connection;
     struct db_appender   *record;
+    struct db_appender   *note;
     struct db_appender  **appenders; /* Of each mapping of the model; NULL: not opened yet. */
     const struct decode_plan *plan;  /* Of the file at hand. */
     struct run_input     *input;
@@ -97,6 +98,22 @@ take_rows(void *context, uint32_t mapping_index, struct chunk *chunk, struct err
     return db_append_chunk(*appender, worker->input->number, chunk, err);
 }
 
+/* What is found at a field; which column that is, the program tells once it is built (run_publish.c). */
+static enum status
+take_note(void *context, const struct decode_note *note, struct error *err)
+{
+    struct worker *worker = context;
+
+    if (note->kind != NOTE_MISSING_COLUMN && note->kind != NOTE_WRONG_SHAPE)
+        return ST_OK;
+    db_row_int64(worker->note, worker->input->number);
+    db_row_int64(worker->note, note->position);
+    db_row_text(worker->note, str_from(decode_plan_mapping(worker->plan, (uint32_t)note->mapping_index)->name));
+    db_row_int64(worker->note, note->field_index);
+    db_row_text(worker->note, note->kind == NOTE_WRONG_SHAPE ? STR("wrong_shape") : STR("missing_column"));
+    return db_row_end(worker->note, err);
+}
+
 /* ---- One file, one range ---- */
 
 /* A file that cannot be read, or that no mapping is for, is one quarantined record. */
@@ -116,8 +133,9 @@ refuse_file(struct worker *worker, const char *reason_code, const char *reason, 
 static enum status
 cut_file(struct worker *worker, struct open_file *file, struct error *err)
 {
-    uint32_t    wanted = (uint32_t)worker->crew->run->graph->runtime.worker_count;
-    enum status status = decode_layout_open(file->plan, file->bytes, file->size, true, NULL, &file->layout, err);
+    const struct decode_sink sink   = { worker, take_rows, take_outcome, take_note };
+    uint32_t                 wanted = (uint32_t)worker->crew->run->graph->runtime.worker_count;
+    enum status              status = decode_layout_open(file->plan, file->bytes, file->size, true, &sink, &file->layout, err);
 
     if (file->size / wanted < DECODE_RANGE_SIZE_MIN)
         wanted = (uint32_t)(file->size / DECODE_RANGE_SIZE_MIN) + 1;
@@ -156,8 +174,8 @@ read_file(struct worker *worker, struct open_file *file, struct error *err)
     else if (!is_known || spec->plans[format] == NULL)
         status = refuse_file(worker, "no_mapping", "no mapping of its format is meant", file->bytes, file->size, err);
     else {
-        file->plan = spec->plans[format];
-        status     = cut_file(worker, file, err);
+        file->plan = worker->plan = spec->plans[format];
+        status                    = cut_file(worker, file, err);
     }
 out:
     arena_release(&arena);
@@ -169,7 +187,7 @@ static enum status
 decode_range(struct worker *worker, const struct open_file *file, uint32_t range, struct decode_counts *ret_counts, struct error *err)
 {
     const struct decoder_options options = { .chunk_capacity = (uint32_t)worker->crew->run->graph->runtime.chunk_row_count_max, .is_borrowing = true };
-    const struct decode_sink     sink    = { worker, take_rows, take_outcome, NULL };
+    const struct decode_sink     sink    = { worker, take_rows, take_outcome, take_note };
     size_t                       begin   = range == 0 ? 0 : file->ends[range - 1];
     size_t                       size    = file->ends[range] - begin;
     struct decoder              *decoder = NULL;
@@ -200,7 +218,9 @@ worker_open(struct worker *worker, struct error *err)
         return error_no_memory(err);
     if (db_connect(run->warehouse->db, &worker->connection, err) != ST_OK)
         return ST_ERROR;
-    return db_appender_open(worker->connection, run->schema, "record", &worker->record, err);
+    if (db_appender_open(worker->connection, run->schema, "record", &worker->record, err) != ST_OK)
+        return ST_ERROR;
+    return db_appender_open(worker->connection, run->schema, "note", &worker->note, err);
 }
 
 static enum status
@@ -210,12 +230,15 @@ worker_close(struct worker *worker, enum status status, struct error *err)
 
     if (status == ST_OK)
         status = db_appender_flush(worker->record, err);
+    if (status == ST_OK)
+        status = db_appender_flush(worker->note, err);
     for (uint32_t i = 0; worker->appenders != NULL && i < count; i++) {
         if (status == ST_OK && worker->appenders[i] != NULL)
             status = db_appender_flush(worker->appenders[i], err);
         db_appender_free(worker->appenders[i]);
     }
     db_appender_free(worker->record);
+    db_appender_free(worker->note);
     memory_free(worker->appenders);
     db_disconnect(worker->connection);
     return status;
