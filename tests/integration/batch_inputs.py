@@ -132,11 +132,15 @@ def several_inputs(base):
     # Several messages in one file, a BOM, Windows' line ends, the framing of MLLP.
     site.put("lab/b.txt", b"\xef\xbb\xbf" + "".join(ORU.format(id=number, patient="P2") for number in (2, 3)).replace("\r", "\r\n").encode())
     site.put("lab/c.dat", b"\x0b" + ORU.format(id=4, patient="P3").replace("\r", "\n").encode() + b"\x1c\r")
+    site.put("lab/d.hl7", ORU.format(id=5, patient="P3").replace("|STE|EDW|HUB|", "||EDW|HUB|"))
     summary, _ = site.batch()
-    expect("several: counts", [summary["sources"][0][key] for key in ("inputs", "received", "loaded", "quarantined")], [4, 6, 6, 0])
+    expect("several: counts", [summary["sources"][0][key] for key in ("inputs", "received", "loaded", "quarantined")], [5, 7, 7, 0])
     expect("several: systems", [(row["patient_system"], row["data_source"], row["n"]) for row in site.ask(
         "SELECT patient_system, data_source, count(*) AS n FROM core.patient GROUP BY ALL ORDER BY 1")], [("urn:oid:1.1", "archive", 2), ("urn:oid:1.2", "A", 3)])
-    expect("several: results", [row["patient_id"] for row in site.ask("SELECT patient_id FROM core.lab_result ORDER BY ALL")], ["P1", "P2", "P2", "P3"])
+    expect("several: results", [row["patient_id"] for row in site.ask("SELECT patient_id FROM core.lab_result ORDER BY ALL")], ["P1", "P2", "P2", "P3", "P3"])
+    # A result is of the facility that its message names; only of one that names none the binding's.
+    expect("several: facilities", site.ask("SELECT facility, count(*) AS n FROM core.lab_result GROUP BY ALL ORDER BY 1"), [{"facility": "STE", "n": 4}, {"facility": "STW", "n": 1}])
+    expect("several: whose facility", site.ask("SELECT DISTINCT facility FROM core.patient WHERE patient_system = 'urn:oid:1.2'"), [{"facility": "STW"}])
     expect("several: labels", site.ask("SELECT DISTINCT labels FROM core.lab_result"), [{"labels": "42CFRPart2"}])
 
 
