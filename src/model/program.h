@@ -94,8 +94,9 @@ int32_t                      program_hash_column(const struct program *program);
 const struct program_issue  *program_issues(const struct program *program, uint32_t *ret_count);
 const struct program_filter *program_filters(const struct program *program, uint32_t *ret_count);
 
-/* Which of the mapping's fields the program reads (by index into mapping->fields): decode only these. */
-bool program_reads_field(const struct program *program, uint32_t field);
+/* The column that a finding at the field is about, by index into program_schema: of those that read it the one of its name, else
+ * the first; -1 where only `when` reads it, or nothing. */
+int32_t program_field_column(const struct program *program, uint32_t field);
 
 /* ---- Running it (live) ---- */
 

@@ -49,11 +49,12 @@ build_columns(struct program *program, struct error *err)
     struct schema_column *schema  = ARENA_ARRAY(&program->arena, struct schema_column, all + 1);
     program->set     = ARENA_ARRAY(&program->arena, struct set_column, count + 1);
     program->derived = ARENA_ARRAY(&program->arena, struct derived_column, all + 1);
-    program->reads_field =
-        arena_alloc_zero(&program->arena, program->mapping->field_count + 1, _Alignof(bool));
+    program->field_columns = ARENA_ARRAY(&program->arena, int32_t, program->mapping->field_count + 1);
     if (columns == NULL || schema == NULL || program->set == NULL || program->derived == NULL ||
-        program->reads_field == NULL)
+        program->field_columns == NULL)
         return error_no_memory(err);
+    for (uint32_t i = 0; i < program->mapping->field_count; i++)
+        program->field_columns[i] = -1;
     memcpy(columns, entity->columns, entity->column_count * sizeof(*columns));
     program->event_system_column = program->event_id_column = program->key_column = program->hash_column = -1;
     if (program->options.with_event) {
@@ -187,25 +188,33 @@ build_value(struct program *program, const struct set_column *set, struct expr *
     return convert(program, cleansed, column->type, ret_value, err);
 }
 
+struct field_reader {
+    struct program *program;
+    int32_t         column;
+};
+
 static void
 mark_field(void *context, uint32_t slot, struct str name)
 {
-    struct program *program = context;
-    (void)name;
-    program->reads_field[slot - PROGRAM_RAW_FIELD_FIRST] = true;
+    const struct field_reader *reader  = context;
+    struct program            *program = reader->program;
+    uint32_t                   field   = slot - PROGRAM_RAW_FIELD_FIRST;
+
+    if (program->field_columns[field] < 0 || str_equal(name, str_from(program->columns[reader->column].name)))
+        program->field_columns[field] = reader->column;
 }
 
 static enum status
 build_set_columns(struct program *program, struct error *err)
 {
-    struct scope scope;
+    struct scope        scope;
+    struct field_reader reader = { .program = program };
     if (source_scope(program, &scope, err) != ST_OK)
         return ST_ERROR;
     if (program->mapping->when.text.data != NULL) {
         if (scope_bind(&scope, &program->arena, program->mapping->file, &program->mapping->when, &program->when, err) !=
             ST_OK)
             return ST_ERROR;
-        expr_slots_used(program->when, mark_field, program);
     }
     for (uint32_t i = 0; i < program->column_count; i++) {
         if (is_derived(&program->columns[i]))
@@ -221,7 +230,8 @@ build_set_columns(struct program *program, struct error *err)
             expr_make_slot(&program->arena, str_from(name), i, expr_type(set->source), &slot, err) != ST_OK ||
             build_value(program, set, slot, &set->value_sql, err) != ST_OK)
             return ST_ERROR;
-        expr_slots_used(set->source, mark_field, program);
+        reader.column = (int32_t)i;
+        expr_slots_used(set->source, mark_field, &reader);
     }
     return ST_OK;
 }
@@ -479,8 +489,8 @@ program_filters(const struct program *program, uint32_t *ret_count)
     return program->filters;
 }
 
-bool
-program_reads_field(const struct program *program, uint32_t field)
+int32_t
+program_field_column(const struct program *program, uint32_t field)
 {
-    return program->reads_field[field];
+    return program->field_columns[field];
 }

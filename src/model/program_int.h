@@ -58,8 +58,8 @@ struct program {
     struct condition      *filter_conditions;
     uint32_t               filter_count;
 
-    bool *reads_field;
-    bool *is_computed; /* By the schema's columns: live, the value is looked at. */
+    int32_t *field_columns; /* By field: see program_field_column. */
+    bool    *is_computed;   /* By the schema's columns: live, the value is looked at. */
 
     /* Roots of `first`, over the raw chunk: when (if any), filters, issues, then values of set columns; of `second`,
      * over the result's columns: derived ones; of both only those that are computed. NULL where there is no root. */

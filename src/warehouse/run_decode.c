@@ -55,8 +55,9 @@ make_tables(struct run *run, struct error *err)
     struct str_builder  sql    = STR_BUILDER_EMPTY;
     enum status         status = db_runf(run->connection, err,
                                          "CREATE TABLE %s.input (input_number BIGINT, input_rank BIGINT, source VARCHAR, file VARCHAR, labels VARCHAR);"
-                                         "CREATE TABLE %s.record (input_number BIGINT, position BIGINT, length BIGINT, code VARCHAR, reason VARCHAR, bytes BLOB)",
-                                         run->schema, run->schema);
+                                         "CREATE TABLE %s.record (input_number BIGINT, position BIGINT, length BIGINT, code VARCHAR, reason VARCHAR, bytes BLOB);"
+                                         "CREATE TABLE %s.note (input_number BIGINT, position BIGINT, mapping VARCHAR, field BIGINT, reason_code VARCHAR)",
+                                         run->schema, run->schema, run->schema);
 
     for (uint32_t i = 0; status == ST_OK && i < model->mapping_count; i++) {
         if (!run->has_mapping[i])

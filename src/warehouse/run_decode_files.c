@@ -46,6 +46,7 @@ struct worker {
     struct thread         thread;
     struct db_connection *connection;
     struct db_appender   *record;
+    struct db_appender   *note;
     struct db_appender  **appenders; /* Of each mapping of the model; NULL: not opened yet. */
     const struct decode_plan *plan;  /* Of the file at hand. */
     struct run_input     *input;
@@ -103,6 +104,22 @@ take_rows(void *context, uint32_t mapping_index, struct chunk *chunk, struct err
     return db_append_chunk(*appender, worker->input->number, chunk, err);
 }
 
+/* What is found at a field; which column that is, the program tells once it is built (run_publish.c). */
+static enum status
+take_note(void *context, const struct decode_note *note, struct error *err)
+{
+    struct worker *worker = context;
+
+    if (note->kind != NOTE_MISSING_COLUMN && note->kind != NOTE_WRONG_SHAPE)
+        return ST_OK;
+    db_row_int64(worker->note, worker->input->number);
+    db_row_int64(worker->note, note->position);
+    db_row_text(worker->note, str_from(decode_plan_mapping(worker->plan, (uint32_t)note->mapping_index)->name));
+    db_row_int64(worker->note, note->field_index);
+    db_row_text(worker->note, note->kind == NOTE_WRONG_SHAPE ? STR("wrong_shape") : STR("missing_column"));
+    return db_row_end(worker->note, err);
+}
+
 /* ---- One file, one range ---- */
 
 /* A file that cannot be read, or that no mapping is for, is one quarantined record. */
@@ -124,13 +141,16 @@ refuse_file(struct worker *worker, struct open_file *file, const char *reason_co
 }
 
 static enum status
-begin_ranges(struct open_file *file, struct error *err)
+begin_ranges(struct worker *worker, struct open_file *file, struct error *err)
 {
+    const struct decode_sink   sink   = { worker, take_rows, take_outcome, take_note };
     const struct range_reader *reader = &file->reader;
     enum decode_reason         reason;
     const char                *detail;
 
-    if (decode_layout_open(file->plan, reader->head, reader->head_size, reader->is_at_end, NULL, &file->layout, err) != ST_OK)
+    worker->plan  = file->plan;
+    worker->input = file->input;
+    if (decode_layout_open(file->plan, reader->head, reader->head_size, reader->is_at_end, &sink, &file->layout, err) != ST_OK)
         return ST_ERROR;
     if (!decode_layout_is_readable(file->layout, &reason, &detail)) { /* Its decoder tells the record. */
         file->input->reason_code = decode_reason_code(reason);
@@ -163,7 +183,7 @@ begin_file(struct worker *worker, struct open_file *file, bool *ret_has_ranges, 
     file->plan      = is_known ? spec->plans[format] : NULL;
     *ret_has_ranges = reader->fault_code == NULL && reader->head_size > 0 && file->plan != NULL;
     if (*ret_has_ranges)
-        return begin_ranges(file, err);
+        return begin_ranges(worker, file, err);
     if (range_reader_drain(reader, &worker->range, err) != ST_OK)
         return ST_ERROR;
     if (reader->fault_code != NULL)
@@ -178,7 +198,7 @@ static enum status
 decode_range(struct worker *worker, struct open_file *file, struct decode_counts *ret_counts, struct error *err)
 {
     const struct decoder_options options = { .chunk_capacity = (uint32_t)worker->crew->run->graph->runtime.chunk_row_count_max, .is_borrowing = true };
-    const struct decode_sink     sink    = { worker, take_rows, take_outcome, NULL };
+    const struct decode_sink     sink    = { worker, take_rows, take_outcome, take_note };
     struct range                *range   = &worker->range;
     struct decoder              *decoder = NULL;
     enum status                  status  = decoder_open(file->plan, file->layout, &options, &sink, &decoder, err);
@@ -230,7 +250,9 @@ worker_open(struct worker *worker, struct error *err)
         return error_no_memory(err);
     if (db_connect(run->warehouse->db, &worker->connection, err) != ST_OK)
         return ST_ERROR;
-    return db_appender_open(worker->connection, run->schema, "record", &worker->record, err);
+    if (db_appender_open(worker->connection, run->schema, "record", &worker->record, err) != ST_OK)
+        return ST_ERROR;
+    return db_appender_open(worker->connection, run->schema, "note", &worker->note, err);
 }
 
 static enum status
@@ -240,6 +262,8 @@ worker_close(struct worker *worker, enum status status, struct error *err)
 
     if (status == ST_OK)
         status = db_appender_flush(worker->record, err);
+    if (status == ST_OK)
+        status = db_appender_flush(worker->note, err);
     for (uint32_t i = 0; worker->appenders != NULL && i < count; i++) {
         if (status == ST_OK && worker->appenders[i] != NULL)
             status = db_appender_flush(worker->appenders[i], err);
@@ -247,6 +271,7 @@ worker_close(struct worker *worker, enum status status, struct error *err)
     }
     db_appender_free(worker->record);
     range_release(&worker->range);
+    db_appender_free(worker->note);
     memory_free(worker->appenders);
     db_disconnect(worker->connection);
     return status;

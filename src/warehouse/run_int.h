@@ -5,7 +5,7 @@
  *
  *   PLANNED      number and id are taken: meta.run has the row, status 'running'; schema run_<n> exists
  *   LISTED       run_list        every input with path, size and digest; nothing was decoded yet
- *   DECODED      run_decode      run_<n>."<mapping>", record; the decoders' counts in C
+ *   DECODED      run_decode      run_<n>."<mapping>", record, note; the decoders' counts in C
  *   TRANSFORMED  run_stage       row_E, repeat_E, sequence_E, persons
  *   CHECKED      run_account     verdict, account, reason, quarantine; I1 holds by both counts; the gate has judged
  *   PUBLISHED    run_publish     one transaction: core, raw views, meta

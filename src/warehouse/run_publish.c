@@ -70,6 +70,54 @@ write_issues(struct run *run, struct error *err)
     return status;
 }
 
+/* Which column each field of each program is for, so that a decoder's notes can be counted at it. */
+static enum status
+write_fields(struct run *run, struct error *err)
+{
+    struct db_appender *appender = NULL;
+    enum status         status   = sql_run(run->connection, &run->names, err,
+                                           "CREATE TABLE {run}.field (mapping_number BIGINT, mapping VARCHAR, entity VARCHAR, field BIGINT, column_name VARCHAR)");
+
+    if (status == ST_OK)
+        status = db_appender_open(run->connection, run->schema, "field", &appender, err);
+    for (size_t i = 0; status == ST_OK && i < run->program_count; i++) {
+        const struct run_program *program = &run->programs[i];
+        for (uint32_t k = 0; status == ST_OK && k < program->mapping->field_count; k++) {
+            int32_t column = program_field_column(program->program, k);
+            db_row_int64(appender, (int64_t)i);
+            db_row_text(appender, str_from(program->mapping->name));
+            db_row_text(appender, str_from(program->mapping->entity->name));
+            db_row_int64(appender, k);
+            db_row_text(appender, str_from(column < 0 ? NULL : program_schema(program->program)->columns[column].name));
+            status = db_row_end(appender, err);
+        }
+    }
+    if (status == ST_OK)
+        status = db_appender_flush(appender, err);
+    db_appender_free(appender);
+    return status;
+}
+
+/* Findings at fields of loaded rows: what programs say, then what decoders noted. A column that a file lacks is one finding of
+ * the file, at its head. */
+static const char QUALITY[] =
+    "INSERT INTO meta.quality\n"
+    "SELECT {run_id}, source, {entity}, column_name, action, reason_code, sum(n), min(file) FILTER (place = 1), min(position) FILTER (place = 1)\n"
+    "FROM (SELECT *, rank() OVER (PARTITION BY source, column_name, action, reason_code ORDER BY file, input_number) AS place FROM (\n"
+    "  SELECT f.input_number, s.column_name, s.action, s.reason_code, f.n, f.position FROM (\n"
+    "    SELECT n.input_number, n.mapping_number, CAST(substr(n.row_issues, CAST(3 * t.k + 1 AS BIGINT), 3) AS BIGINT) AS issue, count(*) AS n,\n"
+    "      min(n.position) AS position\n"
+    "    FROM {rows} n, range(64) t(k) WHERE n.row_code = '0' AND length(n.row_issues) > 3 * t.k GROUP BY ALL) f\n"
+    "  JOIN {run}.issue s USING (mapping_number, issue)\n"
+    "  UNION ALL SELECT n.input_number, f.column_name, 'null', n.reason_code, count(*), min(n.position) FROM {run}.note n\n"
+    "  JOIN (SELECT DISTINCT input_number, position, mapping_number FROM {rows} WHERE row_code = '0') r USING (input_number, position)\n"
+    "  JOIN {run}.field f USING (mapping_number, mapping, field) WHERE n.reason_code = 'wrong_shape' GROUP BY ALL\n"
+    "  UNION ALL SELECT n.input_number, f.column_name, 'null', n.reason_code, count(*), min(n.position) FROM {run}.note n\n"
+    "  JOIN (SELECT DISTINCT mapping, field, column_name FROM {run}.field WHERE entity = {entity}) f USING (mapping, field)\n"
+    "  WHERE n.reason_code = 'missing_column' GROUP BY ALL)\n"
+    "JOIN {run}.input USING (input_number))\n"
+    "GROUP BY source, column_name, action, reason_code";
+
 static enum status
 write_quality(struct run *run, struct error *err)
 {
@@ -81,15 +129,7 @@ write_quality(struct run *run, struct error *err)
             continue;
         sql_set_text(&run->names, "entity", str_from(model->entities[i].name));
         sql_setf(&run->names, "rows", "%s.\"row_%s\"", run->schema, model->entities[i].name);
-        status = sql_run(run->connection, &run->names, err,
-                         "INSERT INTO meta.quality\n"
-                         "SELECT {run_id}, source, {entity}, column_name, action, reason_code, sum(n), min(file) FILTER (place = 1), min(position) FILTER (place = 1)\n"
-                         "FROM (SELECT *, rank() OVER (PARTITION BY source, column_name, action, reason_code ORDER BY file, input_number) AS place FROM (\n"
-                         "  SELECT n.input_number, n.mapping_number, CAST(substr(n.row_issues, CAST(3 * t.k + 1 AS BIGINT), 3) AS BIGINT) AS issue, count(*) AS n,\n"
-                         "    min(n.position) AS position\n"
-                         "  FROM {rows} n, range(64) t(k) WHERE n.row_code = '0' AND length(n.row_issues) > 3 * t.k GROUP BY ALL)\n"
-                         "JOIN {run}.issue USING (mapping_number, issue) JOIN {run}.input USING (input_number))\n"
-                         "GROUP BY source, column_name, action, reason_code");
+        status = sql_run(run->connection, &run->names, err, QUALITY);
     }
     return status;
 }
@@ -237,6 +277,8 @@ run_publish(struct run *run, struct error *err)
 
     if (status == ST_OK)
         status = write_issues(run, err);
+    if (status == ST_OK)
+        status = write_fields(run, err);
     if (status == ST_OK)
         status = run_pause(run, "publish", 0, 0, err);
     if (status == ST_OK)

@@ -104,6 +104,25 @@ def both_headers(base):
            [{"patient_id": "P1", "middle_name": None, "zip_code": "02703"}, {"patient_id": "P2", "middle_name": "May", "zip_code": "02703"}])
 
 
+def notes_are_counted(base):
+    """What a decoder notes of a field stands in meta.quality beside what programs find: a column that the header lacks once a file, at its head;
+    an object where one value is expected at its record."""
+    site = Site(base / "notes", {"A": "in/*.csv", "B": {"inputs": [{"type": "file", "path": "in/*.ndjson", "format": "json"}]}}, {"quarantined_max": 1})
+    site.put("in/a.csv", OLD + "\n" + patient(1))
+    site.put("in/b.csv", OLD.replace(",SUFFIX", "") + "\n" + patient(2, OLD.replace(",SUFFIX", "")))
+    event = {"event_id": "L1", "type": "lab_result", "event_time": "2026-03-02T12:00:00Z", "patient_id": "P1", "lab_result_id": "R1", "source_component_code": "2823-3",
+             "result": "4.0", "source_units": "mmol/L", "status": "F"}
+    lines = [json.dumps({**event, "event_id": f"L{number}", "lab_result_id": f"R{number}", **more}) + "\n" for number, more in enumerate((
+        {}, {"accession_number": {"no": 1}}, {"accession_number": ["a", "b"]}, {"accession_number": {"no": 2}, "patient_id": None}))]
+    site.put("in/c.ndjson", "".join(lines))
+    site.batch()
+    found = site.ask("SELECT source, entity, column_name, action, reason_code, row_count, sample_file, sample_position FROM meta.quality "
+                     "WHERE reason_code IN ('missing_column', 'wrong_shape') AND entity IN ('patient', 'lab_result') ORDER BY ALL")
+    expect("notes", [tuple(row.values()) for row in found],
+           [("A", "patient", "middle_name", "null", "missing_column", 2, "in/a.csv", 0), ("A", "patient", "name_suffix", "null", "missing_column", 1, "in/b.csv", 0),
+            ("B", "lab_result", "accession_number", "null", "wrong_shape", 2, "in/c.ndjson", len(lines[0]))])
+
+
 def several_inputs(base):
     """Each input of a binding has its own system and formats; the source is one."""
     site = Site(base / "several", {"A": {"inputs": [{"type": "file", "path": "csv/*.csv", "format": "csv", "mapping": "synthea", "system": "urn:oid:1.1", "data_source": "archive"},
@@ -113,11 +132,15 @@ def several_inputs(base):
     # Several messages in one file, a BOM, Windows' line ends, the framing of MLLP.
     site.put("lab/b.txt", b"\xef\xbb\xbf" + "".join(ORU.format(id=number, patient="P2") for number in (2, 3)).replace("\r", "\r\n").encode())
     site.put("lab/c.dat", b"\x0b" + ORU.format(id=4, patient="P3").replace("\r", "\n").encode() + b"\x1c\r")
+    site.put("lab/d.hl7", ORU.format(id=5, patient="P3").replace("|STE|EDW|HUB|", "||EDW|HUB|"))
     summary, _ = site.batch()
-    expect("several: counts", [summary["sources"][0][key] for key in ("inputs", "received", "loaded", "quarantined")], [4, 6, 6, 0])
+    expect("several: counts", [summary["sources"][0][key] for key in ("inputs", "received", "loaded", "quarantined")], [5, 7, 7, 0])
     expect("several: systems", [(row["patient_system"], row["data_source"], row["n"]) for row in site.ask(
         "SELECT patient_system, data_source, count(*) AS n FROM core.patient GROUP BY ALL ORDER BY 1")], [("urn:oid:1.1", "archive", 2), ("urn:oid:1.2", "A", 3)])
-    expect("several: results", [row["patient_id"] for row in site.ask("SELECT patient_id FROM core.lab_result ORDER BY ALL")], ["P1", "P2", "P2", "P3"])
+    expect("several: results", [row["patient_id"] for row in site.ask("SELECT patient_id FROM core.lab_result ORDER BY ALL")], ["P1", "P2", "P2", "P3", "P3"])
+    # A result is of the facility that its message names; only of one that names none the binding's.
+    expect("several: facilities", site.ask("SELECT facility, count(*) AS n FROM core.lab_result GROUP BY ALL ORDER BY 1"), [{"facility": "STE", "n": 4}, {"facility": "STW", "n": 1}])
+    expect("several: whose facility", site.ask("SELECT DISTINCT facility FROM core.patient WHERE patient_system = 'urn:oid:1.2'"), [{"facility": "STW"}])
     expect("several: labels", site.ask("SELECT DISTINCT labels FROM core.lab_result"), [{"labels": "42CFRPart2"}])
 
 
@@ -188,7 +211,7 @@ def gates(base):
 def main():
     with tempfile.TemporaryDirectory() as base:
         base = pathlib.Path(base)
-        tests = (the_same_however_it_is_wrapped, both_headers, several_inputs, a_file_is_shared, sources_without_files, gates)
+        tests = (the_same_however_it_is_wrapped, both_headers, notes_are_counted, several_inputs, a_file_is_shared, sources_without_files, gates)
         for test in tests:
             test(base)
     print("\n".join(failures + [f"{len(tests)} tests, {len(failures)} differences"]))
