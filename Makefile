@@ -48,6 +48,7 @@ bench: release
 	done
 	@echo "== live.py"; python3 bench/live.py
 	@echo "== start.py"; python3 bench/start.py
+	@echo "== ranges.py"; python3 bench/ranges.py
 
 # Each target starts from its kept corpus; what it finds new stays in build/, a finding is written to the current folder.
 fuzz: build/fuzz/build.ninja
