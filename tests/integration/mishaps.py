@@ -290,7 +290,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         world = pathlib.Path(name) / "world"
         shutil.copytree(ROOT / "examples/hybrid", world)
-        heddle(world, "generate", "--seed", "5", "--patients", "120", "--days", "1", "--out", ".")
+        heddle(world, "generate", "--seed", "5", "--patients", "200", "--days", "1", "--out", ".")
         (world / "store.key").write_text("12" * 32)
         (world / "store.key").chmod(0o600)
         for case in CASES:
