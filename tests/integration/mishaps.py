@@ -15,11 +15,13 @@ PATIENTS = "select count(*) as n from core.patient"
 
 
 def heddle(folder, *words, code=0, said="", timeout=60, **how):
-    """Runs it, demands the exit code and that the message says something, and gives what was printed."""
+    """Runs it, demands the exit code, that the message says something, and that no library wrote a line of its own, and gives what was printed."""
     how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
     done = subprocess.run([HEDDLE, *words], cwd=folder, text=True, timeout=timeout, **how)
     if done.returncode != code or said not in (done.stderr or ""):
         raise SystemExit(f"{words}: exit {done.returncode} instead of {code}, or not {said!r}\n{done.stdout}{done.stderr}")
+    foreign = [line for line in (done.stderr or "").splitlines() if not line.startswith(("heddle: ", "  ", "{", "pipeline.json:", "bindings.json:"))]
+    expect(f"lines that are not heddle's, of {words}", foreign, [])
     return done.stdout
 
 
@@ -83,6 +85,10 @@ def keys_say_what_is_wrong_with_them(folder):
     key = folder / "store.key"
     key.chmod(0o644)
     heddle(folder, "stream", "pipeline.json", "--once", code=77, said="chmod 600")
+    key.write_text("34" * 32)
+    key.chmod(0o600)
+    for words in (("stream", "pipeline.json", "--once"), ("query", "REALTIME_ANALYTICS_STORE", "select 1"), ("letters",)):
+        heddle(folder, *words, code=77, said="the key does not open the store")
     key.unlink()
     heddle(folder, "stream", "pipeline.json", "--once", code=77, said="the store is there and was made with that key: put it back")
 
