@@ -115,6 +115,14 @@ def a_file_that_is_no_warehouse_is_refused(folder):
     expect("the file", patients.read_bytes() == kept, True)
 
 
+def a_database_s_message_is_read_as_it_is_meant(folder):
+    """DuckDB's messages have lines; they were one line with \\x0a in it. What could steer a terminal stays escaped."""
+    heddle(folder, "batch", "pipeline.json")
+    heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", "select frm x", code=2, said="\n  LINE 1: select frm x\n                 ^\n")
+    heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", 'select "\x1b[2J"', code=2, said="\\x1b[2J")
+    heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", "select frm x", "--format", "json", code=2, said="\\u000a")
+
+
 def pipes_and_devices_are_no_files(folder):
     """Opening a pipe waited for its other end, and not even SIGTERM ended it."""
     os.mkfifo(folder / "pipe")
@@ -158,6 +166,7 @@ CASES = (
     persons_keep_their_key,
     keys_say_what_is_wrong_with_them,
     a_file_that_is_no_warehouse_is_refused,
+    a_database_s_message_is_read_as_it_is_meant,
     pipes_and_devices_are_no_files,
     a_warehouse_that_another_program_has_open_is_busy,
     a_log_that_is_gone_is_named,
