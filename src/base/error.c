@@ -291,6 +291,18 @@ put_text(struct out *out, struct str text, bool is_json)
         i += put_character(out, str_slice(text, i, text.size), is_json);
 }
 
+/* Lines of a text from its second on, indented, so that none can pass for one of ours; the empty ones are left out. */
+static void
+put_more_lines(struct out *out, struct str_split *lines)
+{
+    struct str line;
+    while (str_split_next(lines, &line))
+        if (str_trim(line).size > 0) {
+            put_cstr(out, "\n  ");
+            put_text(out, line, false);
+        }
+}
+
 static void
 put_place(struct out *out, const struct error *err)
 {
@@ -312,14 +324,18 @@ error_print(const struct error *err, char *buffer, size_t capacity)
     CHECK(capacity > 0);
     struct out out = { buffer, 0, capacity };
     if (is_set(err)) {
+        struct str_split lines = str_split_init(str_from(err->message), '\n');
+        struct str       line  = STR_EMPTY;
         put_place(&out, err);
-        put_text(&out, str_from(err->message), false);
+        if (str_split_next(&lines, &line))
+            put_text(&out, line, false);
         struct str_split steps = str_split_init(str_from(err->context), '\n');
         struct str       step;
         while (str_split_next(&steps, &step) && step.size > 0) {
             put_cstr(&out, ", while ");
             put_text(&out, step, false);
         }
+        put_more_lines(&out, &lines);
         if (err->hint[0] != '\0') {
             put_cstr(&out, "\n  ");
             put_text(&out, str_from(err->hint), false);

@@ -112,7 +112,8 @@ const char *error_code_help(enum error_code code);
 int         error_code_exit(enum error_code code);
 
 /* Writes at most capacity - 1 bytes and a NUL (capacity > 0). Control characters, and bytes that are not UTF-8, are
- * written as \xNN, so that text from outside cannot steer a terminal. Returns the length written.
+ * written as \xNN, so that text from outside cannot steer a terminal; as text, further lines of a message (databases write
+ * such) stand indented behind the contexts. Returns the length written.
  *
  * Text:  bindings.json:3:7: unknown key "sorce", while reading bindings
  *          did you mean "source"?

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/json_out.h"
 #include "cli/reference.h"
 
 struct help_options {
@@ -40,7 +41,7 @@ help_option(const struct option *option, struct str_builder *out)
     str_builder_append_cstr(out, option->is_required ? " Required.\n" : "\n");
 }
 
-void
+static void
 help_verb(const struct verb *verb, struct str_builder *out)
 {
     help_usage(verb, out);
@@ -66,6 +67,93 @@ help_all(struct str_builder *out)
         str_builder_printf(out, "  heddle %-10s %s\n", verbs[i]->name, verbs[i]->help);
 }
 
+/* Options by their schema, as those of the files are told. */
+static void
+help_verb_json(const struct verb *verb, struct str_builder *out)
+{
+    struct str_builder usage = STR_BUILDER_EMPTY;
+    struct json_out    json;
+
+    help_usage(verb, &usage);
+    json_out_init(&json, out, 0);
+    json_out_object_begin(&json);
+    json_out_key_cstr(&json, "command", verb->name);
+    json_out_key_cstr(&json, "usage", str_builder_cstr(&usage));
+    json_out_key_cstr(&json, "help", verb->help);
+    json_out_key_cstr(&json, "arguments_help", verb->argument_help);
+    json_out_key(&json, STR("options"));
+    if (verb->options != NULL)
+        option_schema(verb->options, &json);
+    else
+        json_out_null(&json);
+    json_out_key_array(&json, "common_options");
+    for (size_t i = 0; i < common_option_count; i++)
+        if (verb->reads_pipeline || !common_options[i].is_of_pipelines) {
+            json_out_object_begin(&json);
+            json_out_key_cstr(&json, "option", common_options[i].flag);
+            json_out_key_cstr(&json, "help", common_options[i].help);
+            json_out_object_end(&json);
+        }
+    json_out_array_end(&json);
+    json_out_key_cstr(&json, "exit_code_1", verb->no_help);
+    json_out_key_cstr(&json, "example", verb->example);
+    json_out_object_end(&json);
+    str_builder_append_char(out, '\n');
+    if (!str_builder_is_ok(&usage))
+        out->has_failed = true;
+    str_builder_release(&usage);
+}
+
+static void
+help_one(const struct verb *verb, bool is_json, struct str_builder *out)
+{
+    if (is_json)
+        help_verb_json(verb, out);
+    else
+        help_verb(verb, out);
+}
+
+/* One object a command. */
+static void
+help_each(bool is_json, struct str_builder *out)
+{
+    if (!is_json)
+        help_all(out);
+    for (size_t i = 0; is_json && i < verb_count; i++)
+        help_verb_json(verbs[i], out);
+}
+
+static enum status
+help_page(size_t page, bool is_json, struct str_builder *out, struct error *err)
+{
+    if (is_json) {
+        error_set(err, ERR_USAGE, "a page of the reference is Markdown, whatever --format says");
+        error_hint(err, "`heddle help --format json` tells the commands, `heddle explain --schema` both files");
+        return ST_ERROR;
+    }
+    return reference_print(page, out, err);
+}
+
+static enum status
+print(struct str_builder *out, enum status status, struct error *err)
+{
+    if (status == ST_OK)
+        status = str_builder_status(out, err);
+    if (status == ST_OK)
+        fputs(str_builder_cstr(out), stdout);
+    str_builder_release(out);
+    return status;
+}
+
+enum status
+help_print(const struct verb *verb, bool is_json, struct error *err)
+{
+    struct str_builder out = STR_BUILDER_EMPTY;
+
+    help_one(verb, is_json, &out);
+    return print(&out, ST_OK, err);
+}
+
 static enum status
 run(const struct verb_call *call, struct error *err)
 {
@@ -76,17 +164,12 @@ run(const struct verb_call *call, struct error *err)
     if (call->argument_count > 1)
         status = error_set(err, ERR_USAGE, "heddle help explains one command, not %u", call->argument_count);
     else if (given->has_page)
-        status = reference_print((size_t)given->page, &out, err);
+        status = help_page((size_t)given->page, call->is_json, &out, err);
     else if (call->argument_count == 0)
-        help_all(&out);
+        help_each(call->is_json, &out);
     else if ((status = verb_find(call->arguments[0], &verb, err)) == ST_OK)
-        help_verb(verb, &out);
-    if (status == ST_OK)
-        status = str_builder_status(&out, err);
-    if (status == ST_OK)
-        fputs(str_builder_cstr(&out), stdout);
-    str_builder_release(&out);
-    return status;
+        help_one(verb, call->is_json, &out);
+    return print(&out, status, err);
 }
 
 const struct verb verb_help = {

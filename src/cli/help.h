@@ -16,7 +16,7 @@ extern const size_t               common_option_count;
 
 /* "heddle query [options] BINDING SQL" */
 void help_usage(const struct verb *verb, struct str_builder *out);
-/* The whole help of a command, for a terminal. */
-void help_verb(const struct verb *verb, struct str_builder *out);
+/* Prints the whole help of a command: for a terminal, or as one object. */
+enum status help_print(const struct verb *verb, bool is_json, struct error *err);
 
 #endif

@@ -55,30 +55,19 @@ take_option(const struct verb *verb, char **words, int word_count, int *index, s
 }
 
 static enum status
-print_help(const struct verb *verb, struct error *err)
-{
-    struct str_builder text = STR_BUILDER_EMPTY;
-    help_verb(verb, &text);
-    enum status status = str_builder_status(&text, err);
-    if (status == ST_OK)
-        fputs(str_builder_cstr(&text), stdout);
-    str_builder_release(&text);
-    return status;
-}
-
-static enum status
 run_verb(const struct verb *verb, char **words, int word_count, struct arena *arena, bool *ret_is_json, struct error *err)
 {
     _Alignas(max_align_t) unsigned char target[OPTION_STRUCT_SIZE_MAX];
     struct verb_call call = { .options = target };
     uint64_t         given = 0;
+    bool             is_help = false;
     enum status      status = ST_OK;
     if (verb->options != NULL)
         option_defaults(verb->options, target);
     for (int i = 0; i < word_count && status == ST_OK; i++) {
         if (strcmp(words[i], "--help") == 0)
-            return print_help(verb, err);
-        if (verb->reads_pipeline && strcmp(words[i], "-v") == 0)
+            is_help = true;
+        else if (verb->reads_pipeline && strcmp(words[i], "-v") == 0)
             call.is_verbose = true;
         else if (strncmp(words[i], "--", 2) == 0)
             status = take_option(verb, words, word_count, &i, &call, target, &given, arena, err);
@@ -87,11 +76,13 @@ run_verb(const struct verb *verb, char **words, int word_count, struct arena *ar
         else
             status = error_set(err, ERR_USAGE, "heddle %s does not take \"%.60s\"", verb->name, words[i]);
     }
-    if (status == ST_OK && verb->options != NULL)
+    if (status == ST_OK && !is_help && verb->options != NULL)
         status = option_check_required(verb->options, given, err);
     if (status != ST_OK && err->code == ERR_CONFIG)
         err->code = ERR_USAGE; /* The option tables serve files too; here a command line is at fault. */
     *ret_is_json = call.is_json;
+    if (status == ST_OK && is_help)
+        return help_print(verb, call.is_json, err);
     if (status == ST_OK && verb->is_stoppable)
         status = process_signals_init(err);
     return status == ST_OK ? verb->run(&call, err) : status;

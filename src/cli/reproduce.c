@@ -104,33 +104,30 @@ make_again(const struct run_record *record, const struct graph *now, const char 
 
 /* ---- The scratch ---- */
 
-/* A folder beside the warehouse, for it holds what the warehouse holds. The lock beside it stays, as locks do. */
+/* A folder beside the warehouse, for it holds what the warehouse holds, and the lock that says whose it is. */
 struct scratch {
     struct lock        lock;
-    struct str_builder folder, path;
+    struct str_builder folder, path, lock_path;
 };
 
 static enum status
 scratch_open(struct scratch *scratch, const char *warehouse_path, struct error *err)
 {
-    struct str_builder lock_path = STR_BUILDER_EMPTY;
-
-    *scratch = (struct scratch){ .lock = LOCK_EMPTY, .folder = STR_BUILDER_EMPTY, .path = STR_BUILDER_EMPTY };
-    str_builder_printf(&lock_path, "%s.reproduce.lock", warehouse_path);
+    *scratch = (struct scratch){ .lock = LOCK_EMPTY, .folder = STR_BUILDER_EMPTY, .path = STR_BUILDER_EMPTY, .lock_path = STR_BUILDER_EMPTY };
+    str_builder_printf(&scratch->lock_path, "%s.reproduce.lock", warehouse_path);
     str_builder_printf(&scratch->folder, "%s.reproduce", warehouse_path);
     str_builder_printf(&scratch->path, "%s.reproduce/warehouse.db", warehouse_path);
-    enum status status = str_builder_status(&lock_path, err);
+    enum status status = str_builder_status(&scratch->lock_path, err);
     if (status == ST_OK)
         status = str_builder_status(&scratch->folder, err);
     if (status == ST_OK)
         status = str_builder_status(&scratch->path, err);
     if (status == ST_OK)
-        status = lock_take(&scratch->lock, io_system(), str_builder_cstr(&lock_path), 0, err);
+        status = lock_take(&scratch->lock, io_system(), str_builder_cstr(&scratch->lock_path), 0, err);
     if (status == ST_OK) /* What a killed one left. */
         status = io_tree_remove(io_system(), str_builder_cstr(&scratch->folder), err);
     if (status == ST_OK)
         status = io_folder_make(io_system(), str_builder_cstr(&scratch->folder), err);
-    str_builder_release(&lock_path);
     return status;
 }
 
@@ -141,9 +138,10 @@ scratch_close(struct scratch *scratch, struct error *err)
 
     if (scratch->lock.fd >= 0)
         status = io_tree_remove(io_system(), str_builder_cstr(&scratch->folder), err);
-    lock_release(&scratch->lock);
+    lock_remove(&scratch->lock, str_builder_cstr(&scratch->lock_path));
     str_builder_release(&scratch->folder);
     str_builder_release(&scratch->path);
+    str_builder_release(&scratch->lock_path);
     return status;
 }
 

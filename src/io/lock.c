@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -39,6 +40,14 @@ owner_write(struct io *io, int fd, const char *path, uint64_t generation, struct
     return ST_OK;
 }
 
+/* Between our opening and our locking an owner may have removed the file: then the name is another file's, or no one's. */
+static bool
+is_still(struct io *io, int fd, const char *path)
+{
+    struct stat ours, there;
+    return io->fstat(io, fd, &ours) == 0 && io->stat(io, path, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 enum status
 lock_take(struct lock *lock, struct io *io, const char *path, uint64_t generation, struct error *err)
 {
@@ -47,8 +56,12 @@ lock_take(struct lock *lock, struct io *io, const char *path, uint64_t generatio
     int               fd     = io->open(io, path, O_RDWR | O_CREAT, 0600);
     if (fd < 0)
         return io_error(err, "open", path);
-    if (io->lock(io, fd, true) == 0) {
+    bool is_ours = io->lock(io, fd, true) == 0;
+    if (is_ours && is_still(io, fd, path)) {
         status = owner_write(io, fd, path, generation, err);
+    } else if (is_ours) {
+        error_set(err, ERR_BUSY, "%s was removed by its owner at this moment", path);
+        error_hint(err, "try again");
     } else if (errno == EWOULDBLOCK) {
         owner_read(io, fd, &owner);
         char of_generation[40] = "";
@@ -75,6 +88,14 @@ lock_release(struct lock *lock)
     lock->io->truncate(lock->io, lock->fd, 0);
     lock->io->close(lock->io, lock->fd);
     lock->fd = -1;
+}
+
+void
+lock_remove(struct lock *lock, const char *path)
+{
+    if (lock->fd >= 0)
+        lock->io->unlink(lock->io, path);
+    lock_release(lock);
 }
 
 enum status

@@ -1,7 +1,8 @@
 /* Who owns a warehouse or a store: a lock file beside it, with the owner's process id and generation inside.
  *
  * The kernel's lock (flock) decides, and ends with the process, however that ends; what the file says is for messages.
- * The file is never removed: a process that had it open could lock a name that another no longer sees. */
+ * The file stays, but of what is made for a moment (lock_remove). Who had it open then and locks it finds that the name is no
+ * longer its own, and has not got it. */
 #ifndef HEDDLE_IO_LOCK_H
 #define HEDDLE_IO_LOCK_H
 
@@ -21,6 +22,8 @@ struct lock {
 enum status lock_take(struct lock *lock, struct io *io, const char *path, uint64_t generation, struct error *err);
 /* Empties the file and lets go. */
 void lock_release(struct lock *lock);
+/* Lets go and takes the file away; `path` as lock_take had it. Where it cannot be removed it stays, as with lock_release. */
+void lock_remove(struct lock *lock, const char *path);
 
 enum lock_state {
     LOCK_FREE,  /* Nobody owns it, and the last owner let go. */

@@ -300,7 +300,6 @@ sqlite_give_key(struct sqlite_store *sqlite, const uint8_t *key, struct error *e
     char text[2 + 64 + 2];
     int  code = SQLITE_OK;
     if (key != NULL) {
-        sqlite3_exec(sqlite->db, "pragma cipher_log_level = none", NULL, NULL, NULL); /* Libraries report, they do not log. */
         memcpy(text, "x'", 2);
         hex_encode(key, 32, text + 2);
         memcpy(text + 66, "'", 2);
@@ -309,6 +308,9 @@ sqlite_give_key(struct sqlite_store *sqlite, const uint8_t *key, struct error *e
     }
     if (code != SQLITE_OK)
         return sqlite_error(sqlite, err, "take its key");
+    /* Libraries report, they do not log. Behind the key, before which SQLCipher does not look at the pragma. */
+    if (key != NULL)
+        sqlite3_exec(sqlite->db, "pragma cipher_log_level = none", NULL, NULL, NULL);
     /* The first read is what shows whether the key fits. */
     code = sqlite3_exec(sqlite->db, "select count(*) from sqlite_master", NULL, NULL, NULL);
     if ((code & 0xff) == SQLITE_NOTADB) {

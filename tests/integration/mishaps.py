@@ -16,11 +16,13 @@ PATIENTS = "select count(*) as n from core.patient"
 
 
 def heddle(folder, *words, code=0, said="", timeout=60, **how):
-    """Runs it, demands the exit code and that the message says something, and gives what was printed."""
+    """Runs it, demands the exit code, that the message says something, and that no library wrote a line of its own, and gives what was printed."""
     how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
     done = subprocess.run([HEDDLE, *words], cwd=folder, text=True, timeout=timeout, **how)
     if done.returncode != code or said not in (done.stderr or ""):
         raise SystemExit(f"{words}: exit {done.returncode} instead of {code}, or not {said!r}\n{done.stdout}{done.stderr}")
+    foreign = [line for line in (done.stderr or "").splitlines() if not line.startswith(("heddle: ", "  ", "{", "pipeline.json:", "bindings.json:"))]
+    expect(f"lines that are not heddle's, of {words}", foreign, [])
     return done.stdout
 
 
@@ -84,6 +86,10 @@ def keys_say_what_is_wrong_with_them(folder):
     key = folder / "store.key"
     key.chmod(0o644)
     heddle(folder, "stream", "pipeline.json", "--once", code=77, said="chmod 600")
+    key.write_text("34" * 32)
+    key.chmod(0o600)
+    for words in (("stream", "pipeline.json", "--once"), ("query", "REALTIME_ANALYTICS_STORE", "select 1"), ("letters",)):
+        heddle(folder, *words, code=77, said="the key does not open the store")
     key.unlink()
     heddle(folder, "stream", "pipeline.json", "--once", code=77, said="the store is there and was made with that key: put it back")
 
@@ -109,6 +115,14 @@ def a_file_that_is_no_warehouse_is_refused(folder):
         heddle(folder, *words, code=74, said="the file is there and is no DuckDB database")
     heddle(folder, "check", "pipeline.json", "--connect", code=74)
     expect("the file", patients.read_bytes() == kept, True)
+
+
+def a_database_s_message_is_read_as_it_is_meant(folder):
+    """DuckDB's messages have lines; they were one line with \\x0a in it. What could steer a terminal stays escaped."""
+    heddle(folder, "batch", "pipeline.json")
+    heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", "select frm x", code=2, said="\n  LINE 1: select frm x\n                 ^\n")
+    heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", 'select "\x1b[2J"', code=2, said="\\x1b[2J")
+    heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", "select frm x", "--format", "json", code=2, said="\\u000a")
 
 
 def pipes_and_devices_are_no_files(folder):
@@ -272,6 +286,7 @@ CASES = (
     persons_keep_their_key,
     keys_say_what_is_wrong_with_them,
     a_file_that_is_no_warehouse_is_refused,
+    a_database_s_message_is_read_as_it_is_meant,
     pipes_and_devices_are_no_files,
     a_warehouse_that_another_program_has_open_is_busy,
     a_log_that_is_gone_is_named,

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The reference pages: the program prints each, docs/reference/ holds what it prints, and a command's help says the same."""
+import json
 import os
 import pathlib
 import re
@@ -68,6 +69,27 @@ def help_says_it_all():
         yield "heddle alone does not list the commands"
 
 
+def help_is_json_too():
+    listed = re.findall(r"^  heddle (\S+)", heddle("help").stdout, re.M)
+    told = heddle("help", "--format", "json")
+    try:
+        verbs = {verb["command"]: verb for verb in map(json.loads, told.stdout.splitlines())}
+    except ValueError:
+        yield "help --format json is no JSON"
+        return
+    if list(verbs) != listed:
+        yield f"help --format json tells {list(verbs)}, not {listed}"
+    for name, verb in verbs.items():
+        if json.loads(heddle("help", name, "--format", "json").stdout) != verb or json.loads(heddle(name, "--help", "--format=json").stdout) != verb:
+            yield f"help {name} --format json differs from the list"
+        options = [f"--{option}" for option in (verb["options"] or {"properties": {}})["properties"]] + [option["option"] for option in verb["common_options"]]
+        if options != re.findall(r"^  (--?\S+)", heddle("help", name).stdout, re.M):
+            yield f"help {name} --format json tells the options {options}"
+    seed = verbs["generate"]["options"]["properties"]["patients"]
+    if (seed["type"], seed["default"], seed["minimum"]) != ("integer", 500, 100) or not seed["description"]:
+        yield f"generate --patients is {seed}"
+
+
 def wrong_words_are_told():
     for words, code, message in ((("help", "quary"), 2, 'did you mean "query"?'), (("help", "--reference", "comands"), 2, 'did you mean "commands"?'),
                                  (("help", "query", "runs"), 2, "explains one command"), (("quary",), 2, 'did you mean "query"?')):
@@ -77,7 +99,7 @@ def wrong_words_are_told():
 
 
 def main():
-    found = [message for check in (pages_are_fresh, tables_are_whole, links_lead_somewhere, help_says_it_all, wrong_words_are_told) for message in check()]
+    found = [message for check in (pages_are_fresh, tables_are_whole, links_lead_somewhere, help_says_it_all, help_is_json_too, wrong_words_are_told) for message in check()]
     print("\n".join(found) or "the reference is fresh and whole")
     return 1 if found else 0
 

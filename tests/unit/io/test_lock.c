@@ -46,6 +46,32 @@ test_take_and_look(void **state)
     assert_int_equal(owner.state, LOCK_FREE);
 }
 
+/* Somebody else's end: between our opening and our locking the file goes. */
+static int
+lock_what_goes(struct io *io, int fd, bool is_exclusive)
+{
+    (void)io;
+    assert_int_equal(unlink(path), 0);
+    return io_system()->lock(io_system(), fd, is_exclusive);
+}
+
+static void
+test_remove(void **state)
+{
+    (void)state;
+    struct io    io   = *io_system();
+    struct lock  lock = LOCK_EMPTY;
+    struct error err  = ERROR_EMPTY;
+    assert_int_equal(lock_take(&lock, io_system(), path, 0, NULL), ST_OK);
+    lock_remove(&lock, path);
+    assert_int_equal(access(path, F_OK), -1);
+    lock_remove(&lock, path);
+    io.lock = lock_what_goes;
+    assert_int_equal(lock_take(&lock, &io, path, 0, &err), ST_ERROR);
+    assert_int_equal(err.code, ERR_BUSY);
+    assert_int_equal(lock.fd, -1);
+}
+
 /* A process that ends without letting go leaves a stale lock, which the next one takes. */
 static void
 test_stale(void **state)
@@ -125,6 +151,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_take_and_look),
+        cmocka_unit_test(test_remove),
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_sweep),
         cmocka_unit_test(test_process),
