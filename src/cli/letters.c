@@ -16,7 +16,7 @@ struct letters_options {
 static const struct option options[] = {
     ASK_OPTIONS(struct letters_options, ask),
     { .name = "show-bytes", .type = OPTION_BOOL, .default_text = "false",
-      .help = "Of show: also what the sender wrote, which is patient data; the audit file is told first.",
+      .help = "Of show, which the audit file is told of first: also what the sender wrote, which is patient data.",
       OPTION_FIELD(struct letters_options, shows_bytes) },
     { .name = "reason", .type = OPTION_TEXT, .help = "Of retry: the open dead letters of this reason.", OPTION_FIELD(struct letters_options, reason) },
     { .name = "all", .type = OPTION_BOOL, .default_text = "false", .help = "Of retry: every open dead letter.",
@@ -33,9 +33,9 @@ show(const struct ask *ask, struct str letter, bool with_bytes, struct error *er
     enum status        status    = letters_show_sql(&sql, letter, with_bytes, !ask->is_json, err);
 
     if (status == ST_OK)
-        status = ask_store(ask, STR("letters"), with_bytes ? letter : STR_EMPTY, str_builder_text(&sql), &row_count, err);
+        status = ask_store(ask, STR("letters"), letter, str_builder_text(&sql), &row_count, err);
     if (status == ST_OK && row_count == 0) {
-        error_set(err, ERR_NOT_FOUND, "there is no letter of that name");
+        error_set(err, ERR_USAGE, "there is no letter of that name");
         error_hint(err, "heddle letters list shows the names in its first column");
         status = ST_ERROR;
     }
