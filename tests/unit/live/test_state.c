@@ -187,6 +187,27 @@ a_snapshot_frees_what_has_expired(void **state)
     str_builder_release(&bytes);
 }
 
+/* What clears one group must not fill another. */
+static void
+a_snapshot_of_another_group_is_refused(void **state)
+{
+    (void)state;
+    struct str_builder bytes = STR_BUILDER_EMPTY;
+    uint32_t           group = 0;
+    size_t             used;
+    put(&table, 1, 16, 100);
+    assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+    while (table.groups[group].entry_count == 0)
+        group++;
+    str_builder_clear(&bytes);
+    assert_int_equal(state_write_snapshot(&table, group, 0, &bytes, &err), ST_OK);
+    assert_int_equal(state_read(&restored, str_builder_text(&bytes), &used, &err), ST_OK);
+    bytes.data[1] ^= 1; /* The group's low byte, behind the kind. */
+    assert_int_equal(state_read(&restored, str_builder_text(&bytes), &used, &err), ST_ERROR);
+    assert_int_equal(err.code, ERR_CORRUPT);
+    str_builder_release(&bytes);
+}
+
 static void
 every_cut_and_every_changed_byte_is_survived(void **state)
 {
@@ -286,6 +307,7 @@ main(void)
         cmocka_unit_test_setup_teardown(what_is_touched_is_written_again, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(deltas_and_snapshots_give_the_table_back, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(a_snapshot_frees_what_has_expired, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(a_snapshot_of_another_group_is_refused, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(every_cut_and_every_changed_byte_is_survived, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(entries_can_be_put_again_while_they_are_gone_through, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(no_memory_leaves_the_table_as_it_was, open_tables, close_tables),
