@@ -2,8 +2,8 @@
 """Both legs over generated worlds: warehouse, windows, alerts, late events and dead letters equal what the oracle works out
 from the files alone, for any number of workers and any size of chunks; a second run changes nothing.
 
-    HEDDLE_WORLDS="seed:patients:days …" widens it (the default is small enough for every run of the tests; CMakeLists.txt
-    adds 5,000 patients and 3 days where nothing slows the program down)."""
+    HEDDLE_WORLDS="seed:patients:days …" and HEDDLE_SHAPES="workers:rows …" widen it (the defaults are small enough for a sanitized
+    program; CMakeLists.txt adds 5,000 patients and 3 days in every shape where nothing slows it down)."""
 import json
 import os
 import pathlib
@@ -19,7 +19,7 @@ import oracle  # noqa: E402
 
 HEDDLE = os.environ["HEDDLE"]
 WORLDS = os.environ.get("HEDDLE_WORLDS", "11:300:2")
-SHAPES = ((1, 2048), (2, 7), (4, 2048), (2, 1))
+SHAPES = [tuple(map(int, shape.split(":"))) for shape in os.environ.get("HEDDLE_SHAPES", "1:2048 2:7 4:2048 2:1").split()]
 # Those that the oracle works out; a record has others where no row of it was loaded.
 RESULT_REASONS = ("missing_required", "bad_code", "status_ignored", "exact_repeat", "no_result")
 RECORD_REASONS = ("wrong_processing_id", "no_entity", "unknown_type", "no_mapping")
