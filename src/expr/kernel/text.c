@@ -86,36 +86,9 @@ is_trimmed(const char *data, size_t size)
     return first > ' ' && first != 0xc2 && last > ' ' && last != 0xa0;
 }
 
-static void
-trim(const struct vector *arg, uint32_t row_count, int sides, struct vector_out *out)
-{
-    for (uint32_t row = 0; row < row_count; row++) {
-        if (!vector_is_valid(arg, row)) {
-            if (!arg->is_constant && (row & 63) == 0 && arg->validity[row >> 6] == 0)
-                row += 63; /* All of the word's rows are null. */
-            continue;
-        }
-        const struct text *whole = vector_text(arg, row);
-        struct str         text  = str_of(text_data(whole), whole->size);
-        size_t             blank;
-        if (text.size > 0 && is_trimmed(text.data, text.size)) {
-            if (text.size <= TEXT_INLINE_SIZE || out->may_share)
-                ((struct text *)out->data)[row] = *whole;
-            else
-                vector_out_long_text(out, row, text.data, text.size);
-            continue;
-        }
-        while ((sides & TRIM_LEFT) != 0 && (blank = blank_size_at(text, false)) > 0)
-            text = str_slice(text, blank, text.size);
-        while ((sides & TRIM_RIGHT) != 0 && (blank = blank_size_at(text, true)) > 0)
-            text = str_slice(text, 0, text.size - blank);
-        vector_out_text_shared(out, row, text.data, text.size);
-    }
-}
-
-/* One row of nullif(trim(x), ''): false where nothing is left. */
-static inline bool
-trim_to_null_row(const struct text *whole, uint32_t row, struct vector_out *out)
+/* One row trimmed at those sides, written as a text also where nothing is left; how many bytes are. */
+static inline size_t
+trim_row(const struct text *whole, uint32_t row, int sides, struct vector_out *out)
 {
     struct str text = str_of(text_data(whole), whole->size);
     size_t     blank;
@@ -124,15 +97,25 @@ trim_to_null_row(const struct text *whole, uint32_t row, struct vector_out *out)
             ((struct text *)out->data)[row] = *whole;
         else
             vector_out_long_text(out, row, text.data, text.size);
-        return true;
+        return text.size;
     }
-    while ((blank = blank_size_at(text, false)) > 0)
+    while ((sides & TRIM_LEFT) != 0 && (blank = blank_size_at(text, false)) > 0)
         text = str_slice(text, blank, text.size);
-    while ((blank = blank_size_at(text, true)) > 0)
+    while ((sides & TRIM_RIGHT) != 0 && (blank = blank_size_at(text, true)) > 0)
         text = str_slice(text, 0, text.size - blank);
-    if (text.size > 0)
-        vector_out_text_shared(out, row, text.data, text.size);
-    return text.size > 0;
+    vector_out_text_shared(out, row, text.data, text.size);
+    return text.size;
+}
+
+static void
+trim(const struct vector *arg, uint32_t row_count, int sides, struct vector_out *out)
+{
+    for (uint32_t row = 0; row < row_count; row++) {
+        if (vector_is_valid(arg, row))
+            trim_row(vector_text(arg, row), row, sides, out);
+        else if (!arg->is_constant && (row & 63) == 0 && arg->validity[row >> 6] == 0)
+            row += 63; /* All of the word's rows are null. */
+    }
 }
 
 /* nullif(trim(x), '') in one step, for it stands before nearly every column: by words of 64 rows. */
@@ -147,7 +130,7 @@ kernel_trim_to_null(const struct kernel_context *context, const struct vector *a
         if (args[0].is_constant)
             valid = vector_is_valid(&args[0], 0) ? UINT64_MAX : 0;
         for (uint32_t row = begin; row < end && valid != 0; row++)
-            if ((valid >> (row & 63) & 1) != 0 && !trim_to_null_row(vector_text(&args[0], row), row, out))
+            if ((valid >> (row & 63) & 1) != 0 && trim_row(vector_text(&args[0], row), row, TRIM_LEFT | TRIM_RIGHT, out) == 0)
                 valid &= ~((uint64_t)1 << (row & 63));
         out->validity[begin >> 6] = valid;
     }
