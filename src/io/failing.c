@@ -66,6 +66,12 @@ failing_truncate(struct io *io, int fd, int64_t size)
 }
 
 static int
+failing_set_direct(struct io *io, int fd, bool is_direct)
+{
+    return fails_now(io) ? -1 : io_system()->set_direct(io_system(), fd, is_direct);
+}
+
+static int
 failing_sync_data(struct io *io, int fd)
 {
     return fails_now(io) ? -1 : io_system()->sync_data(io_system(), fd);
@@ -246,6 +252,7 @@ io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
                 .write = failing_write,
                 .pread = failing_pread,
                 .truncate = failing_truncate,
+                .set_direct = failing_set_direct,
                 .sync_data = failing_sync_data,
                 .folder_open = failing_folder_open,
                 .folder_next = failing_folder_next,

@@ -20,6 +20,8 @@ struct io {
     ssize_t (*write)(struct io *io, int fd, const void *bytes, size_t size);
     ssize_t (*pread)(struct io *io, int fd, void *buffer, size_t size, int64_t offset);
     int (*truncate)(struct io *io, int fd, int64_t size); /* ftruncate */
+    /* Whether writes go past the page cache (O_DIRECT): -1 and EINVAL where the file system cannot. */
+    int (*set_direct)(struct io *io, int fd, bool is_direct);
     int (*sync_data)(struct io *io, int fd); /* fdatasync: data, and the size where it grew. */
     int (*sync)(struct io *io, int fd); /* fsync: data and size. */
     /* flock without waiting, exclusive or shared: -1 and EWOULDBLOCK where another holds it. */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/memory.h"
@@ -20,6 +21,7 @@
 #define KEY_HEX_SIZE (2 * KEY_SIZE)
 /* Room for hex and a line end; anything longer is not a key. */
 #define KEY_TEXT_MAX (KEY_HEX_SIZE + 2)
+#define CIPHER_PIECE_SIZE ((size_t)1 << 30)
 
 void
 key_clear(struct key *key)
@@ -276,30 +278,22 @@ sha256_end(struct sha256_stream *stream, uint8_t out[SHA256_SIZE], struct error 
 
 /* `out` NULL: what is only covered. */
 static bool
-cipher_feed(EVP_CIPHER_CTX *context, struct str text, uint8_t *out)
+cipher_feed(EVP_CIPHER_CTX *context, struct str text, void *out)
 {
     int written;
     return text.size == 0 || EVP_CipherUpdate(context, out, &written, (const unsigned char *)text.data, (int)text.size) == 1;
 }
 
 static EVP_CIPHER_CTX *
-cipher_begin(const struct key *key, const uint8_t *nonce, bool is_sealing, struct str extra, size_t size, struct error *err)
+cipher_begin(const struct key *key, const uint8_t *nonce, bool is_sealing, struct str extra, struct error *err)
 {
-    if (extra.size > INT_MAX || size > INT_MAX) {
-        error_set(err, ERR_FULL, "too many bytes to seal at once");
-        return NULL;
-    }
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     if (context == NULL) {
         error_no_memory(err);
         return NULL;
     }
-    if (EVP_CipherInit_ex(context, EVP_aes_256_gcm(), NULL, key->bytes, nonce, is_sealing ? 1 : 0) != 1) {
-        EVP_CIPHER_CTX_free(context);
-        crypto_failed("start a cipher", err);
-        return NULL;
-    }
-    if (!cipher_feed(context, extra, NULL)) {
+    if (extra.size > INT_MAX || EVP_CipherInit_ex(context, EVP_aes_256_gcm(), NULL, key->bytes, nonce, is_sealing ? 1 : 0) != 1
+        || !cipher_feed(context, extra, NULL)) {
         EVP_CIPHER_CTX_free(context);
         crypto_failed("start a cipher", err);
         return NULL;
@@ -307,29 +301,51 @@ cipher_begin(const struct key *key, const uint8_t *nonce, bool is_sealing, struc
     return context;
 }
 
-enum status
-seal(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str extra, const struct str *parts, size_t part_count,
-     uint8_t *out, uint8_t tag[SEAL_TAG_SIZE], struct error *err)
+struct sealing {
+    EVP_CIPHER_CTX *context;
+};
+
+void
+sealing_free(struct sealing *sealing)
 {
-    uint8_t     rest[16];
-    int         written;
-    enum status status = ST_OK;
-    size_t      size   = 0;
-    bool        is_fed = true;
-    for (size_t i = 0; i < part_count; i++)
-        size += parts[i].size;
-    EVP_CIPHER_CTX *context = cipher_begin(key, nonce, true, extra, size, err);
-    if (context == NULL)
-        return ST_ERROR;
-    for (size_t i = 0; i < part_count && is_fed; i++) {
-        is_fed = cipher_feed(context, parts[i], out);
-        out += parts[i].size;
+    if (sealing == NULL)
+        return;
+    EVP_CIPHER_CTX_free(sealing->context);
+    memory_free(sealing);
+}
+
+struct sealing *
+sealing_begin(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str extra, struct error *err)
+{
+    struct sealing *sealing = memory_alloc_zero(sizeof *sealing);
+    if (sealing == NULL) {
+        error_no_memory(err);
+        return NULL;
     }
-    if (!is_fed || EVP_CipherFinal_ex(context, rest, &written) != 1 ||
-        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, SEAL_TAG_SIZE, tag) != 1)
-        status = crypto_failed("seal", err);
-    EVP_CIPHER_CTX_free(context);
-    return status;
+    sealing->context = cipher_begin(key, nonce, true, extra, err);
+    if (sealing->context == NULL) {
+        sealing_free(sealing);
+        return NULL;
+    }
+    return sealing;
+}
+
+enum status
+sealing_add(struct sealing *sealing, struct str clear, void *out, struct error *err)
+{
+    CHECK(clear.size <= INT_MAX);
+    return cipher_feed(sealing->context, clear, out) ? ST_OK : crypto_failed("seal", err);
+}
+
+enum status
+sealing_end(struct sealing *sealing, uint8_t tag[SEAL_TAG_SIZE], struct error *err)
+{
+    uint8_t rest[16];
+    int     written;
+    bool    is_sealed = EVP_CipherFinal_ex(sealing->context, rest, &written) == 1
+                     && EVP_CIPHER_CTX_ctrl(sealing->context, EVP_CTRL_GCM_GET_TAG, SEAL_TAG_SIZE, tag) == 1;
+    sealing_free(sealing);
+    return is_sealed ? ST_OK : crypto_failed("seal", err);
 }
 
 enum status
@@ -339,13 +355,17 @@ unseal(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str e
     uint8_t         expected[SEAL_TAG_SIZE];
     uint8_t         rest[16];
     int             written;
+    bool            is_fed  = true;
     enum status     status  = ST_OK;
-    EVP_CIPHER_CTX *context = cipher_begin(key, nonce, false, extra, sealed.size, err);
+    EVP_CIPHER_CTX *context = cipher_begin(key, nonce, false, extra, err);
     if (context == NULL)
         return ST_ERROR;
     memcpy(expected, tag, sizeof expected);
-    if (!cipher_feed(context, sealed, out) ||
-        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, SEAL_TAG_SIZE, expected) != 1)
+    for (size_t at = 0, end; at < sealed.size && is_fed; at = end) { /* A call takes no more than an int. */
+        end    = sealed.size - at > CIPHER_PIECE_SIZE ? at + CIPHER_PIECE_SIZE : sealed.size;
+        is_fed = cipher_feed(context, str_slice(sealed, at, end), out + at);
+    }
+    if (!is_fed || EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, SEAL_TAG_SIZE, expected) != 1)
         status = crypto_failed("unseal", err);
     else if (EVP_CipherFinal_ex(context, rest, &written) != 1)
         status = error_set(err, ERR_CORRUPT, "sealed bytes were changed, or sealed with another key");

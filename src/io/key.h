@@ -55,12 +55,18 @@ enum status           sha256_add(struct sha256_stream *stream, const void *data,
 enum status sha256_end(struct sha256_stream *stream, uint8_t out[SHA256_SIZE], struct error *err);
 void        sha256_free(struct sha256_stream *stream);
 
-/* AES-256-GCM (NIST SP 800-38D). A nonce must never be used twice with one key. The clear text is all parts one behind the other;
- * `out` has room for their sizes together; the tag also covers `extra`, which is not encrypted. */
+/* AES-256-GCM (NIST SP 800-38D) of bytes that come in pieces. A nonce must never be used twice with one key; the tag also covers `extra`,
+ * which is not encrypted. */
 #define SEAL_NONCE_SIZE 12
 #define SEAL_TAG_SIZE   16
-enum status seal(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str extra, const struct str *parts,
-                 size_t part_count, uint8_t *out, uint8_t tag[SEAL_TAG_SIZE], struct error *err);
+struct sealing;
+/* NULL: failed. */
+struct sealing *sealing_begin(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str extra, struct error *err);
+/* `out` has room for as many bytes. */
+enum status     sealing_add(struct sealing *sealing, struct str clear, void *out, struct error *err);
+/* Frees it in any case. */
+enum status     sealing_end(struct sealing *sealing, uint8_t tag[SEAL_TAG_SIZE], struct error *err);
+void            sealing_free(struct sealing *sealing);
 /* ERR_CORRUPT where the bytes, the tag, the nonce, the extra text and the key do not belong together; `out` is
  * then wiped. */
 enum status unseal(const struct key *key, const uint8_t nonce[SEAL_NONCE_SIZE], struct str extra, struct str sealed,

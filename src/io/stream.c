@@ -104,7 +104,8 @@ enum status
 file_writer_open(struct file_writer *writer, struct io *io, const char *path, enum file_writer_mode mode,
                  struct error *err)
 {
-    static const int FLAGS[] = { [FILE_CREATE] = O_EXCL, [FILE_TRUNCATE] = O_TRUNC, [FILE_APPEND] = 0 };
+    static const int FLAGS[] = { [FILE_CREATE] = O_EXCL, [FILE_TRUNCATE] = O_TRUNC, [FILE_APPEND] = 0,
+                                  [FILE_CREATE_BLOCKS] = O_EXCL };
     struct stat      info;
     int              fd         = -1;
     char            *path_copy  = NULL;
@@ -114,11 +115,13 @@ file_writer_open(struct file_writer *writer, struct io *io, const char *path, en
     if (io->fstat(io, fd, &info) != 0) {
         io_error(err, "look at", path);
         close_named(io, &fd, &path_copy);
-        if (mode == FILE_CREATE) /* Made a moment ago: left behind, it would stop the next try. */
+        if (FLAGS[mode] == O_EXCL) /* Made a moment ago: left behind, it would stop the next try. */
             io->unlink(io, path);
         return ST_ERROR;
     }
     *writer = (struct file_writer){ .io = io, .fd = fd, .offset = (uint64_t)info.st_size, .path = path_copy };
+    /* Where it cannot be, blocks are written as all else is. */
+    writer->is_direct = mode == FILE_CREATE_BLOCKS && io->set_direct(io, fd, true) == 0;
     return ST_OK;
 }
 
@@ -149,15 +152,25 @@ file_writer_lock(struct file_writer *writer, struct error *err)
     return ST_OK;
 }
 
+/* The device's blocks are larger than ours, or what is left of a short write is no whole one: on through the page cache. */
+static bool
+direct_end(struct file_writer *writer)
+{
+    bool has_ended = writer->is_direct && writer->io->set_direct(writer->io, writer->fd, false) == 0;
+    writer->is_direct = false;
+    return has_ended;
+}
+
 enum status
 file_writer_write(struct file_writer *writer, struct str bytes, struct error *err)
 {
     size_t done = 0;
     if (writer_check(writer, err) != ST_OK)
         return ST_ERROR;
+    CHECK(!writer->is_direct || (bytes.size | (uintptr_t)bytes.data) % FILE_BLOCK_SIZE == 0);
     while (done < bytes.size) {
         ssize_t put = writer->io->write(writer->io, writer->fd, bytes.data + done, bytes.size - done);
-        if (put < 0 && errno == EINTR)
+        if (put < 0 && (errno == EINTR || (errno == EINVAL && direct_end(writer))))
             continue;
         if (put < 0) {
             writer->has_failed = true;

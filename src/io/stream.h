@@ -42,6 +42,7 @@ struct file_writer {
     int        fd;         /* -1: closed. */
     uint64_t   offset;     /* Bytes in the file: where the next write goes. */
     bool       has_failed; /* A write or sync has failed: nothing more is accepted. */
+    bool       is_direct;  /* Writes go past the page cache. */
     char      *path;
 };
 #define FILE_WRITER_EMPTY ((struct file_writer){ .fd = -1 })
@@ -50,7 +51,10 @@ enum file_writer_mode {
     FILE_CREATE,   /* A new file; an error where there is one. */
     FILE_TRUNCATE, /* A new file, or an old one emptied. */
     FILE_APPEND,   /* At the end of the file, made where it is not there. */
+    FILE_CREATE_BLOCKS, /* As FILE_CREATE. Every write is of whole blocks, from memory aligned to one: they go past the page cache where
+                         * the file system can, which costs next to nothing; through it each byte is copied, into memory that has to be found. */
 };
+#define FILE_BLOCK_SIZE 4096
 
 /* New files have mode 0600. */
 enum status file_writer_open(struct file_writer *writer, struct io *io, const char *path, enum file_writer_mode mode,

@@ -61,6 +61,16 @@ system_truncate(struct io *io, int fd, int64_t size)
 }
 
 static int
+system_set_direct(struct io *io, int fd, bool is_direct)
+{
+    (void)io;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return -1;
+    return fcntl(fd, F_SETFL, is_direct ? flags | O_DIRECT : flags & ~O_DIRECT) < 0 ? -1 : 0;
+}
+
+static int
 system_sync_data(struct io *io, int fd)
 {
     (void)io;
@@ -280,6 +290,7 @@ io_system(void)
         .write = system_write,
         .pread = system_pread,
         .truncate = system_truncate,
+        .set_direct = system_set_direct,
         .sync_data = system_sync_data,
         .folder_open = system_folder_open,
         .folder_next = system_folder_next,

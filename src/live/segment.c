@@ -7,13 +7,15 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/memory.h"
 #include "io/file.h"
 #include "io/walk.h"
 
-#define MAGIC            "HDSTATE1"
+#define MAGIC            "HDSTATE2"
 #define MAGIC_SIZE       8
 #define HEAD_SIZE        (MAGIC_SIZE + 4 * 8)
-#define RECORD_HEAD_SIZE (HEAD_SIZE + SEAL_TAG_SIZE)
+/* Sealed bytes go to the file in pieces of so many. */
+#define BUFFER_SIZE      (2u << 20)
 #define FLAG_ROUND       1u
 
 struct record_head {
@@ -51,6 +53,13 @@ head_write(const struct record_head *head, uint8_t out[HEAD_SIZE])
     put_u64(out + 32, head->body_size);
 }
 
+/* The record's size in the file: whole blocks. */
+static uint64_t
+record_size(const struct record_head *head)
+{
+    return (HEAD_SIZE + head->body_size + SEAL_TAG_SIZE + FILE_BLOCK_SIZE - 1) / FILE_BLOCK_SIZE * FILE_BLOCK_SIZE;
+}
+
 static void
 nonce_write(const struct record_head *head, uint8_t nonce[SEAL_NONCE_SIZE])
 {
@@ -86,35 +95,47 @@ struct recovery {
     struct str_builder   clear;
 };
 
+static bool
+is_zero(struct str bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++)
+        if (bytes.data[i] != '\0')
+            return false;
+    return true;
+}
+
 static enum status
 record_read(struct recovery *recovery, const char *file, struct str bytes, int64_t offset, size_t *ret_size,
             struct error *err)
 {
     struct segment    *segment = recovery->segment;
     struct record_head head;
-    uint8_t            nonce[SEAL_NONCE_SIZE], tag[SEAL_TAG_SIZE];
-    if (bytes.size < RECORD_HEAD_SIZE || memcmp(bytes.data, MAGIC, MAGIC_SIZE) != 0)
+    uint8_t            nonce[SEAL_NONCE_SIZE];
+    if (bytes.size < FILE_BLOCK_SIZE || memcmp(bytes.data, MAGIC, MAGIC_SIZE) != 0)
         return damaged(err, file, offset, "has no record where one should begin");
     head = (struct record_head){ get_u64(bytes.data + 8), get_u64(bytes.data + 16), get_u64(bytes.data + 24),
                                  get_u64(bytes.data + 32) };
-    if (head.body_size > bytes.size - RECORD_HEAD_SIZE)
+    if (head.body_size > bytes.size || record_size(&head) > bytes.size)
         return damaged(err, file, offset, "ends inside a record");
     if (segment->epoch != 0 && head.epoch != segment->epoch + 1) /* S1 */
         return damaged(err, file, offset, "lacks a record between two epochs");
     str_builder_clear(&recovery->clear);
     if (!str_builder_reserve(&recovery->clear, (size_t)head.body_size + 1))
         return error_no_memory(err);
+    const struct str body = str_slice(bytes, HEAD_SIZE, HEAD_SIZE + (size_t)head.body_size);
+    const char      *tag  = bytes.data + HEAD_SIZE + body.size;
     nonce_write(&head, nonce);
-    memcpy(tag, bytes.data + HEAD_SIZE, SEAL_TAG_SIZE);
-    if (unseal(&segment->key, nonce, str_of(bytes.data, HEAD_SIZE), str_of(bytes.data + RECORD_HEAD_SIZE, (size_t)head.body_size), tag,
-               (uint8_t *)recovery->clear.data, err) != ST_OK)
+    if (unseal(&segment->key, nonce, str_slice(bytes, 0, HEAD_SIZE), body, (const uint8_t *)tag, (uint8_t *)recovery->clear.data, err)
+        != ST_OK)
         return ST_ERROR;
+    if (!is_zero(str_slice(bytes, HEAD_SIZE + body.size + SEAL_TAG_SIZE, (size_t)record_size(&head))))
+        return damaged(err, file, offset, "has bytes behind a record");
     segment->epoch = head.epoch;
     if (head.flags & FLAG_ROUND) {
         segment->round.offset = offset;
         snprintf(segment->round.file, sizeof(segment->round.file), "%s", file);
     }
-    *ret_size = RECORD_HEAD_SIZE + (size_t)head.body_size;
+    *ret_size = (size_t)record_size(&head);
     return recovery->read(recovery->context, head.epoch, str_of(recovery->clear.data, (size_t)head.body_size), err);
 }
 
@@ -186,7 +207,7 @@ file_first_epoch(struct io *io, const char *path, uint64_t *ret_epoch, struct er
     struct file_map map = FILE_MAP_EMPTY;
     if (io_file_map(io, path, &map, err) != ST_OK)
         return ST_ERROR;
-    bool is_record = map.size >= RECORD_HEAD_SIZE && memcmp(map.bytes, MAGIC, MAGIC_SIZE) == 0;
+    bool is_record = map.size >= FILE_BLOCK_SIZE && memcmp(map.bytes, MAGIC, MAGIC_SIZE) == 0;
     *ret_epoch     = is_record ? get_u64(map.bytes + 16) : UINT64_MAX;
     file_map_release(io, &map);
     return ST_OK;
@@ -309,26 +330,75 @@ file_begin(struct segment *segment, struct error *err)
     char name[SEGMENT_NAME_SIZE];
     snprintf(name, sizeof(name), "state-%016" PRIx64 "-%016" PRIx64, segment->generation, segment->file_number++);
     if (segment_path(segment, name, path, err) != ST_OK
-        || file_writer_open(&segment->writer, segment->io, path, FILE_CREATE, err) != ST_OK)
+        || file_writer_open(&segment->writer, segment->io, path, FILE_CREATE_BLOCKS, err) != ST_OK)
         return ST_ERROR;
     memcpy(segment->file, name, sizeof(name));
     return folder_sync(segment, err);
 }
 
+/* Writes the buffer, with zeros up to the end of a block. */
 static enum status
-record_seal(struct segment *segment, const struct record_head *head, const struct str *parts, size_t part_count, struct error *err)
+buffer_flush(struct segment *segment, struct error *err)
 {
-    uint8_t             nonce[SEAL_NONCE_SIZE];
-    struct str_builder *sealed = &segment->sealed;
-    str_builder_clear(sealed);
-    if (!str_builder_reserve(sealed, RECORD_HEAD_SIZE + head->body_size + 1))
-        return error_no_memory(err);
-    uint8_t *bytes = (uint8_t *)sealed->data;
+    size_t size = (segment->buffer_size + FILE_BLOCK_SIZE - 1) / FILE_BLOCK_SIZE * FILE_BLOCK_SIZE;
+    memset(segment->buffer + segment->buffer_size, 0, size - segment->buffer_size);
+    segment->buffer_size = 0;
+    return file_writer_write(&segment->writer, str_of(segment->buffer, size), err);
+}
+
+static enum status
+body_write(struct segment *segment, struct sealing *sealing, struct str clear, struct error *err)
+{
+    while (clear.size > 0) {
+        size_t size = BUFFER_SIZE - segment->buffer_size < clear.size ? BUFFER_SIZE - segment->buffer_size : clear.size;
+        if (sealing_add(sealing, str_slice(clear, 0, size), segment->buffer + segment->buffer_size, err) != ST_OK)
+            return ST_ERROR;
+        segment->buffer_size += size;
+        clear = str_slice(clear, size, clear.size);
+        if (segment->buffer_size == BUFFER_SIZE && buffer_flush(segment, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+static enum status
+tag_write(struct segment *segment, const uint8_t tag[SEAL_TAG_SIZE], struct error *err)
+{
+    size_t first = BUFFER_SIZE - segment->buffer_size < SEAL_TAG_SIZE ? BUFFER_SIZE - segment->buffer_size : SEAL_TAG_SIZE;
+    memcpy(segment->buffer + segment->buffer_size, tag, first);
+    segment->buffer_size += first;
+    if (first < SEAL_TAG_SIZE) {
+        if (buffer_flush(segment, err) != ST_OK)
+            return ST_ERROR;
+        memcpy(segment->buffer, tag + first, SEAL_TAG_SIZE - first);
+        segment->buffer_size = SEAL_TAG_SIZE - first;
+    }
+    return buffer_flush(segment, err);
+}
+
+/* Seals and writes piece by piece: an epoch has tens of megabytes, which are not to be held twice. */
+static enum status
+record_write(struct segment *segment, const struct record_head *head, const struct str *parts, size_t part_count, struct error *err)
+{
+    uint8_t bytes[HEAD_SIZE], nonce[SEAL_NONCE_SIZE], tag[SEAL_TAG_SIZE];
+    if (segment->buffer == NULL) {
+        segment->buffer = memory_alloc_aligned(FILE_BLOCK_SIZE, BUFFER_SIZE);
+        if (segment->buffer == NULL)
+            return error_no_memory(err);
+    }
     head_write(head, bytes);
     nonce_write(head, nonce);
-    sealed->size = RECORD_HEAD_SIZE + head->body_size;
-    return seal(&segment->key, nonce, str_of(sealed->data, HEAD_SIZE), parts, part_count, bytes + RECORD_HEAD_SIZE, bytes + HEAD_SIZE,
-                err);
+    struct sealing *sealing = sealing_begin(&segment->key, nonce, str_of((const char *)bytes, HEAD_SIZE), err);
+    if (sealing == NULL)
+        return ST_ERROR;
+    memcpy(segment->buffer, bytes, HEAD_SIZE);
+    segment->buffer_size = HEAD_SIZE;
+    for (size_t i = 0; i < part_count; i++)
+        if (body_write(segment, sealing, parts[i], err) != ST_OK) {
+            sealing_free(sealing);
+            return ST_ERROR;
+        }
+    return sealing_end(sealing, tag, err) == ST_OK ? tag_write(segment, tag, err) : ST_ERROR;
 }
 
 enum status
@@ -339,15 +409,13 @@ segment_append(struct segment *segment, uint64_t epoch, bool begins_round, const
     for (size_t i = 0; i < part_count; i++)
         head.body_size += parts[i].size;
     CHECK(segment->epoch == 0 || epoch == segment->epoch + 1);
-    if (record_seal(segment, &head, parts, part_count, err) != ST_OK)
-        return ST_ERROR;
     if ((segment->file[0] == '\0' || segment->writer.offset >= (uint64_t)segment->file_size_max)
         && file_begin(segment, err) != ST_OK)
         return ST_ERROR;
 
     struct segment_place here = { .offset = (int64_t)segment->writer.offset };
     memcpy(here.file, segment->file, sizeof(here.file));
-    if (file_writer_write(&segment->writer, str_builder_text(&segment->sealed), err) != ST_OK
+    if (record_write(segment, &head, parts, part_count, err) != ST_OK
         || file_writer_sync(&segment->writer, err) != ST_OK)
         return ST_ERROR;
     if (begins_round) {
@@ -387,7 +455,7 @@ void
 segment_release(struct segment *segment)
 {
     file_writer_release(&segment->writer);
-    str_builder_release(&segment->sealed);
+    memory_free(segment->buffer);
     key_clear(&segment->key);
     *segment = SEGMENT_EMPTY;
 }

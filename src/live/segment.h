@@ -4,9 +4,10 @@
  *     ┌ first needed ─────┬───────────────────────┬ last referenced ┐
  *     │ record e-200      │ …                     │ record e        │ (a tail that no committed epoch refers to is cut)
  *
- * A record: "HDSTATE1", then generation, epoch, flags (1: begins a round of snapshots) and body size, each 8 bytes,
- * little-endian; the tag (16 bytes); the body, sealed with AES-256-GCM under the store's segment key. The nonce is the
- * generation's low 4 bytes and the epoch: a generation seals an epoch once. The head is covered by the tag.
+ * A record: "HDSTATE2", then generation, epoch, flags (1: begins a round of snapshots) and body size, each 8 bytes,
+ * little-endian; the body, sealed with AES-256-GCM under the store's segment key; the tag (16 bytes); zeros up to the end of a
+ * block of 4,096 bytes, for records go past the page cache (io/stream.h). The nonce is the generation's low 4 bytes and the
+ * epoch: a generation seals an epoch once. The head is covered by the tag.
  *
  * A round of snapshots writes every key group once. So recovery needs the records from the beginning of the last round
  * that is complete; files before that are removed. The reference in the epoch's header says where the last record ends
@@ -45,7 +46,8 @@ struct segment {
     struct segment_place round;  /* Where the round of snapshots that goes on began. */
     struct segment_place removed_before; /* Files before it are gone. */
     uint64_t             epoch;  /* Of the last record; 0: none. */
-    struct str_builder   sealed;
+    char                *buffer; /* Of sealed bytes on their way to the file, aligned to a block. */
+    size_t               buffer_size;
 };
 #define SEGMENT_EMPTY ((struct segment){ .writer = FILE_WRITER_EMPTY })
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <errno.h>
 #include <cmocka.h>
 
 #include "io/io.h"
@@ -22,10 +23,12 @@ static struct error  err;
 
 /* ---- Calls, in their order ---- */
 
-/* 'w' a write, 'd' fdatasync, 's' fsync; "!" in front: it is to fail. */
+/* 'w' a write, 'd' fdatasync, 's' fsync. */
 static char  calls[64];
 static char  failing; /* Which of them fails. */
 static struct io recorded;
+static int       direct_error;  /* What asking for writes past the page cache fails with; 0: nothing. */
+static int       refused_writes; /* So many writes past the page cache fail with EINVAL. */
 
 static bool
 record(char call)
@@ -40,7 +43,19 @@ record(char call)
 static ssize_t
 recorded_write(struct io *io, int fd, const void *bytes, size_t size)
 {
+    if (refused_writes > 0) {
+        refused_writes--;
+        errno = EINVAL;
+        return -1;
+    }
     return record('w') ? io_system()->write(io, fd, bytes, size) : -1;
+}
+
+static int
+recorded_set_direct(struct io *io, int fd, bool is_direct)
+{
+    errno = direct_error;
+    return direct_error == 0 ? io_system()->set_direct(io, fd, is_direct) : -1;
 }
 
 static int
@@ -61,10 +76,13 @@ set_up(void **state)
     (void)state;
     temp_dir_init(folder);
     recorded           = *io_system();
+    recorded.set_direct = recorded_set_direct;
     recorded.write     = recorded_write;
     recorded.sync_data = recorded_sync_data;
     recorded.sync      = recorded_sync;
     failing            = '\0';
+    direct_error       = 0;
+    refused_writes     = 0;
     calls[0]           = '\0';
     error_clear(&err);
     return 0;
@@ -209,7 +227,8 @@ any_changed_or_missing_byte_is_damage(void **state)
     char *bytes = (char *)support_read_file(path, &size);
     assert_non_null(bytes);
     assert_null(memmem(bytes, size, "body", 4)); /* It is sealed. */
-    for (size_t i = 0; i < size; i++) {
+    /* All bytes of both records, some of the zeros behind them. */
+    for (size_t i = 0; i < size; i += i % FILE_BLOCK_SIZE < 80 ? 1 : 101) {
         bytes[i] ^= 1;
         assert_true(support_write_file(path, bytes, size));
         bytes[i] ^= 1;
@@ -226,6 +245,87 @@ any_changed_or_missing_byte_is_damage(void **state)
     support_free((unsigned char *)bytes);
 }
 
+/* Bodies that end at, before and behind the end of the buffer, with the tag in one piece or two, and of several buffers. */
+static char *large;
+static size_t large_size;
+
+static enum status
+take_large(void *context, uint64_t epoch, struct str body, struct error *error)
+{
+    (void)context, (void)epoch, (void)error;
+    assert_int_equal(body.size, large_size);
+    assert_memory_equal(body.data, large, large_size);
+    snprintf(found, sizeof(found), "large");
+    return ST_OK;
+}
+
+static void
+large_record_is_read_back(size_t size)
+{
+    struct segment segment;
+    char           reference[SEGMENT_REFERENCE_SIZE];
+    large_size = size;
+    calls[0]   = '\0';
+    temp_dir_init(folder);
+    assert_int_equal(open_at(&segment, GENERATION, ""), ST_OK);
+    const struct str parts[] = { str_of(large, size / 3), str_of(large + size / 3, size - size / 3) };
+    assert_int_equal(segment_append(&segment, 1, true, parts, 2, reference, &err), ST_OK);
+    assert_int_equal(segment.writer.offset % FILE_BLOCK_SIZE, 0);
+    segment_release(&segment);
+    found[0] = '\0';
+    assert_int_equal(segment_open(&segment, &recorded, folder, key, GENERATION + 1, str_from(reference), take_large, NULL, &err), ST_OK);
+    assert_string_equal(found, "large");
+    segment_release(&segment);
+    temp_dir_release(folder);
+}
+
+static void
+records_of_any_size_are_read_back(void **state)
+{
+    (void)state;
+    const size_t buffer = 2u << 20, head = 40, tag = 16;
+    large = malloc(3 * buffer);
+    assert_non_null(large);
+    for (size_t i = 0; i < 3 * buffer; i++)
+        large[i] = (char)(i * 7 + i / 251);
+    static const size_t offsets[] = { 0, 1, 15, 16, 17, 24, 4095, 4096 };
+    temp_dir_release(folder);
+    for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+        large_record_is_read_back(buffer - head - offsets[i]);
+        large_record_is_read_back(buffer - head - tag + offsets[i]);
+        large_record_is_read_back(FILE_BLOCK_SIZE + tag - offsets[i] % 64);
+    }
+    large_record_is_read_back(3 * buffer);
+    large_record_is_read_back(0);
+    free(large);
+    temp_dir_init(folder);
+}
+
+/* A file system without writes past the page cache says so at once, or at the first write. */
+static void
+writes_go_through_the_page_cache_where_they_must(void **state)
+{
+    (void)state;
+    struct segment segment;
+    char           reference[SEGMENT_REFERENCE_SIZE];
+    direct_error = EINVAL;
+    assert_int_equal(open_at(&segment, GENERATION, ""), ST_OK);
+    assert_int_equal(append(&segment, 1, true, reference), ST_OK);
+    assert_false(segment.writer.is_direct);
+    segment_release(&segment);
+    direct_error   = 0;
+    assert_int_equal(open_at(&segment, GENERATION + 1, reference), ST_OK);
+    refused_writes = 1;
+    assert_int_equal(append(&segment, 2, true, reference), ST_OK);
+    assert_false(segment.writer.is_direct);
+    segment_release(&segment);
+    assert_int_equal(open_at(&segment, GENERATION + 2, reference), ST_OK);
+    assert_string_equal(found, "1:body1 2:body2 ");
+    refused_writes = 2; /* Not because of that, then. */
+    assert_int_equal(append(&segment, 3, true, reference), ST_ERROR);
+    segment_release(&segment);
+}
+
 int
 main(void)
 {
@@ -234,6 +334,8 @@ main(void)
         cmocka_unit_test_setup_teardown(what_the_store_refers_to_is_read_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_go_when_no_epoch_needs_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_changed_or_missing_byte_is_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(records_of_any_size_are_read_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(writes_go_through_the_page_cache_where_they_must, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
