@@ -75,24 +75,44 @@ class_of(size_t size)
     return (uint8_t)(SLAB_LINEAR_COUNT + 4 * doubling + quarter);
 }
 
+/* Entries that a free entry of this class can name; few, for who begins with a list fetches all of them. */
+static uint64_t
+free_room(uint8_t slab_class)
+{
+    size_t room = (slab_size(slab_class) - sizeof(struct state_free)) / sizeof(void *);
+    return room < STATE_PREFETCH_COUNT ? room : STATE_PREFETCH_COUNT;
+}
+
 static struct state_entry *
 entry_alloc(struct state_table *table, uint8_t slab_class)
 {
-    struct state_entry *entry = table->free_entries[slab_class];
-    if (entry != NULL) {
-        memcpy(&table->free_entries[slab_class], (const void *)entry, sizeof(table->free_entries[0]));
-        return entry;
-    }
+    struct state_free *list = table->free_entries[slab_class];
     CHECK(slab_class < STATE_CLASS_COUNT);
-    return arena_alloc(&table->arena, slab_size(slab_class), SLAB_STEP);
+    if (list == NULL)
+        return arena_alloc(&table->arena, slab_size(slab_class), SLAB_STEP);
+    if (list->count > 0)
+        return list->entries[--list->count];
+    table->free_entries[slab_class] = list->next;
+    if (list->next != NULL) {
+        PREFETCH(list->next->next);
+        for (uint64_t i = 0; i < list->next->count; i++)
+            PREFETCH(list->next->entries[i]);
+    }
+    return (void *)list;
 }
 
 static void
-entry_free(struct state_table *table, struct state_entry *entry)
+entry_free(struct state_table *table, struct state_entry *entry, uint8_t slab_class)
 {
-    uint8_t slab_class = entry->slab_class;
-    memcpy((void *)entry, &table->free_entries[slab_class], sizeof(table->free_entries[0]));
-    table->free_entries[slab_class] = entry;
+    struct state_free *list = table->free_entries[slab_class];
+    if (list != NULL && list->count < free_room(slab_class)) {
+        list->entries[list->count++] = entry;
+        return;
+    }
+    struct state_free *new = (void *)entry;
+    new->next  = list;
+    new->count = 0;
+    table->free_entries[slab_class] = new;
 }
 
 /* ---- Slots ---- */
@@ -145,7 +165,7 @@ group_clear(struct state_table *table, struct state_group *group)
 {
     for (uint32_t i = 0; i < group->slot_count; i++) {
         if (group->slots[i].entry != NULL)
-            entry_free(table, group->slots[i].entry);
+            entry_free(table, group->slots[i].entry, group->slots[i].entry->slab_class);
         group->slots[i].entry = NULL;
     }
     table->entry_count -= group->entry_count;
@@ -166,11 +186,12 @@ group_expire(struct state_table *table, struct state_group *group, int64_t water
         uint32_t            slot  = (begin + i) & mask;
         uint64_t            hash  = group->slots[slot].hash;
         struct state_entry *entry = group->slots[slot].entry;
+        PREFETCH(group->slots[(slot + STATE_PREFETCH_COUNT) & mask].entry);
         if (entry == NULL)
             continue;
         group->slots[slot].entry = NULL;
         if (entry->expires_us <= watermark_us) {
-            entry_free(table, entry);
+            entry_free(table, entry, entry->slab_class);
             group->entry_count--;
             table->entry_count--;
             continue;
@@ -269,7 +290,7 @@ entry_resize(struct state_table *table, struct state_entry *old, const void *key
         if (old != NULL) {
             memcpy(state_value(entry), state_value(old), kept_size);
             entry->dirty_index = old->dirty_index;
-            entry_free(table, old);
+            entry_free(table, old, old->slab_class);
         }
     }
     if (value_size > kept_size)
@@ -397,8 +418,10 @@ state_write_delta(struct state_table *table, struct str_builder *out, struct err
     if (table->dirty_count == 0)
         return ST_OK;
     write_head(out, SECTION_DELTA, 0, table->dirty_count);
-    for (uint32_t i = 0; i < table->dirty_count; i++)
+    for (uint32_t i = 0; i < table->dirty_count; i++) {
+        state_dirty_prefetch(table, i);
         write_entry(out, table->dirty[i]);
+    }
     if (str_builder_status(out, err) != ST_OK)
         return ST_ERROR;
     for (uint32_t i = 0; i < table->dirty_count; i++)

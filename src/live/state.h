@@ -55,9 +55,17 @@ struct state_group {
     uint32_t           entry_count;
 };
 
+/* What stands in a free entry: others like it, and the next that has such a list. So most of them need not be touched to be freed,
+ * and who takes one can have the next few fetched meanwhile. */
+struct state_free {
+    struct state_free *next;
+    uint64_t           count;
+    void              *entries[];
+};
+
 struct state_table {
     struct arena         arena;
-    struct state_entry  *free_entries[STATE_CLASS_COUNT]; /* Chained through their first word. */
+    struct state_free   *free_entries[STATE_CLASS_COUNT];
     struct state_group   groups[STATE_GROUP_COUNT];
     struct state_entry **dirty;
     uint32_t             dirty_count;
@@ -101,6 +109,7 @@ enum status state_touch(struct state_table *table, struct state_entry *entry, si
 
 /* Tables are larger than the caches: so many rows' lines are on their way while others are looked at. */
 #define STATE_PREFETCH_COUNT 16
+#define STATE_PREFETCH_SIZE_MAX 2048
 
 /* Fetches the line that state_find and state_put look at first. For batches of them. */
 static inline void
@@ -138,6 +147,29 @@ state_ahead_entries(const struct state_ahead *ahead, const struct state_table *t
         for (uint32_t line = 0; line < 4; line++)
             PREFETCH(entry + line * 64);
     }
+}
+
+/* Fetches the rest of large entries, whose beginnings have come by now. */
+static inline void
+state_ahead_rest(const struct state_ahead *ahead, const struct state_table *table)
+{
+    for (uint32_t i = 0; i < ahead->count; i++) {
+        const struct state_group *group = &table->groups[state_group_of(ahead->hashes[i])];
+        if (group->slot_count == 0)
+            continue;
+        const struct state_entry *entry = group->slots[(uint32_t)ahead->hashes[i] & (group->slot_count - 1)].entry;
+        for (uint32_t at = 4 * 64; entry != NULL && at < entry->value_size && at < STATE_PREFETCH_SIZE_MAX; at += 64)
+            PREFETCH((const char *)entry + at);
+    }
+}
+
+/* Fetches the beginnings of entries that are looked at soon by who goes through the dirty list and is at `index`. */
+static inline void
+state_dirty_prefetch(const struct state_table *table, uint32_t index)
+{
+    const char *entry = index + STATE_PREFETCH_COUNT / 2 < table->dirty_count ? (const char *)table->dirty[index + STATE_PREFETCH_COUNT / 2] : NULL;
+    for (uint32_t line = 0; entry != NULL && line < 4; line++)
+        PREFETCH(entry + line * 64);
 }
 
 const void *state_key(const struct state_entry *entry);

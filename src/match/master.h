@@ -57,11 +57,12 @@ enum status master_open(struct io *io, const char *path, const struct siphash_ke
 /* Accepts the empty master. */
 void master_release(struct io *io, struct master *master);
 
-/* Fetches the line that master_find will look at. For batches of lookups. */
+/* Fetches the lines that master_find will look at. For batches of lookups. */
 static inline void
 master_prefetch(const struct master *master, struct hash128 identifier)
 {
     PREFETCH(&master->slots[identifier.low & master->slot_mask]);
+    PREFETCH(&master->births[identifier.low & master->slot_mask]);
 }
 
 /* False where nobody is known by the identifier. `master` is open; ret_birth gets days or MASTER_BIRTH_UNKNOWN. */

@@ -232,6 +232,7 @@ critical_value_rows(struct operator *base, struct chunk *chunk, struct epoch_out
             critical_row_of(&op->rule, &op->limits, chunk, row, new);
             state_ahead_add(&ahead, normals_of(op), row, state_hash(&new->normal_key, sizeof(new->normal_key)));
         }
+        state_ahead_entries(&ahead, normals_of(op));
         for (uint32_t i = 0; i < ahead.count; i++)
             if (take_row(op, chunk, ahead.rows[i], &rows[i], ahead.hashes[i], err) != ST_OK)
                 return ST_ERROR;
@@ -448,9 +449,11 @@ static enum status
 critical_value_barrier(struct operator *base, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
 {
     struct critical_value *op = (struct critical_value *)base;
-    for (uint32_t i = 0; i < patients_of(op)->dirty_count; i++)
+    for (uint32_t i = 0; i < patients_of(op)->dirty_count; i++) {
+        state_dirty_prefetch(patients_of(op), i);
         if (judge_entry(op, patients_of(op)->dirty[i], decision, output, err) != ST_OK)
             return ST_ERROR;
+    }
     return ST_OK;
 }
 

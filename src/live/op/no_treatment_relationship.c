@@ -170,6 +170,7 @@ no_treatment_relationship_rows(struct operator *base, struct chunk *chunk, struc
                 state_ahead_add(&ahead, table_of(op), row, state_hash(&patient, sizeof(patient)));
         }
         state_ahead_entries(&ahead, table_of(op));
+        state_ahead_rest(&ahead, table_of(op));
         for (uint32_t i = 0; i < ahead.count; i++)
             if (take_record(op, chunk, ahead.rows[i], event_int64(chunk, EVENT_ENTITY, ahead.rows[i]) == op->rule.entity_index, err) != ST_OK)
                 return ST_ERROR;
@@ -273,9 +274,11 @@ no_treatment_relationship_barrier(struct operator *base, const struct epoch_deci
     op->rule.history_from_us = decision->history_from_us;
     if (pending_find(op, err) != ST_OK || pending_mark(op, decision, err) != ST_OK)
         return ST_ERROR;
-    for (uint32_t i = 0; i < base->states[0].dirty_count; i++)
+    for (uint32_t i = 0; i < base->states[0].dirty_count; i++) {
+        state_dirty_prefetch(&base->states[0], i);
         if (judge_patient(op, base->states[0].dirty[i], decision, output, err) != ST_OK)
             return ST_ERROR;
+    }
     pending_drop_judged(op);
     return ST_OK;
 }

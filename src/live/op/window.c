@@ -138,11 +138,11 @@ take_values(const struct window *window, const struct values *values)
 }
 
 static enum status
-count_patient(struct window *window, struct row_value *value, const struct patient_key *key, int64_t expires_us, struct error *err)
+count_patient(struct window *window, struct row_value *value, uint64_t hash, const struct patient_key *key, int64_t expires_us, struct error *err)
 {
     struct state_entry *entry;
     bool                is_new;
-    if (state_add(&window->op.states[STATE_PATIENTS], state_hash(key, sizeof(*key)), key, sizeof(*key), expires_us, &entry, &is_new, err) != ST_OK)
+    if (state_add(&window->op.states[STATE_PATIENTS], hash, key, sizeof(*key), expires_us, &entry, &is_new, err) != ST_OK)
         return ST_ERROR;
     value->patient_count += is_new;
     return ST_OK;
@@ -166,25 +166,48 @@ make_row(const struct window *window, struct row_value *value, const struct str 
 struct row_ahead {
     struct str         texts[GRAPH_WINDOW_KEY_COUNT];
     struct patient_key key;
-    uint32_t           row;
 };
 
 static void
 look_ahead(struct window *window, const struct chunk *chunk, uint32_t row, struct row_ahead *ret_ahead)
 {
     struct hash128 group = group_of(window, chunk, row, ret_ahead->texts);
-    ret_ahead->row       = row;
     ret_ahead->key       = (struct patient_key){ { group.low, group.high, window_start_of(window->plan, event_int64(chunk, EVENT_TIME, row)) },
                                                  (uint64_t)event_int64(chunk, EVENT_PATIENT_LOW, row), (uint64_t)event_int64(chunk, EVENT_PATIENT_HIGH, row) };
-    state_prefetch(&window->op.states[STATE_ROWS], state_hash(&ret_ahead->key.row, sizeof(ret_ahead->key.row)));
-    state_prefetch(&window->op.states[STATE_PATIENTS], state_hash(&ret_ahead->key, sizeof(ret_ahead->key)));
+}
+
+/* The next rows that are in time; what is known of them has as many places as a batch. Their states are on their way then. */
+struct batch {
+    struct row_ahead   rows[STATE_PREFETCH_COUNT];
+    struct state_ahead keys;
+    struct state_ahead patients;
+};
+
+static uint32_t
+batch_fill(struct window *window, const struct chunk *chunk, uint32_t next, struct batch *batch)
+{
+    const struct state_table *states = window->op.states;
+    const uint32_t            count  = event_count(chunk);
+    batch->keys.count = batch->patients.count = 0;
+    for (; next < count && batch->keys.count < STATE_PREFETCH_COUNT; next++) {
+        uint32_t          row   = event_row(chunk, next);
+        struct row_ahead *ahead = &batch->rows[batch->keys.count];
+        if (((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] != 0)
+            continue;
+        look_ahead(window, chunk, row, ahead);
+        state_ahead_add(&batch->keys, &states[STATE_ROWS], row, state_hash(&ahead->key.row, sizeof(ahead->key.row)));
+        state_ahead_add(&batch->patients, &states[STATE_PATIENTS], row, state_hash(&ahead->key, sizeof(ahead->key)));
+    }
+    state_ahead_entries(&batch->keys, &states[STATE_ROWS]);
+    return next;
 }
 
 static enum status
-window_row(struct window *window, const struct chunk *chunk, const struct row_ahead *ahead, struct values *values, struct error *err)
+window_row(struct window *window, const struct chunk *chunk, const struct batch *batch, uint32_t index, struct values *values, struct error *err)
 {
+    const struct row_ahead *ahead = &batch->rows[index];
     const struct row_key *key     = &ahead->key.row;
-    const uint32_t        row     = ahead->row;
+    const uint32_t        row     = batch->keys.rows[index];
     int64_t               end     = key->start_us + window->plan->size_us;
     int64_t               expires = window_late_from(window->plan, event_int64(chunk, EVENT_TIME, row));
     size_t                size    = sizeof(struct row_value);
@@ -193,7 +216,7 @@ window_row(struct window *window, const struct chunk *chunk, const struct row_ah
 
     for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++)
         size += ahead->texts[k].size;
-    if (state_put(&window->op.states[STATE_ROWS], state_hash(key, sizeof(*key)), key, sizeof(*key), size, expires, &entry, &is_new, err) != ST_OK)
+    if (state_put(&window->op.states[STATE_ROWS], batch->keys.hashes[index], key, sizeof(*key), size, expires, &entry, &is_new, err) != ST_OK)
         return ST_ERROR;
     struct row_value *value = state_value(entry);
     if (is_new)
@@ -206,26 +229,20 @@ window_row(struct window *window, const struct chunk *chunk, const struct row_ah
     add_value(values, value, chunk, row);
     if (!window->plan->has_aggregate[GRAPH_PATIENT_COUNT] || event_is_null(chunk, EVENT_PATIENT_ID, row))
         return ST_OK;
-    return count_patient(window, value, &ahead->key, expires, err);
+    return count_patient(window, value, batch->patients.hashes[index], &ahead->key, expires, err);
 }
 
 static enum status
 window_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output, struct error *err)
 {
-    struct window   *window = (struct window *)op;
-    const uint32_t   count  = event_count(chunk);
-    struct row_ahead ahead[STATE_PREFETCH_COUNT];
+    struct window *window = (struct window *)op;
+    struct batch   batch;
     (void)output;
-    for (uint32_t next = 0; next < count;) {
-        uint32_t ahead_count = 0;
-        for (; next < count && ahead_count < STATE_PREFETCH_COUNT; next++) {
-            uint32_t row = event_row(chunk, next);
-            if (((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] == 0)
-                look_ahead(window, chunk, row, &ahead[ahead_count++]);
-        }
+    for (uint32_t next = 0; next < event_count(chunk);) {
+        next = batch_fill(window, chunk, next, &batch);
         struct values values = { .count = 0 }; /* Entries of other keys stay where they are when one is added. */
-        for (uint32_t i = 0; i < ahead_count; i++)
-            if (window_row(window, chunk, &ahead[i], &values, err) != ST_OK)
+        for (uint32_t i = 0; i < batch.keys.count; i++)
+            if (window_row(window, chunk, &batch, i, &values, err) != ST_OK)
                 return ST_ERROR;
         take_values(window, &values);
     }
@@ -287,6 +304,7 @@ revise_changed(struct window *window, const struct epoch_decision *decision, str
     struct state_table *table = &window->op.states[STATE_ROWS];
 
     for (uint32_t i = 0; i < table->dirty_count; i++) {
+        state_dirty_prefetch(table, i);
         struct state_entry   *entry = table->dirty[i];
         const struct row_key *key   = state_key(entry);
         struct row_value     *value = state_value(entry);
