@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "live/state.h"
+#include "live/state_set.h"
 
 #define OUTPUT_ARENA_BLOCK_SIZE (64u << 10)
 #define LIST_CAPACITY_MIN       16
@@ -236,4 +237,21 @@ output_state_snapshot(struct epoch_output *output, const char *step_name, struct
 {
     state_name(output, step_name);
     return state_write_snapshot(table, group, watermark_us, &output->state, err);
+}
+
+enum status
+output_set_delta(struct epoch_output *output, const char *step_name, struct state_set *set, struct error *err)
+{
+    if (set->added_count == 0)
+        return ST_OK;
+    state_name(output, step_name);
+    return state_set_write_delta(set, &output->state, err);
+}
+
+enum status
+output_set_snapshot(struct epoch_output *output, const char *step_name, struct state_set *set, uint32_t group, int64_t watermark_us,
+                    struct error *err)
+{
+    state_name(output, step_name);
+    return state_set_write_snapshot(set, group, watermark_us, &output->state, err);
 }

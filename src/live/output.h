@@ -109,5 +109,10 @@ struct state_table;
 enum status output_state_delta(struct epoch_output *output, const char *step_name, struct state_table *table, struct error *err);
 enum status output_state_snapshot(struct epoch_output *output, const char *step_name, struct state_table *table,
                                   uint32_t group, int64_t watermark_us, struct error *err);
+/* The same of a set. */
+struct state_set;
+enum status output_set_delta(struct epoch_output *output, const char *step_name, struct state_set *set, struct error *err);
+enum status output_set_snapshot(struct epoch_output *output, const char *step_name, struct state_set *set, uint32_t group,
+                                int64_t watermark_us, struct error *err);
 
 #endif

@@ -6,12 +6,9 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "live/state_section.h"
 
 #define CLEAN           UINT32_MAX
-#define SECTION_DELTA   1
-#define SECTION_SNAPSHOT 2
-#define SECTION_HEAD_SIZE 7
-#define ENTRY_HEAD_SIZE   14
 #define SLOT_COUNT_MIN    8u
 /* Slab sizes: 16, 32, … 128, then four a doubling: 160, 192, 224, 256, 320, … */
 #define SLAB_STEP         16u
@@ -337,20 +334,6 @@ state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_
 }
 
 enum status
-state_add(struct state_table *table, uint64_t hash, const void *key, size_t key_size, int64_t expires_us,
-          struct state_entry **ret_entry, bool *ret_is_new, struct error *err)
-{
-    struct state_group *group = &table->groups[state_group_of(hash)];
-    uint32_t            slot;
-    CHECK(key_size <= UINT8_MAX);
-    if (!dirty_reserve(table) || !slot_reserve(group, hash, key, key_size, &slot))
-        return error_no_memory(err);
-    *ret_entry  = group->slots[slot].entry;
-    *ret_is_new = *ret_entry == NULL;
-    return *ret_is_new ? place_entry(table, group, slot, hash, key, key_size, 0, expires_us, ret_entry, err) : ST_OK;
-}
-
-enum status
 state_touch(struct state_table *table, struct state_entry *entry, size_t value_size, int64_t expires_us, struct error *err)
 {
     CHECK(value_size <= entry->value_size);
@@ -365,49 +348,15 @@ state_touch(struct state_table *table, struct state_entry *entry, size_t value_s
 /* ---- Sections ---- */
 
 static void
-put_number(char *to, uint64_t value, unsigned size)
-{
-    for (unsigned i = 0; i < size; i++)
-        to[i] = (char)(value >> (8 * i));
-}
-
-static void
-write_number(struct str_builder *out, uint64_t value, unsigned size)
-{
-    char bytes[8];
-    put_number(bytes, value, size);
-    str_builder_append(out, str_of(bytes, size));
-}
-
-static uint64_t
-read_number(const char *bytes, unsigned size)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < size; i++)
-        value |= (uint64_t)(uint8_t)bytes[i] << (8 * i);
-    return value;
-}
-
-static void
-write_head(struct str_builder *out, uint8_t kind, uint32_t group, uint32_t entry_count)
-{
-    write_number(out, kind, 1);
-    write_number(out, group, 2);
-    write_number(out, entry_count, 4);
-}
-
-static void
 write_entry(struct str_builder *out, struct state_entry *entry)
 {
-    size_t size = ENTRY_HEAD_SIZE + entry->key_size + entry->value_size;
+    size_t size = SECTION_ENTRY_HEAD_SIZE + entry->key_size + entry->value_size;
     if (!str_builder_reserve(out, size))
         return; /* Which the builder remembers. */
     char *to = out->data + out->size;
-    put_number(to, entry->key_size, 2);
-    put_number(to + 2, entry->value_size, 4);
-    put_number(to + 6, (uint64_t)entry->expires_us, 8);
-    memcpy(to + ENTRY_HEAD_SIZE, state_key(entry), entry->key_size);
-    memcpy(to + ENTRY_HEAD_SIZE + entry->key_size, state_value(entry), entry->value_size);
+    section_entry_head(to, entry->key_size, entry->value_size, entry->expires_us);
+    memcpy(to + SECTION_ENTRY_HEAD_SIZE, state_key(entry), entry->key_size);
+    memcpy(to + SECTION_ENTRY_HEAD_SIZE + entry->key_size, state_value(entry), entry->value_size);
     out->size += size;
     out->data[out->size] = '\0';
 }
@@ -417,7 +366,7 @@ state_write_delta(struct state_table *table, struct str_builder *out, struct err
 {
     if (table->dirty_count == 0)
         return ST_OK;
-    write_head(out, SECTION_DELTA, 0, table->dirty_count);
+    section_write_head(out, SECTION_DELTA, 0, table->dirty_count);
     for (uint32_t i = 0; i < table->dirty_count; i++) {
         state_dirty_prefetch(table, i);
         write_entry(out, table->dirty[i]);
@@ -441,53 +390,10 @@ state_write_snapshot(struct state_table *table, uint32_t group_index, int64_t wa
     uint32_t            cursor = 0;
 
     group_expire(table, group, watermark_us);
-    write_head(out, SECTION_SNAPSHOT, group_index, group->entry_count);
+    section_write_head(out, SECTION_SNAPSHOT, group_index, group->entry_count);
     while ((entry = state_next(table, group_index, &cursor)) != NULL)
         write_entry(out, entry);
     return str_builder_status(out, err);
-}
-
-/* Which groups' entries are taken. */
-struct group_range {
-    uint32_t begin;
-    uint32_t end;
-};
-
-static bool
-range_has(struct group_range range, uint32_t group)
-{
-    return group >= range.begin && group < range.end;
-}
-
-/* `group` -1: an entry of any group. */
-static enum status
-read_entry(struct state_table *table, struct str bytes, int32_t group, struct group_range range, size_t *used,
-           struct error *err)
-{
-    struct state_entry *entry;
-    if (bytes.size - *used < ENTRY_HEAD_SIZE)
-        return error_set(err, ERR_CORRUPT, "the state's record ends inside an entry");
-    const char *head       = bytes.data + *used;
-    size_t      key_size   = (size_t)read_number(head, 2);
-    size_t      value_size = (size_t)read_number(head + 2, 4);
-    int64_t     expires_us = (int64_t)read_number(head + 6, 8);
-    if (bytes.size - *used - ENTRY_HEAD_SIZE < key_size + value_size)
-        return error_set(err, ERR_CORRUPT, "the state's record ends inside an entry");
-    const char *key = head + ENTRY_HEAD_SIZE;
-    if (key_size < sizeof(uint64_t))
-        return error_set(err, ERR_CORRUPT, "a key of the state's record is shorter than its key group");
-    uint64_t hash = state_hash(key, key_size);
-    if (group >= 0 && state_group_of(hash) != (uint32_t)group)
-        return error_set(err, ERR_CORRUPT, "an entry of the state lies in the wrong key group");
-    *used += ENTRY_HEAD_SIZE + key_size + value_size;
-    if (!range_has(range, state_group_of(hash)))
-        return ST_OK;
-    if (state_put(table, hash, key, key_size, value_size, expires_us, &entry, NULL, err) != ST_OK)
-        return ST_ERROR;
-    memcpy(state_value(entry), key + key_size, value_size);
-    entry->dirty_index = CLEAN;
-    table->dirty_count = 0; /* Only the one just put was there. */
-    return ST_OK;
 }
 
 enum status
@@ -500,21 +406,26 @@ enum status
 state_read_groups(struct state_table *table, struct str bytes, uint32_t group_begin, uint32_t group_end,
                   size_t *ret_used, struct error *err)
 {
+    struct section       section;
+    struct section_entry read;
+    struct state_entry  *entry;
+    bool                 is_end;
     CHECK(table->dirty_count == 0);
-    struct group_range range = { group_begin, group_end };
-    size_t             used  = SECTION_HEAD_SIZE;
-    if (bytes.size < used)
-        return error_set(err, ERR_CORRUPT, "the state's record ends inside a section's head");
-    uint64_t kind        = read_number(bytes.data, 1);
-    uint32_t group       = (uint32_t)read_number(bytes.data + 1, 2);
-    uint64_t entry_count = read_number(bytes.data + 3, 4);
-    if ((kind != SECTION_DELTA && kind != SECTION_SNAPSHOT) || group >= STATE_GROUP_COUNT)
-        return error_set(err, ERR_CORRUPT, "a section of the state's record is of no known kind");
-    if (kind == SECTION_SNAPSHOT && range_has(range, group))
-        group_clear(table, &table->groups[group]);
-    for (uint64_t i = 0; i < entry_count; i++)
-        if (read_entry(table, bytes, kind == SECTION_SNAPSHOT ? (int32_t)group : -1, range, &used, err) != ST_OK)
+    if (section_begin(&section, bytes, group_begin, group_end, err) != ST_OK)
+        return ST_ERROR;
+    if (section_replaces(&section))
+        group_clear(table, &table->groups[section.group]);
+    for (;;) {
+        if (section_next(&section, &read, &is_end, err) != ST_OK)
             return ST_ERROR;
-    *ret_used = used;
+        if (is_end)
+            break;
+        if (state_put(table, read.hash, read.key.data, read.key.size, read.value.size, read.expires_us, &entry, NULL, err) != ST_OK)
+            return ST_ERROR;
+        memcpy(state_value(entry), read.value.data, read.value.size);
+        entry->dirty_index = CLEAN;
+        table->dirty_count = 0; /* Only the one just put was there. */
+    }
+    *ret_used = section.used;
     return ST_OK;
 }

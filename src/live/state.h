@@ -32,7 +32,7 @@
 /* An entry that never expires. */
 #define STATE_FOREVER INT64_MAX
 
-/* The hash is in the slot. 24 bytes, so that an event's identity takes 48 with its key. */
+/* The hash is in the slot. 24 bytes, so that small entries stay small. */
 struct state_entry {
     int64_t  expires_us; /* Freed once the watermark that snapshots are given is not below it. */
     uint32_t value_size;
@@ -99,10 +99,6 @@ struct state_entry *state_find(const struct state_table *table, uint64_t hash, c
  * is as before. */
 enum status state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_size, size_t value_size,
                       int64_t expires_us, struct state_entry **ret_entry, bool *ret_is_new, struct error *err);
-
-/* The same with an empty value, but an entry that is there stays as it is and is not marked. For sets of keys. */
-enum status state_add(struct state_table *table, uint64_t hash, const void *key, size_t key_size, int64_t expires_us,
-                      struct state_entry **ret_entry, bool *ret_is_new, struct error *err);
 
 /* Marks an entry of the table as changed, without looking for it. Its value may shrink, so the entry stays where it is. */
 enum status state_touch(struct state_table *table, struct state_entry *entry, size_t value_size, int64_t expires_us, struct error *err);

@@ -22,6 +22,12 @@ struct dedup_key {
     uint64_t identity_high;
 };
 
+/* The next rows' keys, whose slots are on their way. */
+struct batch {
+    struct dedup_key keys[STATE_PREFETCH_COUNT];
+    uint64_t         hashes[STATE_PREFETCH_COUNT];
+};
+
 static void
 dedup_exchange(const struct operator *op, const struct chunk *chunk, uint64_t *ret_hashes)
 {
@@ -43,31 +49,24 @@ key_of(const struct chunk *chunk, uint32_t row)
     return (struct dedup_key){ (uint64_t)event_int64(chunk, EVENT_IDENTITY_LOW, row), (uint64_t)event_int64(chunk, EVENT_IDENTITY_HIGH, row) };
 }
 
-/* The table is larger than the caches: the lines of the next rows are on their way while one is looked at. */
+/* The set is larger than the caches: the lines of the next rows are on their way while one is looked at. */
 static void
-prefetch(const struct dedup *dedup, const struct chunk *chunk, uint32_t begin, uint32_t end)
+batch_fill(const struct dedup *dedup, const struct chunk *chunk, uint32_t begin, struct batch *batch)
 {
-    for (uint32_t i = begin; i < end; i++) {
-        struct dedup_key key = key_of(chunk, event_row(chunk, i));
-        state_prefetch(&dedup->op.states[0], state_hash(&key, sizeof(key)));
+    for (uint32_t i = 0; i < STATE_PREFETCH_COUNT && begin + i < event_count(chunk); i++) {
+        batch->keys[i]   = key_of(chunk, event_row(chunk, begin + i));
+        batch->hashes[i] = state_hash(&batch->keys[i], sizeof(batch->keys[i]));
+        state_set_prefetch(&dedup->op.sets[0], batch->hashes[i]);
     }
 }
 
 /* Whether the row is the first of its event. */
 static enum status
-dedup_row(struct dedup *dedup, const struct chunk *chunk, uint32_t row, bool *ret_is_first, struct error *err)
+dedup_row(struct dedup *dedup, const struct chunk *chunk, uint32_t row, const struct dedup_key *key, uint64_t hash, bool *ret_is_first,
+          struct error *err)
 {
-    struct dedup_key    key       = key_of(chunk, row);
-    int64_t             expires   = expiry_of(dedup, event_int64(chunk, EVENT_TIME, row));
-    int64_t             watermark = event_is_null(chunk, EVENT_WATERMARK, row) ? INT64_MIN : event_int64(chunk, EVENT_WATERMARK, row);
-    struct state_entry *entry;
-
-    if (state_add(&dedup->op.states[0], state_hash(&key, sizeof(key)), &key, sizeof(key), expires, &entry, ret_is_first, err) != ST_OK)
-        return ST_ERROR;
-    if (*ret_is_first || entry->expires_us > watermark)
-        return ST_OK;
-    *ret_is_first = true; /* What is there has expired, though it was not freed yet. */
-    return state_touch(&dedup->op.states[0], entry, 0, expires, err);
+    int64_t watermark = event_is_null(chunk, EVENT_WATERMARK, row) ? INT64_MIN : event_int64(chunk, EVENT_WATERMARK, row);
+    return state_set_add(&dedup->op.sets[0], hash, key, expiry_of(dedup, event_int64(chunk, EVENT_TIME, row)), watermark, ret_is_first, err);
 }
 
 static void
@@ -92,10 +91,12 @@ dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output
     struct dedup *dedup = (struct dedup *)op;
     uint32_t      count = event_count(chunk);
     uint32_t      kept  = 0;
+    struct batch  batch;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (i % STATE_PREFETCH_COUNT == 0)
-            prefetch(dedup, chunk, i, i + STATE_PREFETCH_COUNT < count ? i + STATE_PREFETCH_COUNT : count);
+        uint32_t place = i % STATE_PREFETCH_COUNT;
+        if (place == 0)
+            batch_fill(dedup, chunk, i, &batch);
         uint32_t             row     = event_row(chunk, i);
         uint32_t             entity  = (uint32_t)event_int64(chunk, EVENT_ENTITY, row);
         uint32_t             partition = (uint32_t)event_int64(chunk, EVENT_PARTITION, row);
@@ -103,7 +104,7 @@ dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output
         bool                 is_late = ((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] != 0;
         bool                 is_first = true;
 
-        if (!is_late && dedup_row(dedup, chunk, row, &is_first, err) != ST_OK)
+        if (!is_late && dedup_row(dedup, chunk, row, &batch.keys[place], batch.hashes[place], &is_first, err) != ST_OK)
             return ST_ERROR;
         count_row(counted, is_first, is_late);
         /* A record's first row stands for it. */
@@ -132,13 +133,13 @@ dedup_barrier(struct operator *op, const struct epoch_decision *decision, struct
 static void
 dedup_free(struct operator *op)
 {
-    state_table_release(&op->states[0]);
+    state_set_release(&op->sets[0]);
     memory_free(op);
 }
 
 static const struct operator_kind kind = {
     .name        = "dedup",
-    .state_names = { "identities" },
+    .set_names   = { "identities" },
     .exchange    = dedup_exchange,
     .rows        = dedup_rows,
     .barrier     = dedup_barrier,
@@ -158,7 +159,7 @@ dedup_create(const struct graph *graph, struct operator **ret_operator, struct e
     dedup->op.step_name = "dedup";
     dedup->graph        = graph;
     dedup->reason_index = reason->index;
-    state_table_init(&dedup->op.states[0]);
+    state_set_init(&dedup->op.sets[0], sizeof(struct dedup_key));
     *ret_operator = &dedup->op;
     return ST_OK;
 }

@@ -1,7 +1,7 @@
 /* What a keyed step of the live leg is to the runtime.
  *
  * An operator holds no globals, starts no threads, makes no system calls and reads no clock. All it keeps between chunks
- * lies in its state tables (live/state.h), which the runtime seals, snapshots and restores; so an operator has no save or
+ * lies in its state tables and sets (live/state.h, live/state_set.h), which the runtime seals, snapshots and restores; so an operator has no save or
  * load of its own. What it tells the world goes into the epoch's output (live/output.h).
  *
  * A keyed step runs on a shard, behind an exchange: it sees every row of its keys, and only those.
@@ -16,8 +16,10 @@
 #include "column/chunk.h"
 #include "live/output.h"
 #include "live/state.h"
+#include "live/state_set.h"
 
 #define OPERATOR_STATE_COUNT_MAX 4
+#define OPERATOR_SET_COUNT_MAX   1
 
 /* What barrier e decided (P3): the same in a replay. */
 struct epoch_decision {
@@ -39,13 +41,15 @@ struct operator {
     const char                 *step_name; /* State and tables are named by it. */
     const char                 *definition; /* What its state goes by besides, as a digest; NULL: nothing. State of another one is passed over. */
     struct state_table          states[OPERATOR_STATE_COUNT_MAX]; /* Those of kind->state_names. */
+    struct state_set            sets[OPERATOR_SET_COUNT_MAX];     /* Those of kind->set_names. */
 };
 
 struct operator_kind {
     const char *name; /* "dedup", "window", "critical_value", "no_treatment_relationship" */
 
-    /* Names of its state tables behind the step's: "dedup/identities". NULL ends them. */
+    /* Names of its state tables and sets behind the step's: "dedup/identities". NULL ends them. */
     const char *state_names[OPERATOR_STATE_COUNT_MAX + 1];
+    const char *set_names[OPERATOR_SET_COUNT_MAX + 1];
 
     /* The hash by which rows come to their shard, of each of the chunk's row_count rows: equal for rows of one key. State
      * keys of the step begin with it. Touches nothing of the operator that changes: workers call it too. */

@@ -10,8 +10,8 @@
 #include "live/event.h"
 #include "live/op/lateness.h"
 
-#define STATE_ROWS     0
-#define STATE_PATIENTS 1
+#define STATE_ROWS   0
+#define SET_PATIENTS 0
 #define COLUMN_COUNT_MAX (4 + GRAPH_WINDOW_KEY_COUNT + GRAPH_AGGREGATE_COUNT)
 
 /* Key of state `rows`: the group's texts by their hash, whose low half is what rows are exchanged by. */
@@ -21,10 +21,10 @@ struct row_key {
     int64_t  start_us;
 };
 
+/* Key of set `patients`. */
 struct patient_key {
-    struct row_key row;
-    uint64_t       patient_low;
-    uint64_t       patient_high;
+    uint64_t       group_low;
+    struct hash128 rest; /* Of the row's key and the patient. */
 };
 
 /* The aggregates of values, from the table that the warehouse has too (I4). */
@@ -140,9 +140,8 @@ take_values(const struct window *window, const struct values *values)
 static enum status
 count_patient(struct window *window, struct row_value *value, uint64_t hash, const struct patient_key *key, int64_t expires_us, struct error *err)
 {
-    struct state_entry *entry;
-    bool                is_new;
-    if (state_add(&window->op.states[STATE_PATIENTS], hash, key, sizeof(*key), expires_us, &entry, &is_new, err) != ST_OK)
+    bool is_new;
+    if (state_set_add(&window->op.sets[SET_PATIENTS], hash, key, expires_us, INT64_MIN, &is_new, err) != ST_OK)
         return ST_ERROR;
     value->patient_count += is_new;
     return ST_OK;
@@ -165,40 +164,45 @@ make_row(const struct window *window, struct row_value *value, const struct str 
 /* What is known of a row before the state is looked at. */
 struct row_ahead {
     struct str         texts[GRAPH_WINDOW_KEY_COUNT];
-    struct patient_key key;
+    struct row_key     key;
+    struct patient_key patient;
 };
 
 static void
 look_ahead(struct window *window, const struct chunk *chunk, uint32_t row, struct row_ahead *ret_ahead)
 {
-    struct hash128 group = group_of(window, chunk, row, ret_ahead->texts);
-    ret_ahead->key       = (struct patient_key){ { group.low, group.high, window_start_of(window->plan, event_int64(chunk, EVENT_TIME, row)) },
-                                                 (uint64_t)event_int64(chunk, EVENT_PATIENT_LOW, row), (uint64_t)event_int64(chunk, EVENT_PATIENT_HIGH, row) };
+    const struct hash128 group     = group_of(window, chunk, row, ret_ahead->texts);
+    const int64_t        start_us  = window_start_of(window->plan, event_int64(chunk, EVENT_TIME, row));
+    const uint64_t       patient[] = { group.low, group.high, (uint64_t)start_us, (uint64_t)event_int64(chunk, EVENT_PATIENT_LOW, row),
+                                       (uint64_t)event_int64(chunk, EVENT_PATIENT_HIGH, row) };
+    ret_ahead->key     = (struct row_key){ group.low, group.high, start_us };
+    ret_ahead->patient = (struct patient_key){ group.low, hash128(patient, sizeof(patient)) };
 }
 
 /* The next rows that are in time; what is known of them has as many places as a batch. Their states are on their way then. */
 struct batch {
     struct row_ahead   rows[STATE_PREFETCH_COUNT];
     struct state_ahead keys;
-    struct state_ahead patients;
+    uint64_t           patients[STATE_PREFETCH_COUNT]; /* Hashes of their keys. */
 };
 
 static uint32_t
 batch_fill(struct window *window, const struct chunk *chunk, uint32_t next, struct batch *batch)
 {
-    const struct state_table *states = window->op.states;
-    const uint32_t            count  = event_count(chunk);
-    batch->keys.count = batch->patients.count = 0;
+    const struct state_table *rows  = &window->op.states[STATE_ROWS];
+    const uint32_t            count = event_count(chunk);
+    batch->keys.count = 0;
     for (; next < count && batch->keys.count < STATE_PREFETCH_COUNT; next++) {
-        uint32_t          row   = event_row(chunk, next);
-        struct row_ahead *ahead = &batch->rows[batch->keys.count];
+        uint32_t          row   = event_row(chunk, next), place = batch->keys.count;
+        struct row_ahead *ahead = &batch->rows[place];
         if (((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] != 0)
             continue;
         look_ahead(window, chunk, row, ahead);
-        state_ahead_add(&batch->keys, &states[STATE_ROWS], row, state_hash(&ahead->key.row, sizeof(ahead->key.row)));
-        state_ahead_add(&batch->patients, &states[STATE_PATIENTS], row, state_hash(&ahead->key, sizeof(ahead->key)));
+        batch->patients[place] = state_hash(&ahead->patient, sizeof(ahead->patient));
+        state_set_prefetch(&window->op.sets[SET_PATIENTS], batch->patients[place]);
+        state_ahead_add(&batch->keys, rows, row, state_hash(&ahead->key, sizeof(ahead->key)));
     }
-    state_ahead_entries(&batch->keys, &states[STATE_ROWS]);
+    state_ahead_entries(&batch->keys, rows);
     return next;
 }
 
@@ -206,7 +210,7 @@ static enum status
 window_row(struct window *window, const struct chunk *chunk, const struct batch *batch, uint32_t index, struct values *values, struct error *err)
 {
     const struct row_ahead *ahead = &batch->rows[index];
-    const struct row_key *key     = &ahead->key.row;
+    const struct row_key *key     = &ahead->key;
     const uint32_t        row     = batch->keys.rows[index];
     int64_t               end     = key->start_us + window->plan->size_us;
     int64_t               expires = window_late_from(window->plan, event_int64(chunk, EVENT_TIME, row));
@@ -229,7 +233,7 @@ window_row(struct window *window, const struct chunk *chunk, const struct batch 
     add_value(values, value, chunk, row);
     if (!window->plan->has_aggregate[GRAPH_PATIENT_COUNT] || event_is_null(chunk, EVENT_PATIENT_ID, row))
         return ST_OK;
-    return count_patient(window, value, batch->patients.hashes[index], &ahead->key, expires, err);
+    return count_patient(window, value, batch->patients[index], &ahead->patient, expires, err);
 }
 
 static enum status
@@ -403,13 +407,14 @@ static void
 window_free(struct operator *op)
 {
     state_table_release(&op->states[STATE_ROWS]);
-    state_table_release(&op->states[STATE_PATIENTS]);
+    state_set_release(&op->sets[SET_PATIENTS]);
     memory_free(op);
 }
 
 static const struct operator_kind kind = {
     .name        = "window",
-    .state_names = { "rows", "patients" },
+    .state_names = { "rows" },
+    .set_names   = { "patients" },
     .exchange    = window_exchange,
     .rows        = window_rows,
     .barrier     = window_barrier,
@@ -433,7 +438,7 @@ window_create(const struct graph *graph, struct operator **ret_operator, struct 
     }
     window->next_close_us = INT64_MIN; /* State may be read back that nobody has looked at. */
     state_table_init(&window->op.states[STATE_ROWS]);
-    state_table_init(&window->op.states[STATE_PATIENTS]);
+    state_set_init(&window->op.sets[SET_PATIENTS], sizeof(struct patient_key));
     make_table(window);
     window->op.definition = window->digest;
     *ret_operator = &window->op;

@@ -8,23 +8,39 @@
 
 /* ---- State ---- */
 
-/* Gives a section to the tables of that name, each shard its key groups. *ret_used 0: no step has that name. */
+static bool
+is_called(const struct operator *op, const char *state, struct str name)
+{
+    char own[STATE_NAME_SIZE];
+    shard_state_name(op, state, own);
+    return str_equal(name, str_from(own));
+}
+
+/* Gives a section to the operator's table or set of that name, its shard's key groups. */
+static enum status
+operator_read(struct operator *op, struct str name, struct str section, uint32_t group_begin, uint32_t group_end, size_t *ret_used,
+              struct error *err)
+{
+    for (uint32_t i = 0; op->kind->state_names[i] != NULL; i++)
+        if (is_called(op, op->kind->state_names[i], name))
+            return state_read_groups(&op->states[i], section, group_begin, group_end, ret_used, err);
+    for (uint32_t i = 0; op->kind->set_names[i] != NULL; i++)
+        if (is_called(op, op->kind->set_names[i], name))
+            return state_set_read_groups(&op->sets[i], section, group_begin, group_end, ret_used, err);
+    return ST_OK;
+}
+
+/* Gives a section to those of that name, each shard its key groups. *ret_used 0: no step has that name. */
 static enum status
 read_section(struct runtime *runtime, struct shard *shards, struct str name, struct str section, size_t *ret_used,
              struct error *err)
 {
-    for (uint32_t s = 0; s < runtime->worker_count; s++)
-        for (uint32_t i = 0; i < shards[s].operator_count; i++) {
-            struct operator *op = shards[s].operators[i];
-            for (uint32_t state = 0; op->kind->state_names[state] != NULL; state++) {
-                char own[STATE_NAME_SIZE];
-                shard_state_name(op, state, own);
-                if (str_equal(name, str_from(own))
-                    && state_read_groups(&op->states[state], section, shard_group_begin(s, runtime->worker_count),
-                                         shard_group_begin(s + 1, runtime->worker_count), ret_used, err) != ST_OK)
-                    return ST_ERROR;
-            }
-        }
+    const uint32_t count = runtime->worker_count;
+    for (uint32_t s = 0; s < count; s++)
+        for (uint32_t i = 0; i < shards[s].operator_count; i++)
+            if (operator_read(shards[s].operators[i], name, section, shard_group_begin(s, count), shard_group_begin(s + 1, count), ret_used,
+                              err) != ST_OK)
+                return ST_ERROR;
     return ST_OK;
 }
 

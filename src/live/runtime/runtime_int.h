@@ -190,7 +190,7 @@ void shard_decide(const struct runtime *runtime, uint64_t epoch, const struct ti
                   int64_t *min_watermark_us, struct epoch_decision *ret_decision);
 /* The name of a table in the record: "dedup/identities", "window_5m@<definition>/rows". */
 #define STATE_NAME_SIZE 256
-void shard_state_name(const struct operator *op, uint32_t state, char name[STATE_NAME_SIZE]);
+void shard_state_name(const struct operator *op, const char *state, char name[STATE_NAME_SIZE]);
 
 /* The next epoch's output is empty and knows all partitions; then the epoch is reported. */
 enum status actor_report(struct actor *actor, struct runtime *runtime, struct error *err);

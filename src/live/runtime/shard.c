@@ -5,10 +5,10 @@
 #include "live/runtime/runtime_int.h"
 
 void
-shard_state_name(const struct operator *op, uint32_t state, char name[STATE_NAME_SIZE])
+shard_state_name(const struct operator *op, const char *state, char name[STATE_NAME_SIZE])
 {
     int size = snprintf(name, STATE_NAME_SIZE, "%s%s%s/%s", op->step_name, op->definition == NULL ? "" : "@",
-                        op->definition == NULL ? "" : op->definition, op->kind->state_names[state]);
+                        op->definition == NULL ? "" : op->definition, state);
     CHECK(size > 0 && size < STATE_NAME_SIZE);
 }
 
@@ -36,24 +36,65 @@ shard_decide(const struct runtime *runtime, uint64_t epoch, const struct time_vi
 
 /* ---- Barrier ---- */
 
-/* The delta of each table, then the groups whose turn it is in the round of snapshots, of those that this shard owns. */
+/* The groups whose turn it is in the round of snapshots, of those that this shard owns. */
+struct group_turn {
+    uint32_t begin;
+    uint32_t end;
+};
+
+static struct group_turn
+turn_of(const struct shard *shard, uint64_t epoch)
+{
+    const uint32_t    first = (uint32_t)((epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT);
+    const uint32_t    count = shard->runtime->worker_count;
+    struct group_turn turn  = { shard_group_begin(shard->index, count), shard_group_begin(shard->index + 1, count) };
+    turn.begin              = turn.begin > first ? turn.begin : first;
+    turn.end                = turn.end < first + LIVE_SNAPSHOT_GROUP_COUNT ? turn.end : first + LIVE_SNAPSHOT_GROUP_COUNT;
+    return turn;
+}
+
+/* The delta, then snapshots. */
+static enum status
+table_seal(struct epoch_output *output, const char *name, struct state_table *table, struct group_turn turn, int64_t watermark_us, struct error *err)
+{
+    if (output_state_delta(output, name, table, err) != ST_OK)
+        return ST_ERROR;
+    for (uint32_t group = turn.begin; group < turn.end; group++)
+        if (output_state_snapshot(output, name, table, group, watermark_us, err) != ST_OK)
+            return ST_ERROR;
+    state_sweep(table, watermark_us);
+    return ST_OK;
+}
+
+static enum status
+set_seal(struct epoch_output *output, const char *name, struct state_set *set, struct group_turn turn, int64_t watermark_us, struct error *err)
+{
+    if (output_set_delta(output, name, set, err) != ST_OK)
+        return ST_ERROR;
+    for (uint32_t group = turn.begin; group < turn.end; group++)
+        if (output_set_snapshot(output, name, set, group, watermark_us, err) != ST_OK)
+            return ST_ERROR;
+    state_set_sweep(set, watermark_us);
+    return ST_OK;
+}
+
 static enum status
 shard_seal(struct shard *shard, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
 {
-    uint32_t shard_count = shard->runtime->worker_count;
-    uint32_t first       = (uint32_t)((decision->epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT);
+    const struct group_turn turn    = turn_of(shard, decision->epoch);
+    const int64_t           free_us = decision->min_watermark_us;
     for (uint32_t i = 0; i < shard->operator_count; i++) {
         struct operator *op = shard->operators[i];
+        char             name[STATE_NAME_SIZE];
         for (uint32_t state = 0; op->kind->state_names[state] != NULL; state++) {
-            char name[STATE_NAME_SIZE];
-            shard_state_name(op, state, name);
-            if (output_state_delta(output, name, &op->states[state], err) != ST_OK)
+            shard_state_name(op, op->kind->state_names[state], name);
+            if (table_seal(output, name, &op->states[state], turn, free_us, err) != ST_OK)
                 return ST_ERROR;
-            for (uint32_t group = first; group < first + LIVE_SNAPSHOT_GROUP_COUNT; group++)
-                if (shard_of_group(group, shard_count) == shard->index
-                    && output_state_snapshot(output, name, &op->states[state], group, decision->min_watermark_us, err) != ST_OK)
-                    return ST_ERROR;
-            state_sweep(&op->states[state], decision->min_watermark_us);
+        }
+        for (uint32_t set = 0; op->kind->set_names[set] != NULL; set++) {
+            shard_state_name(op, op->kind->set_names[set], name);
+            if (set_seal(output, name, &op->sets[set], turn, free_us, err) != ST_OK)
+                return ST_ERROR;
         }
     }
     return ST_OK;

@@ -233,7 +233,8 @@ restart(struct operator *old, const struct str *deltas, size_t delta_count)
             size_t   used;
             uint32_t state = (uint32_t)(unsigned char)rest.data[0];
             rest           = str_slice(rest, 1, rest.size);
-            assert_int_equal(state_read(&op->states[state], rest, &used, &err), ST_OK);
+            assert_int_equal(state == 0 ? state_read(&op->states[0], rest, &used, &err)
+                                        : state_set_read_groups(&op->sets[0], rest, 0, STATE_GROUP_COUNT, &used, &err), ST_OK);
             rest = str_slice(rest, used, rest.size);
         }
     }
@@ -271,11 +272,13 @@ run_shape(const struct event *events, uint32_t chunk_rows, uint32_t barrier_rows
         assert_int_equal(op->kind->barrier(op, &decision, &output, &err), ST_OK);
         take_rows(&output, written, count);
         struct str_builder delta = STR_BUILDER_EMPTY;
-        for (uint32_t s = 0; s < 2; s++) {
-            if (op->states[s].dirty_count == 0)
-                continue;
-            str_builder_append_char(&delta, (char)s);
-            assert_int_equal(state_write_delta(&op->states[s], &delta, &err), ST_OK);
+        if (op->states[0].dirty_count > 0) {
+            str_builder_append_char(&delta, '\0');
+            assert_int_equal(state_write_delta(&op->states[0], &delta, &err), ST_OK);
+        }
+        if (op->sets[0].added_count > 0) {
+            str_builder_append_char(&delta, '\1');
+            assert_int_equal(state_set_write_delta(&op->sets[0], &delta, &err), ST_OK);
         }
         deltas[delta_count].size   = delta.size;
         deltas[delta_count++].data = str_builder_take(&delta, NULL);
@@ -371,10 +374,11 @@ barrier_behind(struct operator *op, const struct event *event, int64_t watermark
     assert_int_equal(op->kind->barrier(op, &(struct epoch_decision){ .watermark_us = watermark_us }, output, &err), ST_OK);
     take_rows(output, written, count);
     assert_int_equal(output_clear(output, 1, &err), ST_OK);
-    for (uint32_t s = 0; s < 2; s++) {
-        assert_int_equal(state_write_delta(&op->states[s], &out, &err), ST_OK);
-        for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++)
-            assert_int_equal(state_write_snapshot(&op->states[s], group, freed_us, &out, &err), ST_OK);
+    assert_int_equal(state_write_delta(&op->states[0], &out, &err), ST_OK);
+    assert_int_equal(state_set_write_delta(&op->sets[0], &out, &err), ST_OK);
+    for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++) {
+        assert_int_equal(state_write_snapshot(&op->states[0], group, freed_us, &out, &err), ST_OK);
+        assert_int_equal(state_set_write_snapshot(&op->sets[0], group, freed_us, &out, &err), ST_OK);
     }
     str_builder_release(&out);
     chunk_release(&chunk);
@@ -410,10 +414,10 @@ a_window_is_kept_while_its_events_may_come(void **state)
     assert_int_equal(written[0].total.events, 2);
     assert_int_equal(written[0].total.patients, 1);
     assert_int_equal(op->states[0].entry_count, 2);
-    assert_int_equal(op->states[1].entry_count, 1);
+    assert_int_equal(op->sets[0].key_count, 1);
     barrier_behind(op, NULL, 900 * SECOND, 900 * SECOND, &output, written, &count);
     assert_int_equal(op->states[0].entry_count, 1);
-    assert_int_equal(op->states[1].entry_count, 0);
+    assert_int_equal(op->sets[0].key_count, 0);
     output_release(&output);
     op->kind->free(op);
 }

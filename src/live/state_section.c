@@ -1,0 +1,103 @@
+#include "live/state_section.h"
+
+#include "live/state.h"
+
+#define HEAD_SIZE 7
+
+static void
+put_number(char *to, uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        to[i] = (char)(value >> (8 * i));
+}
+
+static uint64_t
+read_number(const char *bytes, unsigned size)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint64_t)(uint8_t)bytes[i] << (8 * i);
+    return value;
+}
+
+void
+section_write_head(struct str_builder *out, enum section_kind kind, uint32_t group, uint32_t entry_count)
+{
+    char head[HEAD_SIZE];
+    put_number(head, kind, 1);
+    put_number(head + 1, group, 2);
+    put_number(head + 3, entry_count, 4);
+    str_builder_append(out, str_of(head, sizeof(head)));
+}
+
+void
+section_entry_head(char *to, size_t key_size, size_t value_size, int64_t expires_us)
+{
+    put_number(to, key_size, 2);
+    put_number(to + 2, value_size, 4);
+    put_number(to + 6, (uint64_t)expires_us, 8);
+}
+
+static bool
+is_wanted(const struct section *section, uint32_t group)
+{
+    return group >= section->group_begin && group < section->group_end;
+}
+
+enum status
+section_begin(struct section *section, struct str bytes, uint32_t group_begin, uint32_t group_end, struct error *err)
+{
+    if (bytes.size < HEAD_SIZE)
+        return error_set(err, ERR_CORRUPT, "the state's record ends inside a section's head");
+    uint64_t kind  = read_number(bytes.data, 1);
+    uint32_t group = (uint32_t)read_number(bytes.data + 1, 2);
+    if ((kind != SECTION_DELTA && kind != SECTION_SNAPSHOT) || group >= STATE_GROUP_COUNT)
+        return error_set(err, ERR_CORRUPT, "a section of the state's record is of no known kind");
+    *section = (struct section){ .kind = (enum section_kind)kind, .group = group, .group_begin = group_begin, .group_end = group_end,
+                                 .left = read_number(bytes.data + 3, 4), .bytes = bytes, .used = HEAD_SIZE };
+    return ST_OK;
+}
+
+bool
+section_replaces(const struct section *section)
+{
+    return section->kind == SECTION_SNAPSHOT && is_wanted(section, section->group);
+}
+
+static enum status
+read_entry(struct section *section, struct section_entry *ret_entry, struct error *err)
+{
+    const struct str bytes = section->bytes;
+    const size_t     at    = section->used;
+    if (bytes.size - at < SECTION_ENTRY_HEAD_SIZE)
+        return error_set(err, ERR_CORRUPT, "the state's record ends inside an entry");
+    const char  *head       = bytes.data + at;
+    const size_t key_size   = (size_t)read_number(head, 2);
+    const size_t value_size = (size_t)read_number(head + 2, 4);
+    if (bytes.size - at - SECTION_ENTRY_HEAD_SIZE < key_size + value_size)
+        return error_set(err, ERR_CORRUPT, "the state's record ends inside an entry");
+    if (key_size < sizeof(uint64_t))
+        return error_set(err, ERR_CORRUPT, "a key of the state's record is shorter than its key group");
+    const char *key = head + SECTION_ENTRY_HEAD_SIZE;
+    *ret_entry = (struct section_entry){ state_hash(key, key_size), (int64_t)read_number(head + 6, 8), str_of(key, key_size),
+                                         str_of(key + key_size, value_size) };
+    if (section->kind == SECTION_SNAPSHOT && state_group_of(ret_entry->hash) != section->group)
+        return error_set(err, ERR_CORRUPT, "an entry of the state lies in the wrong key group");
+    section->used += SECTION_ENTRY_HEAD_SIZE + key_size + value_size;
+    section->left--;
+    return ST_OK;
+}
+
+enum status
+section_next(struct section *section, struct section_entry *ret_entry, bool *ret_is_end, struct error *err)
+{
+    *ret_is_end = false;
+    while (section->left > 0) {
+        if (read_entry(section, ret_entry, err) != ST_OK)
+            return ST_ERROR;
+        if (is_wanted(section, state_group_of(ret_entry->hash)))
+            return ST_OK;
+    }
+    *ret_is_end = true;
+    return ST_OK;
+}

@@ -1,0 +1,50 @@
+/* How state is written: sections of entries, little-endian (live/state.h has their layout). Tables and sets write the same ones. */
+#ifndef HEDDLE_LIVE_STATE_SECTION_H
+#define HEDDLE_LIVE_STATE_SECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str_builder.h"
+
+enum section_kind {
+    SECTION_DELTA    = 1, /* Entries of any group; its group is 0. */
+    SECTION_SNAPSHOT = 2, /* All of a group. */
+};
+
+#define SECTION_ENTRY_HEAD_SIZE 14
+
+void section_write_head(struct str_builder *out, enum section_kind kind, uint32_t group, uint32_t entry_count);
+
+/* Writes SECTION_ENTRY_HEAD_SIZE bytes; the key and the value follow. */
+void section_entry_head(char *to, size_t key_size, size_t value_size, int64_t expires_us);
+
+/* A section that is being read, and which groups' entries are wanted of it. */
+struct section {
+    enum section_kind kind;
+    uint32_t          group;
+    uint32_t          group_begin;
+    uint32_t          group_end;
+    uint64_t          left; /* Entries not read yet. */
+    struct str        bytes;
+    size_t            used;
+};
+
+struct section_entry {
+    uint64_t   hash;
+    int64_t    expires_us;
+    struct str key;
+    struct str value;
+};
+
+/* ERR_CORRUPT where no section begins here. */
+enum status section_begin(struct section *section, struct str bytes, uint32_t group_begin, uint32_t group_end, struct error *err);
+
+/* Whether it is all of a wanted group. */
+bool section_replaces(const struct section *section);
+
+/* The next entry of a wanted group. *ret_is_end: there is none, and `used` is the section's size. ERR_CORRUPT where the bytes are none. */
+enum status section_next(struct section *section, struct section_entry *ret_entry, bool *ret_is_end, struct error *err);
+
+#endif
