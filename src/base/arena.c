@@ -27,6 +27,8 @@
 
 #define BLOCK_SIZE_DEFAULT ((size_t)64 << 10)
 #define ALIGNMENT_MAX      4096
+/* Who asks for so much at once is going to fill it. */
+#define POPULATED_SIZE_MIN ((size_t)256 << 10)
 
 struct arena_block {
     struct arena_block *next;
@@ -121,6 +123,8 @@ block_add(struct arena *arena, size_t size_bytes)
     struct arena_block *block = memory_alloc(total_bytes);
     if (block == NULL)
         return NULL;
+    if (total_bytes >= POPULATED_SIZE_MIN)
+        memory_populate(block, total_bytes);
     block->size_bytes = size_bytes;
     POISON(block->data, size_bytes);
     if (arena->current == NULL) {

@@ -4,8 +4,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/check.h"
+
+/* Of a small page; a larger one only makes what is asked for round up. */
+#define MEMORY_PAGE_SIZE ((uintptr_t)4096)
 
 static atomic_uint_fast64_t live_count;
 
@@ -115,6 +119,19 @@ memory_alloc_aligned(size_t alignment, size_t size_bytes)
     if (posix_memalign(&block, alignment, size_bytes > 0 ? size_bytes : 1) != 0)
         return NULL;
     return counted(block);
+}
+
+void
+memory_populate(void *block, size_t size_bytes)
+{
+#ifdef MADV_POPULATE_WRITE /* Linux 5.14 */
+    const uintptr_t page  = MEMORY_PAGE_SIZE;
+    uintptr_t       begin = ((uintptr_t)block + page - 1) & ~(page - 1), end = ((uintptr_t)block + size_bytes) & ~(page - 1);
+    if (begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
+#else
+    (void)block, (void)size_bytes;
+#endif
 }
 
 void *

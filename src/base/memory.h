@@ -19,6 +19,10 @@ void *memory_alloc_array_zero(size_t count, size_t item_size_bytes) __attribute_
 /* `alignment` is a power of two of at least sizeof(void *). Freed with memory_free; must not be resized. */
 void *memory_alloc_aligned(size_t alignment, size_t size_bytes) __attribute__((malloc, warn_unused_result));
 
+/* Gives the block's pages at once, for what is going to be filled anyway: one call instead of a fault each. Where that cannot be they
+ * come one by one. */
+void memory_populate(void *block, size_t size_bytes);
+
 /* Grows or shrinks; `old` may be NULL. On NULL the old block is unchanged and still owned by the caller. */
 void *memory_resize(void *old, size_t size_bytes) __attribute__((warn_unused_result));
 void *memory_resize_array(void *old, size_t count, size_t item_size_bytes) __attribute__((warn_unused_result));
