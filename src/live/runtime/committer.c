@@ -158,6 +158,7 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
     if (merge_epoch(runtime, epoch, &merge, err) != ST_OK
         || segment_append(&runtime->segment, epoch, begins_round, merge.state, merge.state_count, reference, err) != ST_OK)
         return ST_ERROR;
+    atomic_store(&runtime->sealed, epoch);
     merge.commit.segment         = str_from(reference);
     merge.commit.cut_reason      = str_from(committer->reasons[epoch % EPOCHS_UNDER_WAY]);
     merge.commit.committed_at_us = clock_now_us(runtime->options->clock);

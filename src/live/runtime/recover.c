@@ -162,6 +162,7 @@ actors_place(struct runtime *runtime, uint64_t epoch)
 {
     runtime->committed = epoch;
     atomic_store(&runtime->announced, epoch);
+    atomic_store(&runtime->sealed, epoch);
     for (uint32_t i = 0; i < runtime->worker_count; i++) {
         struct actor *actors[] = { &runtime->workers[i].actor, &runtime->stage1[i].actor, &runtime->stage2[i].actor };
         struct shard *shards[] = { &runtime->stage1[i], &runtime->stage2[i] };

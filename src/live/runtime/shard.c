@@ -78,11 +78,30 @@ set_seal(struct epoch_output *output, const char *name, struct state_set *set, s
     return ST_OK;
 }
 
+/* Takes the memory of the last epoch whose state is in the record file, mostly the one before: tens of megabytes that are there already
+ * are filled again, instead of as many for each epoch under way. */
+static void
+reuse_sealed(struct shard *shard, struct epoch_output *output)
+{
+    const uint64_t epoch = shard->actor.epoch, sealed = atomic_load(&shard->runtime->sealed);
+    for (uint64_t back = 1; back < EPOCHS_UNDER_WAY && back < epoch; back++) {
+        struct epoch_output *before = &shard->actor.outputs[(epoch - back) % EPOCHS_UNDER_WAY];
+        if (epoch - back > sealed)
+            continue;
+        struct str_builder used = before->state;
+        before->state = output->state;
+        output->state = used;
+        str_builder_clear(&output->state);
+        return;
+    }
+}
+
 static enum status
 shard_seal(struct shard *shard, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
 {
     const struct group_turn turn    = turn_of(shard, decision->epoch);
     const int64_t           free_us = decision->min_watermark_us;
+    reuse_sealed(shard, output);
     for (uint32_t i = 0; i < shard->operator_count; i++) {
         struct operator *op = shard->operators[i];
         char             name[STATE_NAME_SIZE];
