@@ -30,14 +30,6 @@ section_write_head(struct str_builder *out, enum section_kind kind, uint32_t gro
     str_builder_append(out, str_of(head, sizeof(head)));
 }
 
-void
-section_entry_head(char *to, size_t key_size, size_t value_size, int64_t expires_us)
-{
-    put_number(to, key_size, 2);
-    put_number(to + 2, value_size, 4);
-    put_number(to + 6, (uint64_t)expires_us, 8);
-}
-
 static bool
 is_wanted(const struct section *section, uint32_t group)
 {

@@ -2,8 +2,10 @@
 #ifndef HEDDLE_LIVE_STATE_SECTION_H
 #define HEDDLE_LIVE_STATE_SECTION_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/str_builder.h"
@@ -18,7 +20,16 @@ enum section_kind {
 void section_write_head(struct str_builder *out, enum section_kind kind, uint32_t group, uint32_t entry_count);
 
 /* Writes SECTION_ENTRY_HEAD_SIZE bytes; the key and the value follow. */
-void section_entry_head(char *to, size_t key_size, size_t value_size, int64_t expires_us);
+static inline void
+section_entry_head(char *to, size_t key_size, size_t value_size, int64_t expires_us)
+{
+    const uint16_t key    = htole16((uint16_t)key_size);
+    const uint32_t value  = htole32((uint32_t)value_size);
+    const uint64_t expiry = htole64((uint64_t)expires_us);
+    memcpy(to, &key, sizeof(key));
+    memcpy(to + 2, &value, sizeof(value));
+    memcpy(to + 6, &expiry, sizeof(expiry));
+}
 
 /* A section that is being read, and which groups' entries are wanted of it. */
 struct section {

@@ -54,8 +54,19 @@ struct row_value {
 };
 _Static_assert(sizeof(struct row_value) == VALUE_AGGREGATE_COUNT * sizeof(struct value_state) + 4 * 8 + (2 + GRAPH_WINDOW_KEY_COUNT) * 4, "no padding");
 
+/* Groups that were met lately, by their texts as they lie in columns; most rows are of one of them. Direct-mapped: who comes later takes
+ * the place. */
+#define MEMO_COUNT 128
+
+struct group_memo {
+    struct text    texts[GRAPH_WINDOW_KEY_COUNT]; /* In place of the event type's its number. */
+    struct hash128 group;
+};
+
 struct window {
     struct operator            op;
+    struct group_memo          memo[MEMO_COUNT];
+    struct str                *entity_names;
     const struct graph_window *plan;
     const struct model        *model;
     const struct aggregate    *aggregates[VALUE_AGGREGATE_COUNT];
@@ -75,7 +86,7 @@ key_text(const struct window *window, const struct chunk *chunk, uint32_t row, e
     case GRAPH_KEY_FACILITY:
         return event_text(chunk, EVENT_FACILITY, row);
     case GRAPH_KEY_EVENT_TYPE:
-        return str_from(window->model->entities[event_int64(chunk, EVENT_ENTITY, row)].name);
+        return window->entity_names[event_int64(chunk, EVENT_ENTITY, row)];
     case GRAPH_KEY_CODE:
         return event_text(chunk, EVENT_CODE, row);
     case GRAPH_KEY_UNIT:
@@ -87,25 +98,57 @@ key_text(const struct window *window, const struct chunk *chunk, uint32_t row, e
     return STR_EMPTY;
 }
 
-/* The group's hash; texts[k] is empty for what the window does not group by. */
+/* texts[k] is empty for what the window does not group by. */
+static void
+texts_of(const struct window *window, const struct chunk *chunk, uint32_t row, struct str texts[GRAPH_WINDOW_KEY_COUNT])
+{
+    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++)
+        texts[k] = window->plan->has_key[k] ? key_text(window, chunk, row, (enum graph_window_key)k) : STR_EMPTY;
+}
+
 static struct hash128
-group_of(const struct window *window, const struct chunk *chunk, uint32_t row, struct str texts[GRAPH_WINDOW_KEY_COUNT])
+group_of(const struct str texts[GRAPH_WINDOW_KEY_COUNT])
 {
     struct hash128 parts[GRAPH_WINDOW_KEY_COUNT];
-
-    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++) {
-        texts[k] = window->plan->has_key[k] ? key_text(window, chunk, row, (enum graph_window_key)k) : STR_EMPTY;
+    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++)
         parts[k] = hash128(texts[k].data, texts[k].size);
-    }
     return hash128(parts, sizeof(parts));
+}
+
+/* The same, of short texts mostly without hashing them. */
+static struct hash128
+group_remembered(struct window *window, const struct str texts[GRAPH_WINDOW_KEY_COUNT], int64_t entity)
+{
+    struct text raw[GRAPH_WINDOW_KEY_COUNT];
+    uint64_t    mixed = 0;
+    for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++) {
+        uint64_t words[2] = { (uint64_t)entity + 1, 0 };
+        if (k == GRAPH_KEY_EVENT_TYPE && window->plan->has_key[k]) {
+            memcpy(&raw[k], words, sizeof(words));
+        } else {
+            if (texts[k].size > TEXT_INLINE_SIZE)
+                return group_of(texts);
+            text_set(&raw[k], texts[k].data, texts[k].size);
+            memcpy(words, &raw[k], sizeof(words));
+        }
+        mixed = (mixed ^ words[0] ^ words[1] << 1) * UINT64_C(0x9E3779B97F4A7C15);
+    }
+    struct group_memo *memo = &window->memo[mixed >> 57];
+    if (memcmp(memo->texts, raw, sizeof(raw)) != 0) {
+        memcpy(memo->texts, raw, sizeof(raw));
+        memo->group = group_of(texts);
+    }
+    return memo->group;
 }
 
 static void
 window_exchange(const struct operator *op, const struct chunk *chunk, uint64_t *ret_hashes)
 {
     struct str texts[GRAPH_WINDOW_KEY_COUNT];
-    for (uint32_t row = 0; row < chunk->row_count; row++)
-        ret_hashes[row] = group_of((const struct window *)op, chunk, row, texts).low;
+    for (uint32_t row = 0; row < chunk->row_count; row++) {
+        texts_of((const struct window *)op, chunk, row, texts);
+        ret_hashes[row] = group_of(texts).low;
+    }
 }
 
 /* Values of some rows and the states that take them. */
@@ -171,7 +214,8 @@ struct row_ahead {
 static void
 look_ahead(struct window *window, const struct chunk *chunk, uint32_t row, struct row_ahead *ret_ahead)
 {
-    const struct hash128 group     = group_of(window, chunk, row, ret_ahead->texts);
+    texts_of(window, chunk, row, ret_ahead->texts);
+    const struct hash128 group     = group_remembered(window, ret_ahead->texts, event_int64(chunk, EVENT_ENTITY, row));
     const int64_t        start_us  = window_start_of(window->plan, event_int64(chunk, EVENT_TIME, row));
     const uint64_t       patient[] = { group.low, group.high, (uint64_t)start_us, (uint64_t)event_int64(chunk, EVENT_PATIENT_LOW, row),
                                        (uint64_t)event_int64(chunk, EVENT_PATIENT_HIGH, row) };
@@ -408,6 +452,7 @@ window_free(struct operator *op)
 {
     state_table_release(&op->states[STATE_ROWS]);
     state_set_release(&op->sets[SET_PATIENTS]);
+    memory_free(((struct window *)op)->entity_names);
     memory_free(op);
 }
 
@@ -439,6 +484,14 @@ window_create(const struct graph *graph, struct operator **ret_operator, struct 
     window->next_close_us = INT64_MIN; /* State may be read back that nobody has looked at. */
     state_table_init(&window->op.states[STATE_ROWS]);
     state_set_init(&window->op.sets[SET_PATIENTS], sizeof(struct patient_key));
+    window->entity_names = memory_alloc_array(graph->model->entity_count + 1, sizeof(*window->entity_names));
+    if (window->entity_names == NULL) {
+        window_free(&window->op);
+        return error_no_memory(err);
+    }
+    for (uint32_t i = 0; i < graph->model->entity_count; i++)
+        window->entity_names[i] = str_from(graph->model->entities[i].name);
+    window->memo[0].group = group_of((const struct str[GRAPH_WINDOW_KEY_COUNT]){ STR_EMPTY }); /* As its texts say. */
     make_table(window);
     window->op.definition = window->digest;
     *ret_operator = &window->op;
