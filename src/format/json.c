@@ -1,7 +1,7 @@
 /* JSON lines to rows: a record a line.
  *
- * yyjson parses a copy of the line in place; texts of the rows point into that copy, which lives in the decoder's text
- * arena until no row waits. The members of the record that some path begins with are found in one walk over its keys; of
+ * A line that is one flat object is read where it lies (json_flat.c). Of all others yyjson parses a copy in place; texts of the
+ * rows point into that copy, which lives in the decoder's text arena until no row waits. The members of the record that some path begins with are found in one walk over its keys; of
  * a member that stands twice, the last one counts, as in most readers. Numbers keep their text. */
 #include <string.h>
 
@@ -13,36 +13,24 @@
 
 static const yyjson_read_flag READ_FLAGS = YYJSON_READ_INSITU | YYJSON_READ_NUMBER_AS_RAW;
 
-/* Events of one sender have their members in one order: where the n-th member of the last record was found is where this
- * one's n-th is looked for first. Members beyond are found by their hash. */
-#define ORDER_COUNT_MAX 64
-
-struct json_state {
-    uint16_t     order[ORDER_COUNT_MAX]; /* Index into the plan's keys. */
-    char        *pool; /* For yyjson's values; grows to what the longest line needs. */
-    size_t       pool_size;
-    yyjson_val **slots; /* One a key of the plan; NULL where the record has no such member. */
-    yyjson_val  *root;
-    char        *joined; /* Texts of [*]. */
-    size_t       joined_size;
-    size_t       joined_capacity;
-    bool         is_unended; /* The line in work has no line end behind it. */
-};
-
 /* Pool size to begin with: a line of 2 KB. */
 #define POOL_SIZE_FIRST (32u << 10)
 
 static enum status
 json_open(struct decoder *decoder, struct error *err)
 {
-    struct json_state *json = memory_alloc_zero(sizeof *json);
+    const size_t       slot_count = (size_t)decoder->plan->json->keys.count + 1;
+    struct json_state *json       = memory_alloc_zero(sizeof *json);
     if (json == NULL)
         return error_no_memory(err);
     decoder->json   = json;
-    json->slots     = memory_alloc_array(decoder->plan->json->keys.count, sizeof(yyjson_val *));
+    json->slots     = memory_alloc_array(slot_count, sizeof(yyjson_val *));
+    json->flat      = memory_alloc_array(slot_count, sizeof(yyjson_val));
+    json->follows   = memory_alloc_array_zero(slot_count, sizeof(uint16_t));
+    json->may_be_flat = json_plan_may_be_flat(decoder->plan);
     json->pool      = memory_alloc(POOL_SIZE_FIRST);
     json->pool_size = POOL_SIZE_FIRST;
-    return json->slots == NULL || json->pool == NULL ? error_no_memory(err) : ST_OK;
+    return json->slots == NULL || json->flat == NULL || json->follows == NULL || json->pool == NULL ? error_no_memory(err) : ST_OK;
 }
 
 static void
@@ -57,6 +45,8 @@ json_close(struct decoder *decoder)
     if (decoder->json == NULL)
         return;
     memory_free(decoder->json->slots);
+    memory_free(decoder->json->flat);
+    memory_free(decoder->json->follows);
     memory_free(decoder->json->pool);
     memory_free(decoder->json->joined);
     memory_free(decoder->json);
@@ -420,20 +410,25 @@ depth_is_bounded(struct str line)
     return true;
 }
 
-/* Parses a copy of the line. *ret_root NULL: it is no JSON, *ret_read says why. */
-static enum status
-parse_line(struct decoder *decoder, struct str line, yyjson_doc **ret_doc, yyjson_read_err *ret_read,
-           struct error *err)
+/* A copy of the line that lives until no row waits, with room behind it for yyjson. NULL: no memory. */
+static char *
+copy_line(struct decoder *decoder, struct str line)
 {
-    struct json_state *json   = decoder->json;
-    size_t             needed = yyjson_read_max_memory_usage(line.size, READ_FLAGS) + sizeof(yyjson_alc) * 8;
-    char              *copy   = arena_alloc(&decoder->text_arena, line.size + YYJSON_PADDING_SIZE, 1);
-    yyjson_alc         allocator;
-
+    char *copy = arena_alloc(&decoder->text_arena, line.size + YYJSON_PADDING_SIZE, 1);
     if (copy == NULL)
-        return error_no_memory(err);
+        return NULL;
     memcpy(copy, line.data, line.size);
     memset(copy + line.size, 0, YYJSON_PADDING_SIZE);
+    return copy;
+}
+
+/* Parses a copy of the line. *ret_root NULL: it is no JSON, *ret_read says why. */
+static enum status
+parse_line(struct json_state *json, char *copy, size_t size, yyjson_doc **ret_doc, yyjson_read_err *ret_read, struct error *err)
+{
+    size_t     needed = yyjson_read_max_memory_usage(size, READ_FLAGS) + sizeof(yyjson_alc) * 8;
+    yyjson_alc allocator;
+
     if (needed > json->pool_size) {
         size_t larger = json->pool_size;
         while (larger < needed)
@@ -446,8 +441,8 @@ parse_line(struct decoder *decoder, struct str line, yyjson_doc **ret_doc, yyjso
         json->pool_size = larger;
     }
     if (!yyjson_alc_pool_init(&allocator, json->pool, json->pool_size))
-        return error_set(err, ERR_INTERNAL, "no pool for a JSON line of %zu bytes", line.size);
-    *ret_doc = yyjson_read_opts(copy, line.size, READ_FLAGS, &allocator, ret_read);
+        return error_set(err, ERR_INTERNAL, "no pool for a JSON line of %zu bytes", size);
+    *ret_doc = yyjson_read_opts(copy, size, READ_FLAGS, &allocator, ret_read);
     return ST_OK;
 }
 
@@ -478,19 +473,11 @@ find_members(struct json_state *json, const struct json_keys *keys)
      * ask again are not needed. */
     yyjson_val *key          = unsafe_yyjson_get_first(json->root);
     size_t      member_count = unsafe_yyjson_get_len(json->root);
+    uint32_t    slot         = keys->count;
 
     memset(json->slots, 0, keys->count * sizeof json->slots[0]);
-    for (size_t n = 0; n < member_count; n++, key = unsafe_yyjson_get_next(key + 1)) {
-        const char *name = unsafe_yyjson_get_str(key);
-        size_t      size = unsafe_yyjson_get_len(key);
-        int32_t     slot = n < ORDER_COUNT_MAX ? json->order[n] : -1;
-        if (slot < 0 || (uint32_t)slot >= keys->count || !json_key_equal(&keys->names[slot], name, size)) {
-            slot = json_key_find(keys, name, size);
-            if (slot < 0)
-                continue;
-            if (n < ORDER_COUNT_MAX)
-                json->order[n] = (uint16_t)slot;
-        }
+    for (size_t n = 0; n < member_count && keys->count > 0; n++, key = unsafe_yyjson_get_next(key + 1)) {
+        slot = json_member_slot(json, keys, slot, unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key));
         json->slots[slot] = key + 1; /* A member's value stands behind its key. */
     }
 }
@@ -502,9 +489,17 @@ json_decode(struct decoder *decoder, struct str record, int64_t position, struct
     const struct json_keys *keys = &decoder->plan->json->keys;
     yyjson_doc             *doc  = NULL;
     yyjson_read_err         read = { 0 };
+    char                   *copy = NULL;
     (void)position;
 
-    if (parse_line(decoder, record, &doc, &read, err) != ST_OK)
+    /* Where rows are handed over before the input goes, texts may point into it. */
+    if (!decoder->options.is_borrowing && (copy = copy_line(decoder, record)) == NULL)
+        return error_no_memory(err);
+    if (json->may_be_flat && json_flat_read(json, keys, copy == NULL ? record : str_of(copy, record.size)))
+        return make_rows_of_type(decoder, record, err);
+    if (copy == NULL && (copy = copy_line(decoder, record)) == NULL)
+        return error_no_memory(err);
+    if (parse_line(json, copy, record.size, &doc, &read, err) != ST_OK)
         return ST_ERROR;
     if (doc == NULL)
         return refuse_line(decoder, record, &read, err);

@@ -46,6 +46,29 @@ struct json_plan {
     int32_t           type_slot; /* Of the member that dispatches; -1: none does. */
 };
 
+struct json_state {
+    /* One a key of the plan, and a last one for members that no path asks for. */
+    uint16_t    *follows; /* Events of one kind have their members in one order: the key that stood behind it last is looked for first. */
+    char        *pool; /* For yyjson's values; grows to what the longest line needs. */
+    size_t       pool_size;
+    yyjson_val **slots; /* NULL where the record has no such member. */
+    yyjson_val  *root;  /* NULL: the record is flat, no path of the plan asks for it. */
+    yyjson_val  *flat;  /* Values of a flat record. */
+    char        *joined; /* Texts of [*]. */
+    size_t       joined_size;
+    size_t       joined_capacity;
+    bool         may_be_flat; /* All paths of the plan begin with a member of the record, and all names are plain ASCII. */
+    bool         is_unended; /* The line in work has no line end behind it. */
+};
+
+/* Whether a flat record has all that the plan asks for in its slots. */
+bool json_plan_may_be_flat(const struct decode_plan *plan);
+
+/* Fills the slots from a line that is one object of texts, numbers and words, in plain ASCII without escapes: what nearly all events are.
+ * It takes a third of what a parser of all JSON takes, and texts stay where they lie. False: it is something else, right or wrong,
+ * and yyjson's to tell; the slots are then of no use. */
+bool json_flat_read(struct json_state *json, const struct json_keys *keys, struct str line);
+
 enum status json_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *err);
 
 /* Parses a path; what is wrong goes to `errors`, *ret_path is then empty. */
@@ -106,6 +129,20 @@ json_key_find(const struct json_keys *keys, const char *name, size_t size)
         if (json_key_equal(known, name, size))
             return (int32_t)slot - 1;
     }
+}
+
+/* The same, of the member behind the one in slot `before`. A plan has keys. keys->count: before the first one; no path asks for it. */
+static inline uint32_t
+json_member_slot(struct json_state *json, const struct json_keys *keys, uint32_t before, const char *name, size_t size)
+{
+    const uint32_t follows = json->follows[before];
+    if (json_key_equal(&keys->names[follows], name, size))
+        return follows;
+    const int32_t slot = json_key_find(keys, name, size);
+    if (slot < 0)
+        return keys->count;
+    json->follows[before] = (uint16_t)slot;
+    return (uint32_t)slot;
 }
 
 /* The value one step on from `value`, or NULL. [*] is not a step for one value. */

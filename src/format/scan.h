@@ -111,6 +111,26 @@ scan_high(const char *block)
 }
 #endif
 
+/* The first byte at or behind `at` that a text of JSON cannot hold as it is, or that has more to it: a quote, a backslash, what controls,
+ * what is not ASCII; or `end`. */
+static inline const char *
+scan_plain(const char *at, const char *end)
+{
+#if defined(__SSE2__)
+    const __m128i blank = _mm_set1_epi8(' '), quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    for (; end - at >= 16; at += 16) {
+        __m128i  bytes = scan_load_16(at); /* As signed numbers what is not ASCII is below a blank, too. */
+        __m128i  other = _mm_or_si128(_mm_cmplt_epi8(bytes, blank), _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
+        unsigned mask  = (unsigned)_mm_movemask_epi8(other);
+        if (mask != 0)
+            return at + __builtin_ctz(mask);
+    }
+#endif
+    while (at < end && (signed char)*at >= ' ' && *at != '"' && *at != '\\')
+        at++;
+    return at;
+}
+
 static inline void
 scan_init(struct scan *scan, const char *bytes, size_t size, const char wanted[SCAN_WANTED_MAX])
 {
