@@ -156,8 +156,9 @@ unit_convert_value(const struct unit_conversion *conversion, int64_t value, int6
 /* ---- Kernels ---- */
 
 /* What was found for codes and units already met in the call: a vector has few of them, and most rows repeat one. Texts are
- * those of the arguments. Direct-mapped: who comes later takes the place. */
-#define MEMO_COUNT 32
+ * those of the arguments. Direct-mapped: who comes later takes the place; four times the pairs of a vector keep that rare. */
+#define MEMO_BITS  7
+#define MEMO_COUNT (1 << MEMO_BITS)
 
 struct memo {
     struct {
@@ -175,13 +176,20 @@ text_or_empty(const struct vector *vector, uint32_t row)
     return vector_is_valid(vector, row) ? vector_text(vector, row) : &empty;
 }
 
+/* Size and first four bytes are not enough, codes of one size differ behind them. The second word of a long text is a
+ * pointer, which equal texts do not share. */
+static uint64_t
+text_mix(const struct text *text)
+{
+    uint64_t words[2];
+    memcpy(words, text, sizeof words);
+    return words[0] * UINT64_C(0x9E3779B97F4A7C15) ^ (text->size <= TEXT_INLINE_SIZE ? words[1] : 0);
+}
+
 static uint32_t
 memo_place(const struct text *loinc, const struct text *unit)
 {
-    uint64_t a, b;
-    memcpy(&a, loinc, sizeof a); /* Size and first four bytes. */
-    memcpy(&b, unit, sizeof b);
-    return (uint32_t)((a * UINT64_C(0x9E3779B97F4A7C15) ^ b * UINT64_C(0xC2B2AE3D27D4EB4F)) >> 59);
+    return (uint32_t)(((text_mix(loinc) ^ text_mix(unit) * UINT64_C(0xC2B2AE3D27D4EB4F)) * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - MEMO_BITS));
 }
 
 static const struct unit *
