@@ -11,6 +11,10 @@ take_comparator(struct str *text)
     static const struct code_pair COMPARATORS[] = {
         { "<=", "<=" }, { ">=", ">=" }, { "\xe2\x89\xa4", "<=" }, { "\xe2\x89\xa5", ">=" }, { "<", "<" }, { ">", ">" },
     };
+    /* Nearly every result begins with a digit. */
+    const char first = text->size > 0 ? text->data[0] : '\0';
+    if (first != '<' && first != '>' && first != '\xe2')
+        return NULL;
     for (size_t i = 0; i < sizeof(COMPARATORS) / sizeof(*COMPARATORS); i++) {
         struct str from = str_from(COMPARATORS[i].from);
         if (str_starts_with(*text, from)) {
