@@ -3,6 +3,13 @@
 #include "base/memory.h"
 #include "base/time.h"
 
+static void
+set_text(struct text *to, const char *from)
+{
+    struct str text = str_from(from);
+    text_set(to, text.data, text.size);
+}
+
 enum status
 critical_limits_init(struct critical_limits *limits, const struct rule_pack *pack, struct error *err)
 {
@@ -13,11 +20,11 @@ critical_limits_init(struct critical_limits *limits, const struct rule_pack *pac
     if (limits->codes == NULL || limits->units == NULL || limits->flags == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < pack->limit_count; i++) {
-        limits->codes[i] = str_from(pack->limits[i].code);
-        limits->units[i] = str_from(pack->limits[i].unit);
+        set_text(&limits->codes[i], pack->limits[i].code);
+        set_text(&limits->units[i], pack->limits[i].unit);
     }
     for (uint32_t i = 0; i < pack->laboratory_flag_count; i++)
-        limits->flags[i] = str_from(pack->laboratory_flags[i]);
+        set_text(&limits->flags[i], pack->laboratory_flags[i]);
     return ST_OK;
 }
 
@@ -63,30 +70,49 @@ is_beyond(const struct rule_limit *limit, int64_t value, struct str comparator)
     return is_below || is_above;
 }
 
+/* The row's text; an empty one where it is null. */
+static const struct text *
+text_of(const struct chunk *chunk, enum event_column column, uint32_t row)
+{
+    static const struct text empty;
+    return event_is_null(chunk, column, row) ? &empty : &((const struct text *)chunk->columns[column].data)[row];
+}
+
 static bool
-is_flagged(const struct critical_limits *limits, struct str flag)
+is_flagged(const struct critical_limits *limits, const struct text *flag)
 {
     for (uint32_t i = 0; i < limits->pack->laboratory_flag_count; i++)
-        if (str_equal(limits->flags[i], flag))
+        if (text_equal(&limits->flags[i], flag))
             return true;
     return false;
+}
+
+/* The most severe limit of the code that the value is beyond, the first of them; NULL: none. */
+static const struct rule_limit *
+limit_of(const struct critical_limits *limits, const struct chunk *chunk, uint32_t row)
+{
+    const struct text       *code  = text_of(chunk, EVENT_CODE, row), *unit = text_of(chunk, EVENT_UNIT, row);
+    const struct rule_limit *found = NULL;
+    if (event_is_null(chunk, EVENT_VALUE, row))
+        return NULL;
+    for (uint32_t i = 0, count = limits->pack->limit_count; i < count; i++) {
+        const struct rule_limit *limit = &limits->pack->limits[i];
+        /* The age last: it takes a calendar. */
+        if (text_equal(&limits->codes[i], code) && (found == NULL || limit->severity > found->severity)
+            && text_equal(&limits->units[i], unit)
+            && is_beyond(limit, event_int64(chunk, EVENT_VALUE, row), event_text(chunk, EVENT_COMPARATOR, row)) && is_of_age(limit, chunk, row))
+            found = limit;
+    }
+    return found;
 }
 
 struct critical_cause
 critical_cause(const struct critical_limits *limits, const struct chunk *chunk, uint32_t row)
 {
-    const struct rule_pack *pack  = limits->pack;
-    struct str              code  = event_text(chunk, EVENT_CODE, row);
-    struct critical_cause   cause = { .is_flagged = is_flagged(limits, event_text(chunk, EVENT_FLAG, row)) };
-    for (uint32_t i = 0; i < pack->limit_count && !event_is_null(chunk, EVENT_VALUE, row); i++) {
-        const struct rule_limit *limit = &pack->limits[i];
-        if (str_equal(limits->codes[i], code) && (cause.limit == NULL || limit->severity > cause.limit->severity)
-            && str_equal(limits->units[i], event_text(chunk, EVENT_UNIT, row)) && is_of_age(limit, chunk, row)
-            && is_beyond(limit, event_int64(chunk, EVENT_VALUE, row), event_text(chunk, EVENT_COMPARATOR, row)))
-            cause.limit = limit;
-    }
+    struct critical_cause cause = { .limit      = limit_of(limits, chunk, row),
+                                    .is_flagged = is_flagged(limits, text_of(chunk, EVENT_FLAG, row)) };
     if (cause.is_flagged)
-        cause.severity = pack->severity;
+        cause.severity = limits->pack->severity;
     if (cause.limit != NULL && (!cause.is_flagged || cause.limit->severity > cause.severity))
         cause.severity = cause.limit->severity;
     return cause;

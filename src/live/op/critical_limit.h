@@ -5,12 +5,12 @@
 #include "live/event.h"
 #include "model/model.h"
 
-/* A rule's limits and flags with the texts measured: each row looks at all of them. */
+/* A rule's limits and flags, with their texts as a column has them: each row looks at all of them, and two words decide. */
 struct critical_limits {
     const struct rule_pack *pack;
-    struct str             *codes; /* Of pack->limits. */
-    struct str             *units;
-    struct str             *flags; /* Of pack->laboratory_flags. */
+    struct text            *codes; /* Of pack->limits, whose bytes long ones point to. */
+    struct text            *units;
+    struct text            *flags; /* Of pack->laboratory_flags. */
 };
 
 /* `limits` is zeroed. On failure it can be released. */
