@@ -154,6 +154,14 @@ test_hash(void **state)
     assert_string_equal(text, "930255c71472f66de6a825ba047f81a3");
     assert_true(hash128_parse(str_from(text), &parsed) && parsed.low == hash.low && parsed.high == hash.high);
     assert_false(hash128_parse(STR("93"), &parsed));
+    /* All sizes of a tail, with and without whole words before it: the sum of the messages of 0 to 63 bytes, as OpenSSL's
+     * SIPHASH gives them. */
+    struct hash128 all = { 0 };
+    for (size_t size = 0; size < sizeof message; size++)
+        hash128_add(&all, siphash128(&key, message, size));
+    assert_true(all.low == UINT64_C(0x6af0e45fc3f7193c) && all.high == UINT64_C(0xbcceff17f29cf095));
+    hash128_print((struct hash128){ .low = UINT64_C(0x0123456789abcdef), .high = UINT64_C(0xf09a9a0f00ff55aa) }, text);
+    assert_string_equal(text, "f09a9a0f00ff55aa0123456789abcdef");
     /* XXH3's own values for the empty input. */
     assert_true(hash64("", 0) == UINT64_C(0x2d06800538d394c2));
     hash = hash128("", 0);
