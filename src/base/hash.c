@@ -178,13 +178,26 @@ load_big(const uint8_t bytes[8])
     return value;
 }
 
+/* Eight hexadecimal digits of a number in the bytes of a word, the lowest digit in the lowest byte. */
+static inline uint64_t
+hex_of(uint32_t value)
+{
+    uint64_t nibbles = value;
+    nibbles = (nibbles << 16 | nibbles) & UINT64_C(0x0000ffff0000ffff);
+    nibbles = (nibbles << 8 | nibbles) & UINT64_C(0x00ff00ff00ff00ff);
+    nibbles = (nibbles << 4 | nibbles) & WORD_OF(0x0f);
+    /* 1 in each byte above 9: those are letters. */
+    const uint64_t letters = (nibbles + WORD_OF(6)) >> 4 & WORD_OF(1);
+    return nibbles + WORD_OF('0') + letters * ('a' - '0' - 10);
+}
+
 void
 hash128_print(struct hash128 value, char out[HASH128_TEXT_SIZE])
 {
-    for (unsigned i = 0; i < 16; i++) {
-        out[i]      = DIGITS[value.high >> (60 - 4 * i) & 15];
-        out[16 + i] = DIGITS[value.low >> (60 - 4 * i) & 15];
-    }
+    word_store(out, word_swap(hex_of((uint32_t)(value.high >> 32))));
+    word_store(out + 8, word_swap(hex_of((uint32_t)value.high)));
+    word_store(out + 16, word_swap(hex_of((uint32_t)(value.low >> 32))));
+    word_store(out + 24, word_swap(hex_of((uint32_t)value.low)));
     out[HASH128_TEXT_SIZE - 1] = '\0';
 }
 
