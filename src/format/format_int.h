@@ -43,7 +43,7 @@ struct decode_plan {
     struct arena              arena;
     struct plan_mapping      *mappings;
     uint32_t                  mapping_count;
-    struct dispatch_value    *dispatch; /* Sorted by text, then mapping. */
+    struct dispatch_value    *dispatch; /* Sorted by the text's size, then text, then mapping. */
     uint32_t                  dispatch_count;
     bool                      has_catch_all; /* Some mapping reads every record. */
     uint32_t                  record_size_max;

@@ -188,12 +188,21 @@ decode_plan_record_size_max(const struct decode_plan *plan)
 
 /* ---- Dispatch ---- */
 
+/* By size first: texts of different sizes need no look at their bytes. */
+static int
+compare_types(struct str a, struct str b)
+{
+    if (a.size != b.size)
+        return a.size < b.size ? -1 : 1;
+    return a.size == 0 ? 0 : memcmp(a.data, b.data, a.size);
+}
+
 static int
 compare_dispatch(const void *a, const void *b)
 {
     const struct dispatch_value *left  = a;
     const struct dispatch_value *right = b;
-    int                          order = str_compare(left->text, right->text);
+    int                          order = compare_types(left->text, right->text);
 
     if (order != 0)
         return order;
@@ -244,7 +253,7 @@ dispatch_find(const struct decode_plan *plan, struct str type, uint32_t *ret_beg
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (str_compare(plan->dispatch[middle].text, type) < 0)
+        if (compare_types(plan->dispatch[middle].text, type) < 0)
             low = middle + 1;
         else
             high = middle;
