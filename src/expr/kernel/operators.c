@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/word.h"
 #include "column/kernel.h"
 #include "expr/expr_int.h"
 
@@ -148,7 +149,10 @@ and_or(const struct vector *args, uint32_t row_count, unsigned deciding, struct 
             and_or_careful(args, begin, end, deciding, out);
             continue;
         }
-        for (uint32_t row = begin; row < end; row++)
+        uint32_t row = begin;
+        for (; step_a + step_b == 2 && row + 8 <= end; row += 8)
+            word_store(values + row, deciding == 1 ? word_load(a + row) | word_load(b + row) : word_load(a + row) & word_load(b + row));
+        for (; row < end; row++)
             values[row] = deciding == 1 ? a[row * step_a] | b[row * step_b] : a[row * step_a] & b[row * step_b];
     }
 }
@@ -220,6 +224,14 @@ TEST_OF_ROW(kernel_is_false, ternary(&args[0], row) == 0)
 TEST_OF_ROW(kernel_is_not_false, ternary(&args[0], row) != 0)
 TEST_OF_ROW(kernel_distinct, rows_are_distinct(&args[0], &args[1], row))
 TEST_OF_ROW(kernel_not_distinct, !rows_are_distinct(&args[0], &args[1], row))
+/* The eight lowest bits as eight bytes of 0 or 1. */
+static inline uint64_t
+bytes_of_bits(uint64_t bits)
+{
+    const uint64_t apart = (bits & 0xff) * WORD_OF(1) & UINT64_C(0x8040201008040201);
+    return (apart + WORD_OF(0x7f)) >> 7 & WORD_OF(1);
+}
+
 
 static inline void
 copy_row(const struct vector *from, uint32_t row, struct vector_out *out)
@@ -257,7 +269,10 @@ kernel_copy(const struct kernel_context *context, const struct vector *args, uin
         copy_column(&args[0], row_count, out);
         return;
     }
-    for (uint32_t row = 0; row < row_count; row++)
+    uint32_t row = 0;
+    for (; row + 8 <= row_count; row += 8)
+        word_store(values + row, bytes_of_bits(arg->validity[row >> 6] >> (row & 63)) ^ (is_null ? WORD_OF(1) : 0));
+    for (; row < row_count; row++)
         copy_row(&args[0], row, out);
 }
 
