@@ -70,6 +70,33 @@ clear_nulls(const struct vector *args, uint32_t argument_count, uint32_t row_cou
         clear_nulls(args, 2, row_count, out);                                                                          \
     } while (0)
 
+static bool
+are_constants(const struct vector *args, uint32_t argument_count)
+{
+    for (uint32_t i = 0; i < argument_count; i++)
+        if (!args[i].is_constant || !vector_is_valid(&args[i], 0))
+            return false;
+    return true;
+}
+
+/* A column of texts against constants, as lists and conditions are written: true where equal to one. False: it is not that, and
+ * nothing was done. */
+static bool
+find_texts(const struct vector *args, uint32_t argument_count, uint32_t row_count, struct vector_out *out)
+{
+    const struct text *texts = args[0].data;
+    if (args[0].type.kind != TYPE_TEXT || args[0].is_constant || !are_constants(args + 1, argument_count - 1))
+        return false;
+    for (uint32_t row = 0; row < row_count; row++) {
+        uint32_t i = validity_get(args[0].validity, row) ? 1 : argument_count; /* Behind a null may stand anything. */
+        while (i < argument_count && !text_equal(&texts[row], args[i].data))
+            i++;
+        vector_out_bool(out, row, i < argument_count);
+    }
+    clear_nulls(args, 1, row_count, out);
+    return true;
+}
+
 #define COMPARISON(NAME, OP, TEST)                                                                                      \
     static void NAME(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,         \
                      uint32_t row_count, struct vector_out *out)                                                       \
@@ -90,12 +117,20 @@ clear_nulls(const struct vector *args, uint32_t argument_count, uint32_t row_cou
         }                                                                                                              \
     }
 
-COMPARISON(kernel_eq, ==, rows_are_equal(&args[0], &args[1], row))
+COMPARISON(compare_eq, ==, rows_are_equal(&args[0], &args[1], row))
 COMPARISON(kernel_ne, !=, !rows_are_equal(&args[0], &args[1], row))
 COMPARISON(kernel_lt, <, vector_compare_rows(&args[0], row, &args[1], row) < 0)
 COMPARISON(kernel_le, <=, vector_compare_rows(&args[0], row, &args[1], row) <= 0)
 COMPARISON(kernel_gt, >, vector_compare_rows(&args[0], row, &args[1], row) > 0)
 COMPARISON(kernel_ge, >=, vector_compare_rows(&args[0], row, &args[1], row) >= 0)
+
+static void
+kernel_eq(const struct kernel_context *context, const struct vector *args, uint32_t argument_count, uint32_t row_count,
+          struct vector_out *out)
+{
+    if (!find_texts(args, argument_count, row_count, out))
+        compare_eq(context, args, argument_count, row_count, out);
+}
 
 /* 0 false, 1 true, 2 null. */
 static unsigned
@@ -368,6 +403,8 @@ kernel_between(const struct kernel_context *context, const struct vector *args, 
     (void)context, (void)argument_count;
     for (uint32_t row = 0; row < row_count; row++) {
         bool     valid = vector_is_valid(&args[0], row);
+    if (find_texts(args, argument_count, row_count, out))
+        return;
         unsigned low = 2, high = 2;
         if (valid && vector_is_valid(&args[1], row))
             low = vector_compare_rows(&args[0], row, &args[1], row) >= 0;
