@@ -224,6 +224,14 @@ rows_are_distinct(const struct vector *a, const struct vector *b, uint32_t row)
     return valid_a != valid_b || (valid_a && !rows_are_equal(a, b, row));
 }
 
+/* The eight lowest bits as eight bytes of 0 or 1. */
+static inline uint64_t
+bytes_of_bits(uint64_t bits)
+{
+    const uint64_t apart = (bits & 0xff) * WORD_OF(1) & UINT64_C(0x8040201008040201);
+    return (apart + WORD_OF(0x7f)) >> 7 & WORD_OF(1);
+}
+
 /* From the bits of validity alone. */
 static void
 presence(const struct vector *arg, uint32_t row_count, bool is_null, struct vector_out *out)
@@ -233,7 +241,10 @@ presence(const struct vector *arg, uint32_t row_count, bool is_null, struct vect
         memset(values, vector_is_valid(arg, 0) != is_null, row_count);
         return;
     }
-    for (uint32_t row = 0; row < row_count; row++)
+    uint32_t row = 0;
+    for (; row + 8 <= row_count; row += 8)
+        word_store(values + row, bytes_of_bits(arg->validity[row >> 6] >> (row & 63)) ^ (is_null ? WORD_OF(1) : 0));
+    for (; row < row_count; row++)
         values[row] = ((arg->validity[row >> 6] >> (row & 63)) & 1) ^ is_null;
 }
 
@@ -259,21 +270,11 @@ TEST_OF_ROW(kernel_is_false, ternary(&args[0], row) == 0)
 TEST_OF_ROW(kernel_is_not_false, ternary(&args[0], row) != 0)
 TEST_OF_ROW(kernel_distinct, rows_are_distinct(&args[0], &args[1], row))
 TEST_OF_ROW(kernel_not_distinct, !rows_are_distinct(&args[0], &args[1], row))
-/* The eight lowest bits as eight bytes of 0 or 1. */
-static inline uint64_t
-bytes_of_bits(uint64_t bits)
-{
-    const uint64_t apart = (bits & 0xff) * WORD_OF(1) & UINT64_C(0x8040201008040201);
-    return (apart + WORD_OF(0x7f)) >> 7 & WORD_OF(1);
-}
-
 
 static inline void
-copy_row(const struct vector *from, uint32_t row, struct vector_out *out)
+copy_valid_row(const struct vector *from, uint32_t row, struct vector_out *out)
 {
-    if (!vector_is_valid(from, row)) {
-        vector_out_null(out, row);
-    } else if (from->type.kind == TYPE_TEXT) {
+    if (from->type.kind == TYPE_TEXT) {
         const struct text *text = vector_text(from, row);
         if (text->size <= TEXT_INLINE_SIZE || out->may_share)
             ((struct text *)out->data)[row] = *text;
@@ -283,6 +284,15 @@ copy_row(const struct vector *from, uint32_t row, struct vector_out *out)
         size_t size = type_value_size(from->type);
         memcpy((char *)out->data + row * size, (const char *)from->data + vector_row(from, row) * size, size);
     }
+}
+
+static inline void
+copy_row(const struct vector *from, uint32_t row, struct vector_out *out)
+{
+    if (vector_is_valid(from, row))
+        copy_valid_row(from, row, out);
+    else
+        vector_out_null(out, row);
 }
 
 /* A whole column of values that hold no pointers: data and validity as they lie. What stands in null rows is of no
@@ -304,10 +314,7 @@ kernel_copy(const struct kernel_context *context, const struct vector *args, uin
         copy_column(&args[0], row_count, out);
         return;
     }
-    uint32_t row = 0;
-    for (; row + 8 <= row_count; row += 8)
-        word_store(values + row, bytes_of_bits(arg->validity[row >> 6] >> (row & 63)) ^ (is_null ? WORD_OF(1) : 0));
-    for (; row < row_count; row++)
+    for (uint32_t row = 0; row < row_count; row++)
         copy_row(&args[0], row, out);
 }
 
@@ -325,16 +332,30 @@ kernel_case(const struct kernel_context *context, const struct vector *args, uin
     }
 }
 
+/* Which of the 64 rows from `row`, a multiple of 64, are valid. */
+static inline uint64_t
+block_validity(const struct vector *vector, uint32_t row)
+{
+    if (vector->is_constant || vector->validity == NULL)
+        return vector_is_valid(vector, 0) ? UINT64_MAX : 0;
+    return vector->validity[row >> 6];
+}
+
+/* By words of 64 rows: each argument gives the rows that are still open and that it has. */
 static void
 kernel_coalesce(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
                 uint32_t row_count, struct vector_out *out)
 {
     (void)context;
-    for (uint32_t row = 0; row < row_count; row++) {
-        uint32_t i = 0;
-        while (i + 1 < argument_count && !vector_is_valid(&args[i], row))
-            i++;
-        copy_row(&args[i], row, out);
+    for (uint32_t begin = 0; begin < row_count; begin += 64) {
+        uint64_t open = row_count - begin < 64 ? ((uint64_t)1 << (row_count - begin)) - 1 : UINT64_MAX;
+        for (uint32_t i = 0; i < argument_count && open != 0; i++) {
+            uint64_t taken = open & block_validity(&args[i], begin);
+            open &= ~taken;
+            for (; taken != 0; taken &= taken - 1)
+                copy_valid_row(&args[i], begin + (uint32_t)__builtin_ctzll(taken), out);
+        }
+        out->validity[begin >> 6] &= ~open;
     }
 }
 
@@ -382,6 +403,8 @@ kernel_in(const struct kernel_context *context, const struct vector *args, uint3
           struct vector_out *out)
 {
     (void)context;
+    if (find_texts(args, argument_count, row_count, out))
+        return;
     for (uint32_t row = 0; row < row_count; row++) {
         bool found = false, has_null = !vector_is_valid(&args[0], row);
         for (uint32_t i = 1; i < argument_count && !found && vector_is_valid(&args[0], row); i++) {
@@ -403,8 +426,6 @@ kernel_between(const struct kernel_context *context, const struct vector *args, 
     (void)context, (void)argument_count;
     for (uint32_t row = 0; row < row_count; row++) {
         bool     valid = vector_is_valid(&args[0], row);
-    if (find_texts(args, argument_count, row_count, out))
-        return;
         unsigned low = 2, high = 2;
         if (valid && vector_is_valid(&args[1], row))
             low = vector_compare_rows(&args[0], row, &args[1], row) >= 0;
