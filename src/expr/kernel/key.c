@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/word.h"
 #include "column/kernel.h"
 #include "expr/kernel/tables.h"
 
@@ -117,6 +118,14 @@ kernel_row_hash(const struct kernel_context *context, const struct vector *args,
     }
 }
 
+/* Whether a byte of the word is '|' or '\\'. */
+static inline bool
+word_is_special(uint64_t word)
+{
+    const uint64_t bars = word ^ WORD_OF('|'), slashes = word ^ WORD_OF('\\');
+    return ((((bars - WORD_OF(1)) & ~bars) | ((slashes - WORD_OF(1)) & ~slashes)) & WORD_OF(0x80)) != 0;
+}
+
 /* Parts joined by '|'; in a part '|' and '\' are preceded by '\'; a null part is '\0', so that it differs from an empty
  * one. Null only where all parts are. */
 static bool
@@ -124,6 +133,10 @@ append_escaped(struct buffer *buffer, struct str text)
 {
     size_t from = 0;
     for (size_t at = 0; at < text.size; at++) {
+        if (at + 8 <= text.size && !word_is_special(word_load(text.data + at))) {
+            at += 7;
+            continue;
+        }
         if (text.data[at] != '|' && text.data[at] != '\\')
             continue;
         if (!buffer_append(buffer, text.data + from, at - from) || !buffer_append(buffer, "\\", 1))
@@ -131,6 +144,22 @@ append_escaped(struct buffer *buffer, struct str text)
         from = at;
     }
     return buffer_append(buffer, text.data + from, text.size - from);
+}
+
+/* The same of a text in a column: a short one, which most parts are, has its 12 bytes in place, zero behind its end. */
+static inline bool
+append_escaped_text(struct buffer *buffer, const struct text *text)
+{
+    if (text->size <= TEXT_INLINE_SIZE) {
+        if (!word_is_special(word_load(text->inlined)) && !word_is_special(word_load(text->inlined + TEXT_INLINE_SIZE - 8))) {
+            if (!buffer_reserve(buffer, TEXT_INLINE_SIZE))
+                return false;
+            memcpy(buffer->data + buffer->size, text->inlined, TEXT_INLINE_SIZE);
+            buffer->size += text->size;
+            return true;
+        }
+    }
+    return append_escaped(buffer, str_of(text_data(text), text->size));
 }
 
 static void
@@ -149,7 +178,7 @@ kernel_business_key(const struct kernel_context *context, const struct vector *a
                 continue;
             }
             any = true;
-            ok  = ok && append_escaped(&buffer, vector_str(&args[i], row));
+            ok  = ok && append_escaped_text(&buffer, vector_text(&args[i], row));
         }
         if (!ok) {
             out->failed = true;

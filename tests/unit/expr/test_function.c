@@ -240,10 +240,24 @@ aggregates_are_exact_in_any_order(void **state)
     duckdb_free(two);
 }
 
+/* Wherever the byte to escape stands in parts of all small sizes, short and long texts of a column. */
+static void
+business_keys_escape_everywhere(void **state)
+{
+    (void)state;
+    char *wrong = query("WITH parts AS (SELECT repeat('a', p) || c || repeat('b', n - p - 1) AS part FROM range(1, 40) s(n), range(0, 40) t(p), "
+                        "(VALUES ('|'), ('\\'), ('x')) v(c) WHERE p < n), "
+                        "escaped AS (SELECT part, replace(replace(part, '\\', '\\\\'), '|', '\\|') AS key FROM parts) "
+                        "SELECT count(*) FROM escaped WHERE hd_business_key(part, CAST(NULL AS VARCHAR), part) IS DISTINCT FROM key || '|\\0|' || key");
+    assert_string_equal(wrong, "0");
+    duckdb_free(wrong);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(business_keys_escape_everywhere),
         cmocka_unit_test(rows_are_well_formed),
         cmocka_unit_test(functions_agree_in_both_legs),
         cmocka_unit_test(functions_mean_what_duckdb_means),
