@@ -176,20 +176,44 @@ chunk_gather(struct chunk *to, const struct chunk *from, const uint16_t *rows, u
     return ST_OK;
 }
 
+/* Copies the long texts of up to 64 rows behind one another: one allocation for all of them. */
+static enum status
+own_block(struct arena *arena, struct text *texts, uint64_t valid, struct error *err)
+{
+    uint64_t longs = 0;
+    size_t   size  = 0;
+    for (uint64_t rest = valid; rest != 0; rest &= rest - 1) {
+        const struct text *text = &texts[__builtin_ctzll(rest)];
+        if (text->size > TEXT_INLINE_SIZE) {
+            longs |= rest & -rest;
+            size += text->size;
+        }
+    }
+    if (longs == 0)
+        return ST_OK;
+    char *copy = arena_alloc(arena, size, 1);
+    if (copy == NULL)
+        return error_no_memory(err);
+    for (; longs != 0; longs &= longs - 1) {
+        struct text *text = &texts[__builtin_ctzll(longs)];
+        memcpy(copy, text->pointer.data, text->size);
+        text->pointer.data = copy;
+        copy += text->size;
+    }
+    return ST_OK;
+}
+
 static enum status
 own_texts(struct chunk *chunk, uint32_t column, struct error *err)
 {
     const struct column *values = &chunk->columns[column];
     struct text         *texts  = values->data;
-    for (uint32_t row = 0; row < chunk->row_count; row++) {
-        struct text *text = &texts[row];
-        if (text->size <= TEXT_INLINE_SIZE || (!values->all_valid && !validity_get(values->validity, row)))
-            continue;
-        char *copy = arena_alloc(&chunk->arena, text->size, 1);
-        if (copy == NULL)
-            return error_no_memory(err);
-        memcpy(copy, text->pointer.data, text->size);
-        text->pointer.data = copy;
+    for (uint32_t begin = 0; begin < chunk->row_count; begin += 64) {
+        uint64_t valid = values->validity[begin >> 6]; /* All ones where all_valid is. */
+        if (chunk->row_count - begin < 64)
+            valid &= ((uint64_t)1 << (chunk->row_count - begin)) - 1;
+        if (own_block(&chunk->arena, texts + begin, valid, err) != ST_OK)
+            return ST_ERROR;
     }
     return ST_OK;
 }
