@@ -1,5 +1,7 @@
 /* One group of rows: in the order of positions, each judged by its partition's watermark where it stands; then column by
  * column into event rows. */
+#include <string.h>
+
 #include "base/check.h"
 #include "live/op/intake_int.h"
 #include "live/op/lateness.h"
@@ -235,16 +237,55 @@ copy_values(struct column *to, const struct column *from, const struct intake_la
     }
 }
 
+/* The places of a lane's rows, a bit each, so that a column which it has not is made null by words. */
+struct places {
+    uint64_t words[CHUNK_ROW_COUNT_MAX / 64];
+    uint32_t word_count;
+};
+
+static void
+find_places(const struct intake *intake, const struct intake_lane *lane, struct places *ret_places)
+{
+    ret_places->word_count = (intake->events.row_count + 63) / 64;
+    memset(ret_places->words, 0, ret_places->word_count * sizeof(uint64_t));
+    for (uint32_t i = 0; i < lane->loaded_count; i++)
+        ret_places->words[lane->places[i] >> 6] |= (uint64_t)1 << (lane->places[i] & 63);
+}
+
+static void
+set_nulls(struct column *column, const struct places *places)
+{
+    column->all_valid = false;
+    for (uint32_t i = 0; i < places->word_count; i++)
+        column->validity[i] &= ~places->words[i];
+}
+
+/* The lane has no such column, or no value in it. */
+static bool
+is_missing(const struct intake_lane *lane, int32_t column)
+{
+    const uint32_t row_count = lane->rows.row_count;
+    uint64_t       any       = 0;
+    if (column < 0)
+        return true;
+    if (lane->rows.columns[column].all_valid)
+        return row_count == 0;
+    for (uint32_t i = 0; i < row_count / 64; i++)
+        any |= lane->rows.columns[column].validity[i];
+    if (row_count % 64 != 0) /* Behind the last row the bits mean nothing. */
+        any |= lane->rows.columns[column].validity[row_count / 64] << (64 - row_count % 64);
+    return any == 0;
+}
+
 /* The lane's rows of one event column. Texts stay where the program put them. */
 static void
-fill_column(struct intake *intake, const struct intake_lane *lane, enum event_column column)
+fill_column(struct intake *intake, const struct intake_lane *lane, enum event_column column, const struct places *places)
 {
     struct column            *to     = &intake->events.columns[column];
     const struct lane_source *source = &lane->sources[column];
 
-    if (source->first < 0) {
-        for (uint32_t i = 0; i < lane->loaded_count; i++)
-            set_null(to, lane->places[i]);
+    if (is_missing(lane, source->first) && is_missing(lane, source->second)) {
+        set_nulls(to, places);
         return;
     }
     const struct column *first = &lane->rows.columns[source->first];
@@ -260,8 +301,12 @@ fill_column(struct intake *intake, const struct intake_lane *lane, enum event_co
 }
 
 static enum status
-fill_ranges(struct intake *intake, const struct intake_lane *lane, struct error *err)
+fill_ranges(struct intake *intake, const struct intake_lane *lane, const struct places *places, struct error *err)
 {
+    if (is_missing(lane, lane->range_low) && is_missing(lane, lane->range_high)) {
+        set_nulls(&intake->events.columns[EVENT_REFERENCE_RANGE], places);
+        return ST_OK;
+    }
     for (uint32_t i = 0; i < lane->loaded_count; i++) {
         size_t size = lane_range_size(lane, lane->loaded[i]);
         if (size == 0) {
@@ -280,15 +325,17 @@ fill_ranges(struct intake *intake, const struct intake_lane *lane, struct error 
 static enum status
 fill_lane(struct intake *intake, const struct intake_lane *lane, struct error *err)
 {
-    int64_t *entities = intake->events.columns[EVENT_ENTITY].data;
+    int64_t      *entities = intake->events.columns[EVENT_ENTITY].data;
+    struct places places;
 
+    find_places(intake, lane, &places);
     for (uint32_t i = 0; i < lane->loaded_count; i++)
         entities[lane->places[i]] = lane->entity_index;
     for (int column = EVENT_SYSTEM; column < EVENT_COLUMN_COUNT; column++)
         if (column != EVENT_WATERMARK && column != EVENT_IS_LATE && column != EVENT_PERSON_ID && column != EVENT_BIRTH_DATE &&
             column != EVENT_REFERENCE_RANGE)
-            fill_column(intake, lane, (enum event_column)column);
-    return fill_ranges(intake, lane, err);
+            fill_column(intake, lane, (enum event_column)column, &places);
+    return fill_ranges(intake, lane, &places, err);
 }
 
 /* ---- Persons ---- */
