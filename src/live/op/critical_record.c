@@ -49,7 +49,7 @@ critical_row_of(const struct rule *rule, const struct critical_limits *limits, c
 
 void
 critical_texts_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, char buffers[2][RECORD_TEXT_SIZE_MAX + 1],
-                  struct str texts[TEXT_COUNT])
+                  struct str *texts, uint32_t count)
 {
     static const enum event_column columns[TEXT_COUNT] = {
         [TEXT_RESULT] = EVENT_RESULT,         [TEXT_RESULT_UNIT] = EVENT_RESULT_UNIT,  [TEXT_RANGE] = EVENT_REFERENCE_RANGE,
@@ -61,7 +61,7 @@ critical_texts_of(const struct rule *rule, const struct chunk *chunk, uint32_t r
     texts[TEXT_SYSTEM]    = rule_identifier(chunk, EVENT_SYSTEM, row, buffers[0]);
     texts[TEXT_ID]        = rule_identifier(chunk, EVENT_ID, row, buffers[1]);
     texts[TEXT_PARTITION] = rule_partition_id(rule, chunk, row);
-    for (uint32_t i = TEXT_RESULT; i < TEXT_COUNT; i++)
+    for (uint32_t i = TEXT_RESULT; i < count; i++)
         texts[i] = rule_text(chunk, columns[i], row);
 }
 

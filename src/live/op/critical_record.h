@@ -125,9 +125,9 @@ void critical_row_of(const struct rule *rule, const struct critical_limits *limi
 
 struct normal_key critical_normal_key(const struct critical_key *key, struct hash128 result_key);
 
-/* All texts of the row; views, and of two of them the buffers. */
+/* The first texts of the row, `count` of them: TEXT_COUNT or TEXT_COUNT_NORMAL; views, and of two of them the buffers. */
 void critical_texts_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, char buffers[2][RECORD_TEXT_SIZE_MAX + 1],
-                       struct str texts[TEXT_COUNT]);
+                       struct str *texts, uint32_t count);
 
 /* Whether a version that is not critical belongs to the story of one that is: neither was forgotten when the other came. */
 bool critical_sees(const struct rule *rule, const struct critical_version *critical, const struct critical_version *normal);

@@ -200,7 +200,7 @@ take_row(struct critical_value *op, const struct chunk *chunk, uint32_t row, con
 
     if (has_critical(entry, identity) || has_normal(normals, identity)) /* A copy. */
         return ST_OK;
-    critical_texts_of(&op->rule, chunk, row, buffers, texts);
+    critical_texts_of(&op->rule, chunk, row, buffers, texts, new->is_critical ? TEXT_COUNT : TEXT_COUNT_NORMAL);
     return new->is_critical ? take_critical(op, entry, own, new, texts, err) : take_normal(op, entry, normals, hash, new, texts, err);
 }
 
