@@ -22,6 +22,7 @@ struct dispatch_value {
 struct plan_field {
     uint32_t first_path;
     uint32_t path_count;
+    int32_t  member; /* JSON: the slot of the one member of the record that the field is, as nearly all are; else -1. */
     bool     is_required;
 };
 

@@ -296,7 +296,6 @@ set_field(struct decoder *decoder, uint32_t mapping_index, uint32_t field_index,
 static enum status
 make_row(struct decoder *decoder, uint32_t mapping_index, yyjson_val *element, uint32_t row_number, struct error *err)
 {
-    const struct json_path    *paths = decoder->plan->json->paths;
     const struct plan_mapping *entry = &decoder->plan->mappings[mapping_index];
     const struct plan_field   *field = entry->fields;
     yyjson_val *const         *slots = decoder->json->slots;
@@ -305,12 +304,11 @@ make_row(struct decoder *decoder, uint32_t mapping_index, yyjson_val *element, u
     uint32_t                   row   = chunk->row_count;
 
     for (uint32_t f = 0, count = entry->mapping->field_count; f < count; f++, field++, to++) {
-        const struct json_path *path = &paths[field->first_path];
-        /* Nearly every field: one member that is there and has text, or is not there. */
-        if (field->path_count == 1 && path->is_member) {
-            yyjson_val  *value = slots[path->slot];
-            yyjson_type  type  = value != NULL ? unsafe_yyjson_get_type(value) : YYJSON_TYPE_NONE;
-            struct str   text  = STR_EMPTY;
+        /* Nearly every field: a member that is not there, or has text. */
+        if (field->member >= 0) {
+            yyjson_val *value = slots[field->member];
+            yyjson_type type  = value != NULL ? unsafe_yyjson_get_type(value) : YYJSON_TYPE_NONE;
+            struct str  text  = STR_EMPTY;
             if (type == YYJSON_TYPE_STR || type == YYJSON_TYPE_RAW)
                 text = str_of(unsafe_yyjson_get_str(value), unsafe_yyjson_get_len(value));
             if ((text.size > 0 || value == NULL) && row_put(to, row, text, true))

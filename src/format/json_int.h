@@ -26,7 +26,6 @@ struct json_path {
     int32_t                 slot;           /* Of the first step, where it is a member that starts at the record; else -1. */
     bool                    is_from_record; /* ^. inside an `each`. */
     bool                    has_all;        /* Some step is [*]. */
-    bool                    is_member;      /* A member of the record and no more: nearly all of an event's. */
 };
 
 /* Members of the record that some path begins with, found by one probe. */

@@ -236,8 +236,9 @@ make_keys(struct decode_plan *plan, struct error *err)
                 if ((entry->each_count == 0 || path->is_from_record) && path->step_count > 0
                     && path->steps[0].kind == JSON_MEMBER)
                     path->slot = key_add(&json->keys, path->steps[0].name);
-                path->is_member = path->slot >= 0 && path->step_count == 1;
             }
+            const struct json_path *first = &json->paths[entry->fields[f].first_path];
+            entry->fields[f].member = entry->fields[f].path_count == 1 && first->step_count == 1 ? first->slot : -1;
         }
     }
     return ST_OK;
