@@ -1,6 +1,7 @@
 #include "base/decimal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 
@@ -177,26 +178,46 @@ decimal_text_scale(struct str text, unsigned *ret_scale)
     return true;
 }
 
+/* The two digits of a number below 100, before `end`. */
+static inline char *
+put_pair(char *end, uint64_t value)
+{
+    static const char PAIRS[] = "0001020304050607080910111213141516171819"
+                              "2021222324252627282930313233343536373839"
+                              "4041424344454647484950515253545556575859"
+                              "6061626364656667686970717273747576777879"
+                              "8081828384858687888990919293949596979899";
+    end -= 2;
+    memcpy(end, PAIRS + 2 * value, 2);
+    return end;
+}
+
 size_t
 decimal_print(int64_t value, unsigned scale, char out[DECIMAL_TEXT_SIZE])
 {
     CHECK(scale <= DECIMAL_SCALE_MAX);
     char     digits[DECIMAL_TEXT_SIZE];
-    unsigned count     = 0;
+    char    *end = digits + sizeof digits, *begin = end; /* From the last digit on, two at a time. */
     uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[count++] = (char)('0' + magnitude % 10);
+    unsigned rest      = scale;
+    for (; rest >= 2; rest -= 2, magnitude /= 100)
+        begin = put_pair(begin, magnitude % 100);
+    if (rest > 0) {
+        *--begin = (char)('0' + magnitude % 10);
         magnitude /= 10;
-    } while (magnitude > 0 || count <= scale);
-
-    size_t size = 0;
-    if (value < 0)
-        out[size++] = '-';
-    while (count > 0) {
-        out[size++] = digits[--count];
-        if (count == scale && scale > 0)
-            out[size++] = '.';
     }
+    if (scale > 0)
+        *--begin = '.';
+    for (; magnitude >= 100; magnitude /= 100)
+        begin = put_pair(begin, magnitude % 100);
+    if (magnitude >= 10)
+        begin = put_pair(begin, magnitude);
+    else
+        *--begin = (char)('0' + magnitude);
+    if (value < 0)
+        *--begin = '-';
+    size_t size = (size_t)(end - begin);
+    memcpy(out, begin, size);
     out[size] = '\0';
     return size;
 }
