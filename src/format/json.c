@@ -351,6 +351,30 @@ make_rows(struct decoder *decoder, uint32_t mapping_index, struct error *err)
     return ST_OK;
 }
 
+/* Of the mappings in plan->dispatch[begin, end) and of those that read every record, in the order of the plan: what is taken from one record
+ * does not change its order where a full chunk comes between. */
+static enum status
+make_rows_of_mappings(struct decoder *decoder, uint32_t begin, uint32_t end, struct error *err)
+{
+    const struct decode_plan *plan = decoder->plan;
+
+    for (uint32_t i = 0; i < plan->mapping_count && plan->has_catch_all; i++) {
+        if (plan->mappings[i].is_dispatched)
+            continue;
+        for (; begin < end && plan->dispatch[begin].mapping_index < i; begin++) {
+            if (make_rows(decoder, plan->dispatch[begin].mapping_index, err) != ST_OK)
+                return ST_ERROR;
+        }
+        if (make_rows(decoder, i, err) != ST_OK)
+            return ST_ERROR;
+    }
+    for (; begin < end; begin++) {
+        if (make_rows(decoder, plan->dispatch[begin].mapping_index, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
 static enum status
 make_rows_of_type(struct decoder *decoder, struct str record, struct error *err)
 {
@@ -358,26 +382,18 @@ make_rows_of_type(struct decoder *decoder, struct str record, struct error *err)
     int32_t                   type_slot = plan->json->type_slot;
     struct str                type      = STR_EMPTY;
     bool                      is_shape  = false;
+    uint32_t                  begin     = 0;
+    uint32_t                  end       = 0;
 
     if (type_slot >= 0) {
-        bool     has_type = json_scalar_text(decoder->json->slots[type_slot], &type, &is_shape) && type.size > 0;
-        uint32_t begin    = 0;
-        uint32_t end      = 0;
+        bool has_type = json_scalar_text(decoder->json->slots[type_slot], &type, &is_shape) && type.size > 0;
         if (has_type)
             dispatch_find(plan, type, &begin, &end);
         if (begin == end && !plan->has_catch_all)
             return decoder_outcome(decoder, has_type ? DECODE_UNKNOWN_TYPE : DECODE_MALFORMED, record,
                                    has_type ? "no mapping reads this type" : "the record has no type", err);
-        for (uint32_t i = begin; i < end; i++) {
-            if (make_rows(decoder, plan->dispatch[i].mapping_index, err) != ST_OK)
-                return ST_ERROR;
-        }
     }
-    for (uint32_t i = 0; i < plan->mapping_count && plan->has_catch_all; i++) {
-        if (!plan->mappings[i].is_dispatched && make_rows(decoder, i, err) != ST_OK)
-            return ST_ERROR;
-    }
-    return ST_OK;
+    return make_rows_of_mappings(decoder, begin, end, err);
 }
 
 /* ---- The record ---- */

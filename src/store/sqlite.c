@@ -16,6 +16,8 @@
 #define LETTERS_MEANT "source = ?1 and status = 'open' and reason_code <> 'too_large' and (?2 is null or reason_code = ?2) and " \
                       "(?3 is null or (partition_id = ?3 and position = ?4))"
 
+#define RETRY_JOIN "dead_letter_retry r join dead_letter d on d.source = r.source and d.partition_id = r.partition_id and d.position = r.position"
+
 #define ALERTS_OF_LETTER "select alert_id from alert_revisions where rule = 'unevaluated_result' and evidence = ?1"
 
 static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
@@ -57,27 +59,38 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                        "left join epoch_header h on h.epoch = a.epoch order by o.next_attempt_at, o.alert_id, o.revision",
     [SQL_OUTBOX_MARK] = "update alert_outbox set status = ?4, attempts = attempts + 1, next_attempt_at = ?5, delivered_at = ?6, last_error = ?7 "
                         "where alert_id = ?1 and revision = ?2 and sink = ?3 and status = 'waiting'",
-    [SQL_LETTER_FIND] = "select status, reason_code from dead_letter where source = ?1 and partition_id = ?2 and position = ?3 union all "
-                        "select '', '' from late_event where partition_id = ?2 and position = ?3 limit 1",
+    /* Of several letters of a record one that is open, or waits, speaks for it. */
+    [SQL_LETTER_FIND] = "select status, reason_code from (select status, reason_code from dead_letter where source = ?1 and partition_id = ?2 and "
+                        "position = ?3 union all select '', '' from late_event where partition_id = ?2 and position = ?3) "
+                        "order by status = 'open' desc, status = 'retried' desc, status = '' limit 1",
     [SQL_LETTER_NUMBER] = "select coalesce(max(number), 0) from dead_letter_retry where source = ?1",
     /* Of a record that was too large only a beginning is kept. */
     [SQL_LETTER_QUEUE] = "insert into dead_letter_retry (source, number, partition_id, position, requested_at) "
                          "select source, ?5 + row_number() over (order by partition_id, position), partition_id, position, ?6 from "
                          "(select distinct source, partition_id, position from dead_letter where " LETTERS_MEANT ")",
-    [SQL_LETTER_MARK] = "update dead_letter set status = 'retried' where " LETTERS_MEANT,
-    /* A record may have several letters, with the same bytes. */
-    [SQL_LETTER_WAITING] = "select r.number, r.position, r.partition_id, d.bytes from dead_letter_retry r join dead_letter d on d.source = r.source "
-                           "and d.partition_id = r.partition_id and d.position = r.position where r.source = ?1 and r.number >= ?2 "
+    /* A record may have several letters, with the same bytes: it is retried whole. */
+    [SQL_LETTER_MARK] = "update dead_letter set status = 'retried' where source = ?1 and status = 'open' and (partition_id, position) in "
+                        "(select partition_id, position from dead_letter where " LETTERS_MEANT ")",
+    [SQL_LETTER_WAITING] = "select r.number, r.position, r.partition_id, d.bytes from " RETRY_JOIN " where r.source = ?1 and r.number >= ?2 "
                            "group by r.number order by r.number limit ?3",
-    [SQL_LETTER_FAILED] = "update or replace dead_letter set status = 'open', attempts = attempts + 1, step = ?3, entity = ?4, path = ?5, "
-                          "event_id = ?6, reason_code = ?7, reason = ?8, plan_digest = ?9 where status = 'retried' and (source, partition_id, position) = "
-                          "(select r.source, r.partition_id, r.position from dead_letter_retry r where r.source = ?1 and r.number = ?2)",
+    /* A refused row: the letter of its place in the record, else one that waits and takes its place. A refused record, which has
+     * no entity: all that wait. */
+    [SQL_LETTER_FAILED] = "update or replace dead_letter set status = 'open', attempts = attempts + 1, resolved_by = null, "
+                          "row_number = case when ?4 = '' then row_number else ?10 end, step = ?3, entity = ?4, path = ?5, "
+                          "event_id = ?6, reason_code = ?7, reason = ?8, plan_digest = ?9 where (source, partition_id, position, row_number, step) in "
+                          "(select d.source, d.partition_id, d.position, d.row_number, d.step from " RETRY_JOIN " where r.source = ?1 and r.number = ?2 "
+                          "and (d.status = 'retried' or (d.row_number = ?10 and d.step = ?3)) order by d.row_number = ?10 and d.step = ?3 desc, "
+                          "d.row_number = ?10 desc, d.row_number limit case when ?4 = '' then -1 else 1 end)",
+    /* More of the record's rows are refused than were. */
+    [SQL_LETTER_FAILED_MORE] = "insert into dead_letter (source, partition_id, position, row_number, step, entity, path, event_id, event_key, headers, "
+                               "received_at, reason_code, reason, bytes, plan_digest, status, attempts, epoch) select d.source, d.partition_id, d.position, "
+                               "?10, ?3, ?4, ?5, ?6, d.event_key, d.headers, d.received_at, ?7, ?8, d.bytes, ?9, 'open', 1, ?11 from " RETRY_JOIN
+                               " where r.source = ?1 and r.number = ?2 limit 1",
     [SQL_LETTER_RESOLVED] = "update dead_letter set status = 'resolved', attempts = attempts + 1, "
                             "resolved_by = '" STORE_LETTERS_SOURCE "/' || r.source || ':' || r.number from dead_letter_retry r "
                             "where r.source = ?1 and r.number >= ?2 and r.number < ?3 and dead_letter.source = r.source and "
                             "dead_letter.partition_id = r.partition_id and dead_letter.position = r.position and dead_letter.status = 'retried'",
-    [SQL_LETTER_TAKEN] = "select distinct r.source, r.partition_id, r.position from dead_letter_retry r join dead_letter d on d.source = r.source and "
-                         "d.partition_id = r.partition_id and d.position = r.position where r.source = ?1 and r.number >= ?2 and r.number < ?3 "
+    [SQL_LETTER_TAKEN] = "select distinct r.source, r.partition_id, r.position from " RETRY_JOIN " where r.source = ?1 and r.number >= ?2 and r.number < ?3 "
                          "and d.status = 'retried'",
     /* Not one that this very epoch raised: the result has come in, and still cannot be judged. */
     [SQL_LETTER_RETRACT] = "insert into alert_revisions (alert_id, revision, rule, rule_version, limits_approved, mode, severity, status, "

@@ -33,6 +33,7 @@ enum sqlite_statement {
     SQL_LETTER_MARK,
     SQL_LETTER_WAITING,
     SQL_LETTER_FAILED,
+    SQL_LETTER_FAILED_MORE,
     SQL_LETTER_RESOLVED,
     SQL_LETTER_TAKEN,
     SQL_LETTER_RETRACT,
@@ -81,7 +82,8 @@ enum status sqlite_letters_retry(struct store *store, const struct store_retry *
 enum status sqlite_letters_waiting(struct store *store, struct str source, int64_t number, size_t count_max, size_t bytes_max,
                                    struct arena *arena, const struct store_letter **ret_letters, size_t *ret_count, struct error *err);
 /* Inside an epoch's transaction: a letter that was taken and refused again, then those that were taken and were not. */
-enum status sqlite_letter_failed(struct sqlite_store *sqlite, const struct store_dead_letter *letter, struct str plan_digest, struct error *err);
+enum status sqlite_letter_failed(struct sqlite_store *sqlite, const struct store_dead_letter *letter, const struct epoch_commit *commit,
+                                 struct error *err);
 enum status sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, uint64_t epoch, int64_t now_us, struct error *err);
 
 enum store_outcome sqlite_submit(struct store *store, const struct epoch_commit *commit, struct error *err);

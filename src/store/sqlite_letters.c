@@ -195,10 +195,10 @@ sqlite_letters_waiting(struct store *store, struct str source, int64_t number, s
 
 /* ---- What became of them ---- */
 
-enum status
-sqlite_letter_failed(struct sqlite_store *sqlite, const struct store_dead_letter *letter, struct str plan_digest, struct error *err)
+static enum status
+put_failed(struct sqlite_store *sqlite, enum sqlite_statement which, const struct store_dead_letter *letter, const struct epoch_commit *commit, struct error *err)
 {
-    sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_LETTER_FAILED, err);
+    sqlite3_stmt *statement = sqlite_prepare(sqlite, which, err);
     if (statement == NULL)
         return ST_ERROR;
     sqlite_bind_text(statement, 1, letter->partition_id, false);
@@ -209,8 +209,20 @@ sqlite_letter_failed(struct sqlite_store *sqlite, const struct store_dead_letter
     sqlite_bind_text(statement, 6, letter->event_id, true);
     sqlite_bind_text(statement, 7, letter->reason_code, false);
     sqlite_bind_text(statement, 8, letter->reason, false);
-    sqlite_bind_text(statement, 9, plan_digest, false);
+    sqlite_bind_text(statement, 9, commit->plan_digest, false);
+    sqlite3_bind_int64(statement, 10, letter->row_number);
+    if (which == SQL_LETTER_FAILED_MORE)
+        sqlite3_bind_int64(statement, 11, (sqlite3_int64)commit->epoch);
     return sqlite_step(sqlite, statement, err, "write a letter that failed again");
+}
+
+enum status
+sqlite_letter_failed(struct sqlite_store *sqlite, const struct store_dead_letter *letter, const struct epoch_commit *commit, struct error *err)
+{
+    enum status status = put_failed(sqlite, SQL_LETTER_FAILED, letter, commit, err);
+    if (status == ST_OK && sqlite3_changes(sqlite->db) == 0)
+        status = put_failed(sqlite, SQL_LETTER_FAILED_MORE, letter, commit, err);
+    return status;
 }
 
 /* As the intake prints it (live/op/intake_letters.c). */

@@ -291,7 +291,7 @@ put_outputs(struct sqlite_store *sqlite, const struct epoch_commit *commit, stru
     if (status == ST_OK)
         status = put_alerts(sqlite, commit, err);
     for (size_t i = 0; i < commit->dead_letter_count && status == ST_OK; i++)
-        status = is_letters(commit->dead_letters[i].source) ? sqlite_letter_failed(sqlite, &commit->dead_letters[i], commit->plan_digest, err)
+        status = is_letters(commit->dead_letters[i].source) ? sqlite_letter_failed(sqlite, &commit->dead_letters[i], commit, err)
                                                             : put_dead_letter(sqlite, commit, &commit->dead_letters[i], err);
     for (size_t i = 0; i < commit->account_count && status == ST_OK; i++)
         if (is_letters(commit->accounts[i].source) && commit->accounts[i].entity.size == 0)

@@ -129,9 +129,9 @@ struct store_dead_letter {
     struct str source;
     struct str partition_id;
     int64_t    position;
-    int64_t    row_number;
-    struct str step;   /* "decode", "validate_event" … */
-    struct str entity; /* Empty where the type is not known. */
+    int64_t    row_number; /* Among the rows of its record, in the order of the plan's mappings, from 0. */
+    struct str step;       /* "decode", "validate_event" … */
+    struct str entity;     /* Empty where the type is not known. */
     struct str path;
     struct str event_id;
     struct str event_key;
@@ -212,7 +212,10 @@ struct epoch_commit {
  *     open ── letters_retry ──▶ retried ── an epoch that takes it commits ──▶ resolved, or open again with its new reason
  *
  * submit() does the second step in the epoch's transaction: a dead letter of this source changes the letter that it came from
- * instead of adding one, and what else the epoch's account of the source covers is resolved. */
+ * instead of adding one, and what else the epoch's account of the source covers is resolved.
+ *
+ * Letters of one record (its rows, row_number) are one retry. A row that is refused finds its letter by row_number, else takes one
+ * that waits, and where none is left adds one; a record that is refused as a whole (no entity) keeps all of them open. */
 #define STORE_LETTERS_SOURCE       "letters"
 #define STORE_LETTERS_NUMBER_FIRST 1
 

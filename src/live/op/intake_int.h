@@ -60,6 +60,7 @@ struct record_work {
     int64_t              length;
     enum record_rank     rank;
     uint32_t             reason_index; /* Of the row that gave the rank. */
+    int64_t              row_count;    /* So far, the row in hand included. */
     const struct mapping *loaded_by;
 };
 

@@ -49,10 +49,11 @@ intake_letter_row(struct intake *intake, const struct intake_lane *lane, uint32_
     const int64_t            position = lane->positions[row];
     struct store_dead_letter letter   = letter_at(intake, position, reason, intake_record_bytes(intake, position, lane->lengths[row]));
 
-    letter.step     = intake->options.graph->streaming.validate.step.name;
-    letter.entity   = str_from(lane->mapping->entity->name);
-    letter.path     = str_from(program_schema(lane->program)->columns[column].name);
-    letter.event_id = lane_event_text(lane, EVENT_ID, row);
+    letter.row_number = intake->record.row_count - 1;
+    letter.step       = intake->options.graph->streaming.validate.step.name;
+    letter.entity     = str_from(lane->mapping->entity->name);
+    letter.path       = str_from(program_schema(lane->program)->columns[column].name);
+    letter.event_id   = lane_event_text(lane, EVENT_ID, row);
     if (output_dead_letter(intake->call.output, &letter, err) != ST_OK)
         return ST_ERROR;
     return lane->is_lab_result ? intake_unevaluated(intake, lane, row, reason, column, err) : ST_OK;

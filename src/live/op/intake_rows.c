@@ -161,6 +161,7 @@ take_row(struct intake *intake, struct intake_lane *lane, uint32_t row, struct e
         return ST_ERROR;
     if (outcome == PROGRAM_NO_ROW)
         return ST_OK;
+    intake->record.row_count++;
     counts_of(intake, lane->entity_index)->received++;
     if (outcome == PROGRAM_FILTERED) {
         filter_row(intake, lane, row);

@@ -111,7 +111,9 @@ static int
 compare_letters(const void *a, const void *b)
 {
     const struct store_dead_letter *x = a, *y = b;
-    return x->position < y->position ? -1 : x->position > y->position;
+    if (x->position != y->position)
+        return x->position < y->position ? -1 : 1;
+    return x->row_number < y->row_number ? -1 : x->row_number > y->row_number;
 }
 
 static void
@@ -125,6 +127,8 @@ print_output(struct str_builder *out, struct epoch_output *output)
         str_builder_printf(out, "dead %.*s %lld %.*s %.*s %.*s %.*s %.*s\n", STR_PRINTF(letter->partition_id), (long long)letter->position,
                            STR_PRINTF(letter->step), STR_PRINTF(letter->reason_code), STR_PRINTF(letter->entity), STR_PRINTF(letter->path),
                            STR_PRINTF(letter->event_id));
+        if (letter->row_number > 0)
+            str_builder_printf(out, "  of row %lld\n", (long long)letter->row_number);
         assert_true(letter->reason.size > 0);
     }
     for (size_t i = 0; i < output->late_event_count; i++) {
@@ -462,6 +466,32 @@ two_mappings_of_one_event(void **state)
     unload_site(folder);
 }
 
+/* Each refused row is a letter of its own, told from the others by its place among the rows of its record. The record itself is refused once,
+ * and not at all where another mapping loads it. */
+static void
+two_refusals_of_one_event(void **state)
+{
+    char folder[TEMP_DIR_SIZE_MAX];
+    (void)state;
+    load_site(folder);
+    expect("{\"event_id\":\"A1\",\"type\":\"access_event\",\"kind\":\"call\",\"event_time\":\"soon\",\"patient_id\":\"P1\",\"user_id\":\"U\"}\n"
+               RESULT("E2", "2026-01-02T03:04:00Z", ",\"kind\":\"call\"") RESULT("E3", "2026-01-02T03:04:00Z", ""), false,
+           "|position=106|event_id=E2|event_time=2026-01-02T03:04:00|is_late=false\n"
+           "|position=317|event_id=E3|event_time=2026-01-02T03:04:00|watermark=2026-01-02T03:03:00|is_late=false\n"
+           "dead a.ndjson 0 validate_event bad_timestamp access_event event_time A1\n"
+           "dead a.ndjson 0 validate_event bad_timestamp access_event event_time A1\n"
+           "  of row 1\n"
+           "dead a.ndjson 106 validate_event missing_required access_event user_id E2\n"
+           "access_event received 3 filtered 0 quarantined 3 bytes 0\n"
+           "  access_event quarantined missing_required 1\n"
+           "  access_event quarantined bad_timestamp 2\n"
+           "lab_result received 2 filtered 0 quarantined 0 bytes 0\n"
+           "records received 3 filtered 0 quarantined 1 bytes 514\n"
+           "  records quarantined bad_timestamp 1\n"
+           "unknown patients 2\n");
+    unload_site(folder);
+}
+
 /* ---- Failures ---- */
 
 static const char mixed_log[] = RESULT("E1", "2026-01-02T03:04:00Z", ",\"source_reference_range_low\":\"3.5\"") "{\"event_id\":\n" ACCESS("A3", "2026-01-02T05:06:00Z")
@@ -534,6 +564,7 @@ main(void)
         cmocka_unit_test(persons_of_the_master),
         cmocka_unit_test(rows_of_several_mappings),
         cmocka_unit_test(two_mappings_of_one_event),
+        cmocka_unit_test(two_refusals_of_one_event),
         cmocka_unit_test(every_allocation_fails_once),
         cmocka_unit_test(any_bytes),
     };

@@ -135,22 +135,74 @@ test_all_and_by_reason(void **state)
     arena_release(&arena);
 }
 
-/* Two mappings can refuse one record: it is one retry, and it fails or is resolved as one. */
+/* Two mappings can refuse one record: its letters are one retry, … */
+static void
+refuse_second_row(void)
+{
+    expect("insert into dead_letter select source, partition_id, position, 1, step, entity, path, event_id, event_key, headers, received_at, 'bad_code', "
+           "reason, bytes, plan_digest, status, attempts, resolved_by, epoch from dead_letter where position = 9", "");
+}
+
+#define LETTERS_OF_RECORD "select row_number, status, attempts, step, entity, reason_code from dead_letter where position = 9 order by 1"
+
+/* … and fail or are resolved together where the record itself is refused, or nothing is; … */
 static void
 test_two_letters_of_one_record(void **state)
 {
     const struct store_dead_letter failed = { .source = STR(STORE_LETTERS_SOURCE), .partition_id = STR("LOG"), .position = 1, .step = STR("decode"),
-                                              .reason_code = STR("bad_code"), .reason = STR("why") };
+                                              .reason_code = STR("unknown_type"), .reason = STR("why") };
     const struct store_letter_place place = { STR_INIT("a"), 9 };
     (void)state;
-    expect("insert into dead_letter select source, partition_id, position, 1, step, entity, path, event_id, event_key, headers, received_at, reason_code, "
-           "reason, bytes, plan_digest, status, attempts, resolved_by, epoch from dead_letter where position = 9", "");
+    refuse_second_row();
     assert_int_equal(retry(&place, 1, "").retried, 1);
     take(1, 1, 2, &failed, 1);
-    expect("select status, attempts from dead_letter where position = 9", "open|1 open|1");
+    expect(LETTERS_OF_RECORD, "0|open|1|decode||unknown_type 1|open|1|decode||unknown_type");
     assert_int_equal(retry(&place, 1, "").retried, 1);
     take(2, 2, 3, NULL, 0);
     expect("select status, attempts, resolved_by from dead_letter where position = 9", "resolved|2|letters/LOG:2 resolved|2|letters/LOG:2");
+}
+
+static struct store_dead_letter
+failed_row(int64_t number, int64_t row_number, const char *entity)
+{
+    return (struct store_dead_letter){ .source = STR(STORE_LETTERS_SOURCE), .partition_id = STR("LOG"), .position = number, .row_number = row_number,
+                                       .step = STR("validate_event"), .entity = str_from(entity), .reason_code = STR("bad_number"), .reason = STR("why") };
+}
+
+/* … else each by its row. A row that is refused is never without an open letter, however the rows of its record were numbered before. */
+static void
+test_rows_of_one_record(void **state)
+{
+    const struct store_dead_letter  both[]  = { failed_row(1, 0, "lab_result"), failed_row(1, 1, "observation") };
+    const struct store_dead_letter  second  = failed_row(2, 1, "observation");
+    const struct store_dead_letter  other[] = { failed_row(3, 2, "encounter"), failed_row(3, 3, "patient") };
+    const struct store_letter_place place   = { STR_INIT("a"), 9 };
+    (void)state;
+    refuse_second_row();
+    assert_int_equal(retry(&place, 1, "").retried, 1);
+    take(1, 1, 2, both, 2);
+    expect(LETTERS_OF_RECORD, "0|open|1|validate_event|lab_result|bad_number 1|open|1|validate_event|observation|bad_number");
+    assert_int_equal(retry(&place, 1, "").retried, 1);
+    take(2, 2, 3, &second, 1);
+    expect(LETTERS_OF_RECORD, "0|resolved|2|validate_event|lab_result|bad_number 1|open|2|validate_event|observation|bad_number");
+    assert_int_equal(retry(&place, 1, "").retried, 1);
+    take(3, 3, 4, other, 2);
+    expect(LETTERS_OF_RECORD, "0|resolved|2|validate_event|lab_result|bad_number 2|open|3|validate_event|encounter|bad_number "
+                              "3|open|1|validate_event|patient|bad_number");
+    expect("select cast(bytes as text), received_at, plan_digest, epoch from dead_letter where row_number = 3", "bytes of a 9|5|new|3");
+}
+
+/* A record is retried whole, whichever of its letters was meant. */
+static void
+test_one_of_two_letters(void **state)
+{
+    const struct store_dead_letter failed = failed_row(1, 1, "observation");
+    (void)state;
+    refuse_second_row();
+    assert_int_equal(retry(NULL, 0, "bad_code").retried, 1);
+    expect(LETTERS_OF_RECORD, "0|retried|0|decode||malformed_record 1|retried|0|decode||bad_code");
+    take(1, 1, 2, &failed, 1);
+    expect(LETTERS_OF_RECORD, "0|resolved|1|decode||malformed_record 1|open|1|validate_event|observation|bad_number");
 }
 
 static void
@@ -238,6 +290,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_settled_with_the_epoch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_and_by_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_letters_of_one_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rows_of_one_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_of_two_letters, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gap, setup, teardown),
     };
