@@ -29,16 +29,21 @@ static enum status
 show(const struct ask *ask, struct str letter, bool with_bytes, struct error *err)
 {
     struct str_builder sql       = STR_BUILDER_EMPTY;
+    struct str_builder detail    = STR_BUILDER_EMPTY; /* What the audit is told. */
     uint64_t           row_count = 0;
     enum status        status    = letters_show_sql(&sql, letter, with_bytes, !ask->is_json, err);
 
+    str_builder_printf(&detail, "show %.*s%s", STR_PRINTF(letter), with_bytes ? " --show-bytes" : "");
     if (status == ST_OK)
-        status = ask_store(ask, STR("letters"), letter, str_builder_text(&sql), &row_count, err);
+        status = str_builder_status(&detail, err);
+    if (status == ST_OK)
+        status = ask_store(ask, STR("letters"), str_builder_text(&detail), str_builder_text(&sql), &row_count, err);
     if (status == ST_OK && row_count == 0) {
         error_set(err, ERR_USAGE, "there is no letter of that name");
         error_hint(err, "heddle letters list shows the names in its first column");
         status = ST_ERROR;
     }
+    str_builder_release(&detail);
     str_builder_release(&sql);
     return status;
 }

@@ -36,7 +36,7 @@ struct audit {
 struct audit_entry {
     struct str action;  /* The verb: "query", "letters". */
     struct str binding; /* Whose data. */
-    struct str detail;  /* The statement, or which letter; at most AUDIT_DETAIL_SIZE_MAX bytes. */
+    struct str detail;  /* The statement, or which letter and how; at most AUDIT_DETAIL_SIZE_MAX bytes. */
     int64_t    process_id; /* Who asked, where that is another process of the user; 0: this one. */
 };
 
