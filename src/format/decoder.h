@@ -105,8 +105,8 @@ struct record_outcome {
 enum decode_note_kind {
     NOTE_MISSING_COLUMN, /* missing_column: the header lacks what the field reads. Once a file and field. */
     NOTE_WRONG_SHAPE,    /* wrong_shape: an object or array where the field wants one value. The field is null. */
-    NOTE_BATCH_COUNT,    /* BTS-1 or FTS-1 does not count what the batch or file held. */
-    NOTE_STRAY_LINE,     /* HL7 v2: a line inside a message that is no segment; it is skipped. */
+    NOTE_BATCH_COUNT,    /* batch_count: BTS-1 or FTS-1 does not count what the batch or file held. */
+    NOTE_STRAY_LINE,     /* stray_line: HL7 v2, a line inside a message that is no segment; it is skipped. */
 };
 
 /* Something to be told that decides over no record. */

@@ -104,19 +104,20 @@ take_rows(void *context, uint32_t mapping_index, struct chunk *chunk, struct err
     return db_append_chunk(*appender, worker->input->number, chunk, err);
 }
 
-/* What is found at a field; which column that is, the program tells once it is built (run_publish.c). */
+/* What is found at a field, or of no mapping at all; which column a field is for, the program tells once it is built (run_publish.c). */
 static enum status
 take_note(void *context, const struct decode_note *note, struct error *err)
 {
-    struct worker *worker = context;
+    static const char *const CODES[] = { [NOTE_MISSING_COLUMN] = "missing_column", [NOTE_WRONG_SHAPE] = "wrong_shape",
+                                         [NOTE_BATCH_COUNT] = "batch_count", [NOTE_STRAY_LINE] = "stray_line" };
+    struct worker           *worker  = context;
+    const bool               is_of_mapping = note->mapping_index >= 0;
 
-    if (note->kind != NOTE_MISSING_COLUMN && note->kind != NOTE_WRONG_SHAPE)
-        return ST_OK;
     db_row_int64(worker->note, worker->input->number);
     db_row_int64(worker->note, note->position);
-    db_row_text(worker->note, str_from(decode_plan_mapping(worker->plan, (uint32_t)note->mapping_index)->name));
+    db_row_text(worker->note, str_from(is_of_mapping ? decode_plan_mapping(worker->plan, (uint32_t)note->mapping_index)->name : NULL));
     db_row_int64(worker->note, note->field_index);
-    db_row_text(worker->note, note->kind == NOTE_WRONG_SHAPE ? STR("wrong_shape") : STR("missing_column"));
+    db_row_text(worker->note, str_from(CODES[note->kind]));
     return db_row_end(worker->note, err);
 }
 
@@ -456,6 +457,8 @@ withdraw(struct run *run, struct error *err)
             continue;
         status = db_runf(run->connection, err, "DELETE FROM %s.record WHERE input_number = %" PRId64 " AND length < %" PRId64, run->schema,
                          input->number, input->decoded_bytes);
+        if (status == ST_OK)
+            status = db_runf(run->connection, err, "DELETE FROM %s.note WHERE input_number = %" PRId64, run->schema, input->number);
         for (uint32_t k = 0; status == ST_OK && k < model->mapping_count; k++)
             if (run->has_mapping[k])
                 status = db_runf(run->connection, err, "DELETE FROM %s.\"%s\" WHERE input_number = %" PRId64, run->schema,

@@ -118,11 +118,20 @@ static const char QUALITY[] =
     "JOIN {run}.input USING (input_number))\n"
     "GROUP BY source, column_name, action, reason_code";
 
+/* What decoders noted of no mapping stands at the source's records, as in meta.accounting. */
+static const char RECORD_NOTES[] =
+    "INSERT INTO meta.quality\n"
+    "SELECT {run_id}, source, '', '', 'warn', reason_code, sum(n), min(file) FILTER (place = 1), min(position) FILTER (place = 1)\n"
+    "FROM (SELECT *, rank() OVER (PARTITION BY source, reason_code ORDER BY file, input_number) AS place FROM (\n"
+    "  SELECT input_number, reason_code, count(*) AS n, min(position) AS position FROM {run}.note WHERE mapping IS NULL GROUP BY ALL)\n"
+    "JOIN {run}.input USING (input_number))\n"
+    "GROUP BY source, reason_code";
+
 static enum status
 write_quality(struct run *run, struct error *err)
 {
     const struct model *model  = run->graph->model;
-    enum status         status = ST_OK;
+    enum status         status = sql_run(run->connection, &run->names, err, RECORD_NOTES);
 
     for (uint32_t i = 0; status == ST_OK && i < model->entity_count; i++) {
         if (!run_has_entity(run, &model->entities[i]))

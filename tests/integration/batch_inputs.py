@@ -123,6 +123,23 @@ def notes_are_counted(base):
             ("B", "lab_result", "accession_number", "null", "wrong_shape", 2, "in/c.ndjson", len(lines[0]))])
 
 
+def notes_of_records(base):
+    """What is noted of no field stands at the source's records: lines that are no segments, a batch's trailer that counts otherwise than what came.
+    Of a file that is refused as a whole nothing is noted."""
+    site = Site(base / "notes-of-records", {"A": "in/*.hl7"}, {"quarantined_max": 1})
+    first, stray = ORU.format(id=1, patient="P1"), ORU.format(id=2, patient="P2").replace("\rOBX", "\rand a line that is no segment\rOBX")
+    batch = "FHS|^~\\&|LIS\rBHS|^~\\&|LIS\r" + first + stray + "BTS|3\rFTS|1\r"
+    site.put("in/a.hl7", stray)
+    site.put("in/b.hl7", batch)
+    site.put("in/c.hl7", gzip.compress(batch.encode())[:-9])
+    summary, _ = site.batch()
+    expect("notes of records: counts", [summary["sources"][0][key] for key in ("inputs", "received", "loaded", "deduplicated", "quarantined")], [3, 4, 2, 1, 1])
+    found = site.ask("SELECT source, entity, column_name, action, reason_code, row_count, sample_file, sample_position FROM meta.quality "
+                     "WHERE reason_code IN ('batch_count', 'stray_line') ORDER BY ALL")
+    expect("notes of records", [tuple(row.values()) for row in found],
+           [("A", "", "", "warn", "batch_count", 1, "in/b.hl7", batch.index("BTS")), ("A", "", "", "warn", "stray_line", 2, "in/a.hl7", 0)])
+
+
 def several_inputs(base):
     """Each input of a binding has its own system and formats; the source is one."""
     site = Site(base / "several", {"A": {"inputs": [{"type": "file", "path": "csv/*.csv", "format": "csv", "mapping": "synthea", "system": "urn:oid:1.1", "data_source": "archive"},
@@ -211,7 +228,7 @@ def gates(base):
 def main():
     with tempfile.TemporaryDirectory() as base:
         base = pathlib.Path(base)
-        tests = (the_same_however_it_is_wrapped, both_headers, notes_are_counted, several_inputs, a_file_is_shared, sources_without_files, gates)
+        tests = (the_same_however_it_is_wrapped, both_headers, notes_are_counted, notes_of_records, several_inputs, a_file_is_shared, sources_without_files, gates)
         for test in tests:
             test(base)
     print("\n".join(failures + [f"{len(tests)} tests, {len(failures)} differences"]))
