@@ -100,7 +100,7 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                            "'retracted', 'letter_resolved', person_id, subject_system, subject_id, encounter_id, location, "
                            "ordering_practitioner_id, code, value, unit, reference_range, event_time, effective_time, ?2, acknowledged_by, "
                            "acknowledged_at, explanation, evidence, labels, ?3 from alert where status in ('open', 'revised', 'acknowledged') "
-                           "and epoch < ?3 and alert_id in (" ALERTS_OF_LETTER ")",
+                           "and epoch < ?3 and alert_id in (" ALERTS_OF_LETTER ") returning alert_id, severity, value, evidence, event_time",
     /* To whoever got an earlier one. */
     [SQL_LETTER_RETRACT_SEND] = "insert or ignore into alert_outbox (alert_id, revision, sink, status, attempts, next_attempt_at) "
                                 "select distinct a.alert_id, a.revision, o.sink, 'waiting', 0, ?2 from alert a join alert_outbox o on o.alert_id = a.alert_id "

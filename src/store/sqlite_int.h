@@ -8,7 +8,14 @@
 #endif
 #include <sqlite3.h>
 
+#include "base/hash.h"
 #include "store/sqlite.h"
+
+/* Revisions that an epoch's transaction makes itself; `digest`: of all that the epoch tells (digest.h). */
+struct retractions {
+    int64_t        count;
+    struct hash128 digest;
+};
 
 enum sqlite_statement {
     SQL_GENERATION,
@@ -84,7 +91,8 @@ enum status sqlite_letters_waiting(struct store *store, struct str source, int64
 /* Inside an epoch's transaction: a letter that was taken and refused again, then those that were taken and were not. */
 enum status sqlite_letter_failed(struct sqlite_store *sqlite, const struct store_dead_letter *letter, const struct epoch_commit *commit,
                                  struct error *err);
-enum status sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, uint64_t epoch, int64_t now_us, struct error *err);
+enum status sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, const struct epoch_commit *commit,
+                                    struct retractions *retractions, struct error *err);
 
 enum store_outcome sqlite_submit(struct store *store, const struct epoch_commit *commit, struct error *err);
 /* Inserts the rows of one table for the epoch; makes the table and its view at first sight. Inside the transaction. */

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/json_out.h"
 #include "base/str_builder.h"
+#include "store/digest.h"
 #include "store/sqlite_int.h"
 
 /* ---- The request ---- */
@@ -244,23 +245,42 @@ print_evidence(sqlite3_stmt *taken, struct str_builder *out)
     json_out_object_end(&json);
 }
 
+static struct str
+text_at(sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return text == NULL ? STR_EMPTY : str_of(text, (size_t)sqlite3_column_bytes(statement, column));
+}
+
+static void
+add_retraction(sqlite3_stmt *statement, struct retractions *retractions)
+{
+    const struct store_alert alert = { .alert_id = text_at(statement, 0), .status = STR("retracted"), .severity = text_at(statement, 1),
+                                       .value = text_at(statement, 2), .evidence = text_at(statement, 3),
+                                       .event_time_us = sqlite3_column_int64(statement, 4) };
+    retractions->count++;
+    digest_alert(&alert, &retractions->digest);
+}
+
 /* Nobody needs to look any more at a result that has come in after all. */
 static enum status
-retract(struct sqlite_store *sqlite, struct str evidence, uint64_t epoch, int64_t now_us, struct error *err)
+retract(struct sqlite_store *sqlite, struct str evidence, const struct epoch_commit *commit, struct retractions *retractions, struct error *err)
 {
     static const enum sqlite_statement steps[] = { SQL_LETTER_RETRACT, SQL_LETTER_RETRACT_SEND };
+    int                                code    = SQLITE_DONE;
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 && code == SQLITE_DONE; i++) {
         sqlite3_stmt *statement = sqlite_prepare(sqlite, steps[i], err);
         if (statement == NULL)
             return ST_ERROR;
         sqlite_bind_text(statement, 1, evidence, false);
-        sqlite3_bind_int64(statement, 2, now_us);
-        sqlite3_bind_int64(statement, 3, (sqlite3_int64)epoch);
-        if (sqlite_step(sqlite, statement, err, "retract what was told of a letter") != ST_OK)
-            return ST_ERROR;
+        sqlite3_bind_int64(statement, 2, commit->committed_at_us);
+        sqlite3_bind_int64(statement, 3, (sqlite3_int64)commit->epoch);
+        while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+            add_retraction(statement, retractions);
+        sqlite3_reset(statement);
     }
-    return ST_OK;
+    return code == SQLITE_DONE ? ST_OK : sqlite_error(sqlite, err, "retract what was told of a letter");
 }
 
 static sqlite3_stmt *
@@ -277,7 +297,8 @@ prepare_range(struct sqlite_store *sqlite, enum sqlite_statement which, const st
 }
 
 enum status
-sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, uint64_t epoch, int64_t now_us, struct error *err)
+sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, const struct epoch_commit *commit,
+                        struct retractions *retractions, struct error *err)
 {
     struct str_builder evidence  = STR_BUILDER_EMPTY;
     sqlite3_stmt      *statement = prepare_range(sqlite, SQL_LETTER_TAKEN, account, err);
@@ -288,7 +309,7 @@ sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account 
         print_evidence(statement, &evidence);
         status = str_builder_status(&evidence, err);
         if (status == ST_OK)
-            status = retract(sqlite, str_builder_text(&evidence), epoch, now_us, err);
+            status = retract(sqlite, str_builder_text(&evidence), commit, retractions, err);
     }
     if (status == ST_OK && code != SQLITE_DONE)
         status = sqlite_error(sqlite, err, "read the letters that were taken");

@@ -1,7 +1,7 @@
 /* One epoch, one transaction (I2, P7, P8).
  *
  *   BEGIN IMMEDIATE ─ generation still ours ─ epoch = last + 1 ─ positions begin where the last ended
- *        ─ header, accounts, reasons, positions, window rows, alerts, outbox, dead letters, late events ─ COMMIT
+ *        ─ accounts, reasons, positions, window rows, alerts, outbox, dead letters, late events, header with their digest ─ COMMIT
  *
  * Before COMMIT every failure rolls back: STORE_FAILED, the epoch is certainly not there. A failing COMMIT may or may not
  * have reached the disk: STORE_UNKNOWN, and the process ends; the next generation looks. */
@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "store/digest.h"
 #include "store/sqlite_int.h"
 
 enum status
@@ -68,13 +69,13 @@ check_position(struct sqlite_store *sqlite, const struct store_account *account,
 }
 
 static enum status
-put_header(struct sqlite_store *sqlite, const struct epoch_commit *commit, struct error *err)
+put_header(struct sqlite_store *sqlite, const struct epoch_commit *commit, struct hash128 outputs, struct error *err)
 {
     sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_HEADER, err);
     char          digest[33];
     if (statement == NULL)
         return ST_ERROR;
-    hash128_print(commit->output_digest, digest);
+    hash128_print(outputs, digest);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)commit->epoch);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)commit->generation);
     sqlite_bind_time(statement, 3, commit->watermark_us);
@@ -263,7 +264,7 @@ put_late_event(struct sqlite_store *sqlite, const struct store_late_event *event
 static enum status
 put_counts(struct sqlite_store *sqlite, const struct epoch_commit *commit, struct error *err)
 {
-    enum status status = put_header(sqlite, commit, err);
+    enum status status = ST_OK;
     for (size_t i = 0; i < commit->account_count && status == ST_OK; i++) {
         status = check_position(sqlite, &commit->accounts[i], err);
         if (status == ST_OK)
@@ -283,7 +284,7 @@ is_letters(struct str source)
 }
 
 static enum status
-put_outputs(struct sqlite_store *sqlite, const struct epoch_commit *commit, struct error *err)
+put_outputs(struct sqlite_store *sqlite, const struct epoch_commit *commit, struct retractions *retractions, struct error *err)
 {
     enum status status = ST_OK;
     for (size_t i = 0; i < commit->rows_count && status == ST_OK; i++)
@@ -295,7 +296,7 @@ put_outputs(struct sqlite_store *sqlite, const struct epoch_commit *commit, stru
                                                             : put_dead_letter(sqlite, commit, &commit->dead_letters[i], err);
     for (size_t i = 0; i < commit->account_count && status == ST_OK; i++)
         if (is_letters(commit->accounts[i].source) && commit->accounts[i].entity.size == 0)
-            status = sqlite_letters_resolved(sqlite, &commit->accounts[i], commit->epoch, commit->committed_at_us, err);
+            status = sqlite_letters_resolved(sqlite, &commit->accounts[i], commit, retractions, err);
     for (size_t i = 0; i < commit->late_event_count && status == ST_OK; i++)
         status = put_late_event(sqlite, &commit->late_events[i], commit->epoch, err);
     return status;
@@ -305,7 +306,8 @@ enum store_outcome
 sqlite_submit(struct store *store, const struct epoch_commit *commit, struct error *err)
 {
     struct sqlite_store *sqlite = (struct sqlite_store *)store;
-    enum status          status = sqlite_run(sqlite, "begin immediate", err, "begin");
+    struct retractions   retractions = { 0 };
+    enum status          status      = sqlite_run(sqlite, "begin immediate", err, "begin");
     if (status == ST_OK)
         status = sqlite_check_generation(sqlite, commit->generation, err);
     if (status == ST_OK)
@@ -313,7 +315,11 @@ sqlite_submit(struct store *store, const struct epoch_commit *commit, struct err
     if (status == ST_OK)
         status = put_counts(sqlite, commit, err);
     if (status == ST_OK)
-        status = put_outputs(sqlite, commit, err);
+        status = put_outputs(sqlite, commit, &retractions, err);
+    if (status == ST_OK) {
+        digest_commit(commit, &retractions.digest);
+        status = put_header(sqlite, commit, retractions.digest, err);
+    }
     if (status != ST_OK) {
         sqlite3_exec(sqlite->db, "rollback", NULL, NULL, NULL);
         error_context(err, "committing epoch %llu", (unsigned long long)commit->epoch);
@@ -324,5 +330,6 @@ sqlite_submit(struct store *store, const struct epoch_commit *commit, struct err
         return STORE_UNKNOWN;
     }
     sqlite->commit_count++;
+    store->retraction_count += retractions.count;
     return STORE_COMMITTED;
 }

@@ -17,7 +17,6 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/str.h"
 #include "column/chunk.h"
 
@@ -182,7 +181,6 @@ struct epoch_commit {
     struct str cut_reason;    /* "time", "size", "stop", "drain", "start" */
     struct str decisions;     /* JSON; hold from epoch + 1 on. */
     struct str plan_digest;   /* Also of the dead letters. */
-    struct hash128 output_digest; /* Order-free sum over the rows' hashes. */
     struct str segment;
     int64_t    committed_at_us;
 
@@ -290,6 +288,8 @@ struct store {
     const struct store_kind *kind;
     /* Under which the state's segment records are sealed; the implementation derives it from the store's own key. */
     uint8_t     segment_key[32];
+    /* Revisions that committed epochs hold beyond those of their struct epoch_commit: alerts of letters that were resolved. */
+    int64_t     retraction_count;
     const char *segment_folder; /* Where the segment files lie: beside the store file. Owned by the implementation. */
 };
 

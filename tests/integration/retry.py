@@ -52,7 +52,10 @@ def correct(folder):
 
 
 def stream(folder, *more):
-    heddle("stream", "pipeline.json", "--once", *more, folder=folder)
+    """Its summary counts each revision of an alert that its epochs hold, those too that the store makes of resolved letters."""
+    told = json.loads(heddle("stream", "pipeline.json", "--once", "--format", "json", *more, folder=folder))
+    held = query(folder, STORE, f"select count(*) as n from alert_revisions where epoch between {told['epoch_first']} and {told['epoch_last']}")
+    expect("revisions of alerts in the summary", told["alert_revisions"], held[0]["n"])
     if not (folder.parent / "person.key").exists():
         shutil.copy(folder / "person.key", folder.parent / "person.key")
 

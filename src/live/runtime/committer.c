@@ -154,6 +154,7 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
     struct runtime *runtime = committer->runtime;
     struct merge    merge;
     char            reference[SEGMENT_REFERENCE_SIZE];
+    int64_t         retractions  = runtime->options->store->retraction_count;
     bool            begins_round = (epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT == 0;
     if (merge_epoch(runtime, epoch, &merge, err) != ST_OK
         || segment_append(&runtime->segment, epoch, begins_round, merge.state, merge.state_count, reference, err) != ST_OK)
@@ -164,6 +165,7 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
     merge.commit.committed_at_us = clock_now_us(runtime->options->clock);
     if (store_submit(runtime->options->store, &merge.commit, err) != STORE_COMMITTED) /* P8 */
         return ST_ERROR;
+    runtime->summary.alert_revision_count += runtime->options->store->retraction_count - retractions;
     runtime->committed = epoch;
     if (runtime->summary.epoch_first == 0)
         runtime->summary.epoch_first = epoch;

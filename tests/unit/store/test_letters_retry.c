@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/str_builder.h"
+#include "store/digest.h"
 #include "store/sqlite.h"
 #include "support/support.h"
 
@@ -116,6 +117,47 @@ test_settled_with_the_epoch(void **state)
     waiting(&arena, 3, 10, 1000, 1);
     waiting(&arena, 4, 10, 1000, 0);
     arena_release(&arena);
+}
+
+static struct hash128
+digest_of(uint64_t epoch)
+{
+    char           sql[80], text[HASH128_TEXT_SIZE] = "";
+    struct hash128 digest = { 0, 0 };
+    sqlite3       *db     = NULL;
+    sqlite3_stmt  *statement;
+    snprintf(sql, sizeof sql, "select output_digest from epoch_header where epoch = %d", (int)epoch);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    snprintf(text, sizeof text, "%s", (const char *)sqlite3_column_text(statement, 0));
+    assert_true(hash128_parse(str_from(text), &digest));
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return digest;
+}
+
+/* What the store itself tells the world in an epoch is in the epoch's digest, and is counted. */
+static void
+test_retraction_is_told(void **state)
+{
+    const struct store_letter_place place    = { STR_INIT("a"), 9 };
+    const struct epoch_commit       alone    = { .alerts = &(const struct store_alert){ .alert_id = STR("A1"), .status = STR("retracted"), .severity = STR("high"), .value = STR("7.4"),
+                                                                                       .event_time_us = 4, .evidence = STR("{\"events\":[{\"source\":\"LOG\",\"partition_id\":\"a\",\"position\":9}]}") },
+                                                 .alert_count = 1 };
+    struct hash128                  expected = { 0, 0 };
+    (void)state;
+    expect("insert into alert_revisions (alert_id, revision, rule, rule_version, limits_approved, mode, severity, status, value, event_time, detected_at, explanation, "
+           "evidence, epoch) values ('A1', 1, 'unevaluated_result', '1', 1, 'live', 'high', 'open', '7.4', 4, 5, '{}', "
+           "'{\"events\":[{\"source\":\"LOG\",\"partition_id\":\"a\",\"position\":9}]}', 0)", "");
+    take(1, 1, 1, NULL, 0);
+    assert_int_equal(digest_of(1).low | digest_of(1).high, 0);
+    assert_int_equal(retry(&place, 1, "").retried, 1);
+    take(2, 1, 2, NULL, 0);
+    expect("select revision, status, status_reason, epoch from alert_revisions where revision > 1", "2|retracted|letter_resolved|2");
+    digest_commit(&alone, &expected);
+    assert_true(digest_of(2).low == expected.low && digest_of(2).high == expected.high);
+    assert_int_equal(store->retraction_count, 1);
 }
 
 /* In the order of their places; what is not whole is left out. */
@@ -288,6 +330,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_settled_with_the_epoch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retraction_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_and_by_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_letters_of_one_record, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rows_of_one_record, setup, teardown),
