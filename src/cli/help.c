@@ -20,7 +20,7 @@ static const struct option_table table = OPTION_TABLE("help", options, struct he
 
 const struct common_option common_options[] = {
     { "--set", "PATH=VALUE changes one value of either file; may be given again: --set runtime.workers=2.", true },
-    { "-v", "Of check: also the files that were read, and the configuration's digest.", true },
+    { "-v", "Tells more: check also the files that were read and the configuration's digest; of the other commands none has more to tell.", true },
     { "--format", "text or json, for what is printed, errors too. Default: text.", false },
     { "--help", "Prints the help of the command.", false },
 };

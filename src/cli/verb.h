@@ -15,7 +15,7 @@ struct verb_call {
     const char *sets[VERB_SET_COUNT_MAX]; /* --set PATH=VALUE, in their order; of verbs that read a pipeline. */
     uint32_t    set_count;
     bool        is_json;    /* --format json */
-    bool        is_verbose; /* -v */
+    bool        is_verbose; /* -v; only check tells more then. */
 };
 
 struct verb {
