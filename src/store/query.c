@@ -44,13 +44,42 @@ open_read_only(struct sqlite_store *sqlite, const struct store_query *query, str
 }
 
 static enum status
-refuse(struct sqlite_store *sqlite, struct error *err)
+refuse_writing(struct error *err)
 {
-    if (sqlite3_errcode(sqlite->db) != SQLITE_AUTH)
-        return error_set(err, ERR_USAGE, "%s", sqlite3_errmsg(sqlite->db));
     error_set(err, ERR_USAGE, "only a statement that reads the store's tables can be run here");
     error_hint(err, "begin with SELECT, WITH or VALUES");
     return ST_ERROR;
+}
+
+/* Its author is to blame for most; not for a file that is damaged, a lock, or memory. */
+static enum status
+refuse(struct sqlite_store *sqlite, struct error *err)
+{
+    int code = sqlite3_errcode(sqlite->db) & 0xff;
+
+    if (code == SQLITE_AUTH)
+        return refuse_writing(err);
+    if (code == SQLITE_ERROR || code == SQLITE_TOOBIG || code == SQLITE_RANGE)
+        return error_set(err, ERR_USAGE, "%s", sqlite3_errmsg(sqlite->db));
+    return sqlite_error(sqlite, err, "prepare the statement");
+}
+
+/* While it runs. A message may quote a value (I8): those that quote none are told, of others only their kind. */
+static enum status
+refuse_running(struct sqlite_store *sqlite, struct error *err)
+{
+    static const char *const harmless[] = { "integer overflow", "malformed JSON", "string or blob too big", "LIKE or GLOB pattern too complex" };
+    const char              *message    = sqlite3_errmsg(sqlite->db);
+    int                      code       = sqlite3_errcode(sqlite->db) & 0xff;
+
+    if (code == SQLITE_AUTH)
+        return refuse_writing(err);
+    if (code != SQLITE_ERROR && code != SQLITE_TOOBIG && code != SQLITE_MISMATCH)
+        return sqlite_error(sqlite, err, "run the statement to its end");
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (strcmp(message, harmless[i]) == 0)
+            return error_set(err, ERR_USAGE, "the statement fails over its rows: %s", harmless[i]);
+    return error_set(err, ERR_USAGE, "the statement fails over its rows: %s; what SQLite says of it may quote a value", sqlite3_errstr(code));
 }
 
 /* Exactly one statement that reads. */
@@ -69,7 +98,7 @@ prepare(struct sqlite_store *sqlite, struct str sql, sqlite3_stmt **ret_statemen
     if (sqlite3_prepare_v2(sqlite->db, rest, (int)(end - rest), &second, NULL) != SQLITE_OK || second != NULL)
         status = error_set(err, ERR_USAGE, "there is more than one statement, and one is run at a time");
     else if (!sqlite3_stmt_readonly(statement) || sqlite3_stmt_isexplain(statement) != 0 || sqlite3_column_count(statement) == 0)
-        status = error_set(err, ERR_USAGE, "only a statement that reads the store's tables can be run here");
+        status = refuse_writing(err);
     sqlite3_finalize(second);
     if (status == ST_OK)
         *ret_statement = statement;
@@ -121,11 +150,9 @@ show(struct sqlite_store *sqlite, sqlite3_stmt *statement, struct rows_out *rows
             write_cell(rows, statement, column);
         status = rows_out_row_end(rows, err);
     }
-    /* A pragma in the guise of a table is prepared only now. Other errors may quote a value: only their kind is told (I8). */
-    if (status == ST_OK && code == SQLITE_AUTH)
-        status = refuse(sqlite, err);
-    else if (status == ST_OK && code != SQLITE_DONE)
-        status = sqlite_error(sqlite, err, "run the statement to its end");
+    /* A pragma in the guise of a table is prepared only now. */
+    if (status == ST_OK && code != SQLITE_DONE)
+        status = refuse_running(sqlite, err);
     return status == ST_OK ? rows_out_end(rows, err) : status;
 }
 

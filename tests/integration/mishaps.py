@@ -267,6 +267,44 @@ def sql_that_fails_over_its_rows_is_its_authors(folder):
         expect(sql, (done.returncode, said in done.stderr, name in done.stderr), (2, True, False))
 
 
+def sql_over_the_store_is_its_authors(folder):
+    """What is wrong with a statement ends with 2 and is named, also where it fails over its rows (that was 74); nothing is written, no value of a row is told."""
+    heddle(folder, "stream", "pipeline.json", "--once")
+    store, patient = "REALTIME_ANALYTICS_STORE", json.loads(heddle(folder, "query", "REALTIME_ANALYTICS_STORE", "--format", "json",
+                                                                   "select subject_id as n from alert where subject_id is not null limit 1"))["n"]
+    before = {path.name: path.read_bytes() for path in folder.glob("store.db*") if path.is_file()}
+    for sql, said in (("select * from nowhere", "no such table: nowhere"), ("select nowhere from alert", "no such column: nowhere"),
+                      ("selec 1", 'near "selec": syntax error'), ("select nowhere(1)", "no such function: nowhere"), ("", "there is no statement"),
+                      ("delete from alert_revisions", "only a statement that reads"), ("update store_meta set value = '9'", "only a statement that reads"),
+                      ("drop table dead_letter", "only a statement that reads"), ("pragma journal_mode = delete", "only a statement that reads"),
+                      ("attach 'other.db' as other", "only a statement that reads"), ("vacuum", "only a statement that reads"), ("select 1; delete from epoch", "more than one statement"),
+                      ("select json(subject_id) from alert where subject_id is not null", "malformed JSON"),
+                      ("select subject_id ->> '$[' from alert where subject_id is not null", "fails over its rows"),
+                      ("select sum(9223372036854775807) from alert", "integer overflow"), ("select zeroblob(3000000000)", "string or blob too big")):
+        done = subprocess.run([HEDDLE, "query", store, sql], cwd=folder, capture_output=True, text=True, check=False)
+        expect(f"{sql}: {done.stderr}", (done.returncode, said in done.stderr, patient in done.stderr, done.stdout.strip()), (2, True, False, ""))
+    expect("files of the store", {path.name: path.read_bytes() for path in folder.glob("store.db*") if path.is_file()}, before)
+    expect("another file", (folder / "other.db").exists(), False)
+
+
+def a_reader_that_leaves_ends_a_query(folder):
+    """A million rows into head -1: the query ends there with the pipe's signal and no word, in both databases; into a full disk it says so."""
+    heddle(folder, "run", "pipeline.json", "--drain")
+    for binding, numbers in (("REALTIME_ANALYTICS_STORE", "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000) select i"),
+                             ("ENTERPRISE_DATA_WAREHOUSE", "with n as (select unnest(range(1, 1000001)) as i) select i")):
+        rows = numbers + ", 'a row of some length' as said from n"
+        for more in ((), ("--format", "json")):
+            with subprocess.Popen([HEDDLE, "query", binding, rows, *more], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
+                first = asked.stdout.readline()
+                asked.stdout.close()
+                said = asked.stderr.read().decode()
+            expect(f"first line of {binding}", first.split()[:1] in ([b"i"], [b'{"i":1,"said":"a']), True)
+            expect(f"{binding} {more}: {said}", (asked.returncode, said), (-signal.SIGPIPE, ""))
+        with open("/dev/full", "w") as full:
+            heddle(folder, "query", binding, rows, code=74, said="cannot write the output", stdout=full)
+        expect("asked again", heddle(folder, "query", binding, "select 1 as one").split(), ["one", "1"])
+
+
 def inputs_that_are_no_files_are_named(folder):
     """A folder without a pattern, a pipe or a device counted 0."""
     os.mkfifo(folder / "pipe")
@@ -298,6 +336,8 @@ CASES = (
     a_lost_patient_master_is_told,
     alerts_that_wait_are_counted_and_tried_at_the_end,
     sql_that_fails_over_its_rows_is_its_authors,
+    sql_over_the_store_is_its_authors,
+    a_reader_that_leaves_ends_a_query,
     inputs_that_are_no_files_are_named,
 )
 
