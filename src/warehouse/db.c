@@ -95,7 +95,7 @@ db_fail(struct error *err, duckdb_error_type type, const char *text)
         error_set(err, code, "DuckDB failed with an error of kind %d, whose text may hold data and is not shown",
                   (int)type);
     if (code == ERR_NO_MEMORY)
-        error_hint(err, "raise the warehouse's memory limit, or give its folder more room to spill");
+        error_hint(err, "raise the warehouse's limit, like --set runtime.memory=4GiB, or give its folder more room to spill");
     if (code == ERR_BUSY)
         error_hint(err, "close the program that has the file open, or wait until it is done");
     if (code == ERR_FULL)

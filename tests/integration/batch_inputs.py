@@ -140,6 +140,15 @@ def notes_of_records(base):
            [("A", "", "", "warn", "batch_count", 1, "in/b.hl7", batch.index("BTS")), ("A", "", "", "warn", "stray_line", 2, "in/a.hl7", 0)])
 
 
+def character_sets(base):
+    """The one that a binding names is the one that is read: 0xA4 is the euro sign of ISO 8859-15, and the currency sign of its elder."""
+    for charset, sign in (("iso-8859-15", "\u20ac"), ("iso-8859-1", "\u00a4")):
+        site = Site(base / charset, {"A": {"inputs": [{"type": "file", "path": "in/*.csv", "format": "csv", "charset": charset}]}})
+        site.put("in/a.csv", (OLD + "\n" + patient(1).replace("Attleboro", "Attleb\u20acro")).encode("iso-8859-15"))
+        site.batch()
+        expect(f"read as {charset}", [row["city"].lower() for row in site.ask("SELECT city FROM core.patient")], [f"attleb{sign}ro"])
+
+
 def several_inputs(base):
     """Each input of a binding has its own system and formats; the source is one."""
     site = Site(base / "several", {"A": {"inputs": [{"type": "file", "path": "csv/*.csv", "format": "csv", "mapping": "synthea", "system": "urn:oid:1.1", "data_source": "archive"},
@@ -228,7 +237,7 @@ def gates(base):
 def main():
     with tempfile.TemporaryDirectory() as base:
         base = pathlib.Path(base)
-        tests = (the_same_however_it_is_wrapped, both_headers, notes_are_counted, notes_of_records, several_inputs, a_file_is_shared, sources_without_files, gates)
+        tests = (the_same_however_it_is_wrapped, both_headers, notes_are_counted, notes_of_records, character_sets, several_inputs, a_file_is_shared, sources_without_files, gates)
         for test in tests:
             test(base)
     print("\n".join(failures + [f"{len(tests)} tests, {len(failures)} differences"]))

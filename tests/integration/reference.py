@@ -98,8 +98,63 @@ def wrong_words_are_told():
             yield f"{words}: {made.returncode} {made.stderr!r}"
 
 
+def names_of_options():
+    """Of both files, as the JSON Schema has them (also as PATH of --set), and of all commands."""
+    names = set()
+
+    def walk(node):
+        if isinstance(node, dict):
+            names.update(node.get("properties", ()))
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    text, at = heddle("explain", "--schema").stdout, 0
+    while at < len(text):
+        schema, at = json.JSONDecoder().raw_decode(text, at)
+        walk(schema)
+        at += len(text[at:]) - len(text[at:].lstrip())
+    flags = set()
+    for verb in map(json.loads, heddle("help", "--format", "json").stdout.splitlines()):
+        flags.update(f"--{option}" for option in (verb["options"] or {"properties": {}})["properties"])
+        flags.update(option["option"] for option in verb["common_options"])
+    return names, flags
+
+
+def texts_name_what_there_is():
+    """An option or a command that a reason, an error, a hint or a help tells of is there. In reasons names of options stand in back quotes."""
+    names, flags = names_of_options()
+    listed = set(re.findall(r"^  heddle (\S+)", heddle("help").stdout, re.M))
+    if "lateness" not in names or "--show-bytes" not in flags or "query" not in listed:
+        yield "no options are found"
+    text = re.sub(r"^\s*//.*$", "", (ROOT / "model/terms/reasons.json").read_text(), flags=re.M)
+    for reason in json.loads(text)["reasons"]:
+        told = reason["help"] + " " + reason["do"]
+        for name in re.findall(r"`([^`]*)`", told):
+            if not set(name.split(".")) <= names:
+                yield f"reason {reason['code']} names the option {name}"
+    literal = r'"((?:[^"\\]|\\.)*)"'
+    for path in sorted((ROOT / "src").rglob("*.[ch]")):
+        code = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+        texts = re.findall(literal, code) if path.name != "reference.c" else []
+        for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(texts)):
+            if flag not in flags:
+                yield f"{path.relative_to(ROOT)} names {flag}"
+        for call in re.findall(r'error_hint\((?:[^;"]|"(?:[^"\\]|\\.)*")*;', code):
+            hint = " ".join(re.findall(literal, call))
+            for name in re.findall(r'\\"(\w+)\\": ?(?:\\"|[\[{…\d])', hint) + [part for name in re.findall(r"\b[a-z]\w*(?:\.[a-z]\w*)+(?==)", hint) for part in name.split(".")]:
+                if name not in names:
+                    yield f"{path.relative_to(ROOT)} hints at the option {name}"
+            for word in re.findall(r"\bheddle ([a-z]+)", hint):
+                if word not in listed | {"that"}:
+                    yield f"{path.relative_to(ROOT)} hints at heddle {word}"
+
+
 def main():
-    found = [message for check in (pages_are_fresh, tables_are_whole, links_lead_somewhere, help_says_it_all, help_is_json_too, wrong_words_are_told) for message in check()]
+    found = [message for check in (pages_are_fresh, tables_are_whole, links_lead_somewhere, help_says_it_all, help_is_json_too, wrong_words_are_told,
+                               texts_name_what_there_is) for message in check()]
     print("\n".join(found) or "the reference is fresh and whole")
     return 1 if found else 0
 
