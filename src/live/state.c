@@ -117,12 +117,10 @@ entry_free(struct state_table *table, struct state_entry *entry, uint8_t slab_cl
 uint64_t
 state_hash(const void *key, size_t key_size)
 {
-    uint64_t       exchanged;
-    const uint64_t low_bits = (UINT64_C(1) << STATE_GROUP_SHIFT) - 1;
-
+    uint64_t exchanged;
     CHECK(key_size >= sizeof exchanged);
     memcpy(&exchanged, key, sizeof exchanged);
-    return (exchanged & ~low_bits) | (hash64(key, key_size) & low_bits);
+    return state_in_group_of(exchanged, hash64(key, key_size));
 }
 
 static uint32_t

@@ -10,7 +10,7 @@
  * Sections, little-endian: kind u8 (1 delta, 2 snapshot), group u16, entry count u32, then for each entry key size u16,
  * value size u32, expiry i64, key, value. A delta holds entries of any group (its group is 0); a snapshot is all of its group.
  *
- * Every key begins with 8 bytes: the hash by which its rows were exchanged (op/operator.h). Its top bits are the key group,
+ * Every key begins with 8 bytes: the hash by which its rows were exchanged (op/operator.h), or one of the same key group. Its top bits are the key group,
  * so that an entry and the rows that touch it are always on the same shard. The rest of an entry's hash is of the whole key;
  * reading it back computes it again (state_hash).
  *
@@ -81,6 +81,14 @@ static inline uint32_t
 state_group_of(uint64_t hash)
 {
     return (uint32_t)(hash >> STATE_GROUP_SHIFT);
+}
+
+/* Another hash in the key group of this one: keys whose rows are exchanged by the one may begin with the other. */
+static inline uint64_t
+state_in_group_of(uint64_t exchanged, uint64_t hash)
+{
+    const uint64_t low_bits = (UINT64_C(1) << STATE_GROUP_SHIFT) - 1;
+    return (exchanged & ~low_bits) | (hash & low_bits);
 }
 
 /* The hash of a key of at least 8 bytes. */

@@ -23,8 +23,7 @@ struct row_key {
 
 /* Key of set `patients`. */
 struct patient_key {
-    uint64_t       group_low;
-    struct hash128 rest; /* Of the row's key and the patient. */
+    struct hash128 hash; /* Of the row's key and the patient; the key group of the row's. */
 };
 
 /* The aggregates of values, from the table that the warehouse has too (I4). */
@@ -220,7 +219,8 @@ look_ahead(struct window *window, const struct chunk *chunk, uint32_t row, struc
     const uint64_t       patient[] = { group.low, group.high, (uint64_t)start_us, (uint64_t)event_int64(chunk, EVENT_PATIENT_LOW, row),
                                        (uint64_t)event_int64(chunk, EVENT_PATIENT_HIGH, row) };
     ret_ahead->key     = (struct row_key){ group.low, group.high, start_us };
-    ret_ahead->patient = (struct patient_key){ group.low, hash128(patient, sizeof(patient)) };
+    ret_ahead->patient = (struct patient_key){ hash128(patient, sizeof(patient)) };
+    ret_ahead->patient.hash.low = state_in_group_of(group.low, ret_ahead->patient.hash.low);
 }
 
 /* The next rows that are in time; what is known of them has as many places as a batch. Their states are on their way then. */

@@ -154,7 +154,7 @@ runtime_init(struct runtime *runtime, const struct live_options *options, struct
     runtime->options        = options;
     runtime->graph          = options->graph;
     runtime->worker_count   = (uint32_t)settings->worker_count;
-    runtime->chunk_capacity = (uint32_t)settings->chunk_row_count_max;
+    runtime->chunk_capacity = (uint32_t)(settings->chunk_row_count_max < LIVE_CHUNK_ROW_COUNT_MAX ? settings->chunk_row_count_max : LIVE_CHUNK_ROW_COUNT_MAX);
     /* The memory of all lanes stays about the same, however many there are. */
     runtime->lane_capacity = (runtime->chunk_capacity + runtime->worker_count - 1) / runtime->worker_count;
     runtime->master        = MASTER_EMPTY;
