@@ -126,9 +126,10 @@ state_prefetch(const struct state_table *table, uint64_t hash)
 
 /* Rows whose entries are looked at soon, with the hashes of their keys. */
 struct state_ahead {
-    uint32_t count;
-    uint32_t rows[STATE_PREFETCH_COUNT];
-    uint64_t hashes[STATE_PREFETCH_COUNT];
+    uint32_t    count;
+    uint32_t    rows[STATE_PREFETCH_COUNT];
+    uint64_t    hashes[STATE_PREFETCH_COUNT];
+    const void *entries[STATE_PREFETCH_COUNT]; /* Where the hash leads, which is nearly always the key's. NULL: nowhere. */
 };
 
 static inline void
@@ -139,29 +140,28 @@ state_ahead_add(struct state_ahead *ahead, const struct state_table *table, uint
     state_prefetch(table, hash);
 }
 
-/* Fetches the entries too: where the slots at the hashes' own places lead, which are nearly always the keys'. */
+/* Fetches the entries too. */
 static inline void
-state_ahead_entries(const struct state_ahead *ahead, const struct state_table *table)
+state_ahead_entries(struct state_ahead *ahead, const struct state_table *table)
 {
     for (uint32_t i = 0; i < ahead->count; i++) {
         const struct state_group *group = &table->groups[state_group_of(ahead->hashes[i])];
-        if (group->slot_count == 0)
-            continue;
-        const char *entry = (const char *)group->slots[(uint32_t)ahead->hashes[i] & (group->slot_count - 1)].entry;
-        for (uint32_t line = 0; line < 4; line++)
-            PREFETCH(entry + line * 64);
+        const uint32_t            mask  = group->slot_count - 1;
+        uint32_t                  slot  = (uint32_t)ahead->hashes[i];
+        while (group->slot_count > 0 && group->slots[slot & mask].entry != NULL && group->slots[slot & mask].hash != ahead->hashes[i])
+            slot++;
+        ahead->entries[i] = group->slot_count > 0 ? group->slots[slot & mask].entry : NULL;
+        for (uint32_t line = 0; ahead->entries[i] != NULL && line < 4; line++)
+            PREFETCH((const char *)ahead->entries[i] + line * 64);
     }
 }
 
 /* Fetches the rest of large entries, whose beginnings have come by now. */
 static inline void
-state_ahead_rest(const struct state_ahead *ahead, const struct state_table *table)
+state_ahead_rest(const struct state_ahead *ahead)
 {
     for (uint32_t i = 0; i < ahead->count; i++) {
-        const struct state_group *group = &table->groups[state_group_of(ahead->hashes[i])];
-        if (group->slot_count == 0)
-            continue;
-        const struct state_entry *entry = group->slots[(uint32_t)ahead->hashes[i] & (group->slot_count - 1)].entry;
+        const struct state_entry *entry = ahead->entries[i];
         for (uint32_t at = 4 * 64; entry != NULL && at < entry->value_size && at < STATE_PREFETCH_SIZE_MAX; at += 64)
             PREFETCH((const char *)entry + at);
     }

@@ -80,10 +80,24 @@ access_texts_of(const struct rule *rule, const struct chunk *chunk, uint32_t row
 
 /* ---- Records ---- */
 
+static uint32_t
+filter_bit(struct hash128 identity)
+{
+    return 1u << (identity.high & 31);
+}
+
+void
+access_note(struct state_entry *entry, struct hash128 identity)
+{
+    records_head(entry)->filter |= filter_bit(identity);
+}
+
 struct access_record *
 access_find(struct state_entry *entry, struct hash128 identity)
 {
     struct access_record *records = records_of(entry);
+    if ((records_head(entry)->filter & filter_bit(identity)) == 0)
+        return NULL;
     for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
         if (hash128_equal(records[i].identity, identity))
             return &records[i];
@@ -185,12 +199,15 @@ access_keep(const struct rule *rule, struct state_entry *entry)
 {
     const struct access_record *records    = records_of(entry);
     int64_t                     expires_us = INT64_MIN;
+    records_head(entry)->filter = 0;
     for (uint32_t i = records_head(entry)->record_count; i-- > 0;) {
-        int64_t until_us = access_kept_until(rule, &records[i]);
-        if (records[i].is_done)
+        if (records[i].is_done) {
             records_remove(entry, sizeof(*records), i);
-        else if (until_us > expires_us)
-            expires_us = until_us;
+            continue;
+        }
+        int64_t until_us = access_kept_until(rule, &records[i]);
+        expires_us       = until_us > expires_us ? until_us : expires_us;
+        access_note(entry, records[i].identity);
     }
     return expires_us;
 }

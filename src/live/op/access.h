@@ -67,6 +67,9 @@ void access_texts_of(const struct rule *rule, const struct chunk *chunk, uint32_
 /* The record of the event, or NULL. */
 struct access_record *access_find(struct state_entry *entry, struct hash128 identity);
 
+/* Tells the entry of a new record's event: a filter in the entry's head says of most events that none of its records is of them. */
+void access_note(struct state_entry *entry, struct hash128 identity);
+
 /* The stream speaks of the encounter or order itself: what history knew of it no longer counts, but for accesses that are forgotten
  * by then, and where it is forgotten itself. */
 void access_replace_history(const struct rule *rule, struct state_entry *entry, const struct access_record *statement);

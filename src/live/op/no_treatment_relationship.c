@@ -114,12 +114,12 @@ take_copy(struct no_treatment_relationship *op, struct state_entry *entry, struc
 }
 
 static enum status
-take_record(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row, bool is_access, struct error *err)
+take_record(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row, uint64_t hash, bool is_access, struct error *err)
 {
     char                  buffer[RECORD_TEXT_SIZE_MAX + 1];
     struct str            texts[ACCESS_TEXT_COUNT];
     struct hash128        patient = rule_hash(chunk, EVENT_PATIENT_LOW, row);
-    struct state_entry   *entry   = find_patient(op, &patient);
+    struct state_entry   *entry   = state_find(table_of(op), hash, &patient, sizeof(patient));
     struct access_record  record  = access_record_of(&op->rule, chunk, row, is_access);
     struct access_record *copy    = entry == NULL ? NULL : access_find(entry, record.identity);
 
@@ -130,7 +130,7 @@ take_record(struct no_treatment_relationship *op, const struct chunk *chunk, uin
     if (entry != NULL)
         access_make_room(&op->rule, entry);
     access_texts_of(&op->rule, chunk, row, is_access, buffer, texts);
-    if (records_insert(table_of(op), entry, state_hash(&patient, sizeof(patient)), &patient, sizeof(patient), sizeof(record), entry == NULL ? 0 : records_head(entry)->record_count, texts,
+    if (records_insert(table_of(op), entry, hash, &patient, sizeof(patient), sizeof(record), entry == NULL ? 0 : records_head(entry)->record_count, texts,
                        is_access ? ACCESS_TEXT_COUNT : ACCESS_TEXT_COUNT_EXPLANATION, access_kept_until(&op->rule, &record), &entry, err)
         != ST_OK)
         return ST_ERROR;
@@ -138,6 +138,7 @@ take_record(struct no_treatment_relationship *op, const struct chunk *chunk, uin
     struct access_record *stored = (struct access_record *)records_of(entry) + head->record_count - 1;
     record.texts                 = stored->texts;
     *stored                      = record;
+    access_note(entry, record.identity);
     if (!is_access || (head->flags & ACCESS_IS_PENDING) != 0)
         return ST_OK;
     head->flags |= ACCESS_IS_PENDING;
@@ -170,9 +171,9 @@ no_treatment_relationship_rows(struct operator *base, struct chunk *chunk, struc
                 state_ahead_add(&ahead, table_of(op), row, state_hash(&patient, sizeof(patient)));
         }
         state_ahead_entries(&ahead, table_of(op));
-        state_ahead_rest(&ahead, table_of(op));
+        state_ahead_rest(&ahead);
         for (uint32_t i = 0; i < ahead.count; i++)
-            if (take_record(op, chunk, ahead.rows[i], event_int64(chunk, EVENT_ENTITY, ahead.rows[i]) == op->rule.entity_index, err) != ST_OK)
+            if (take_record(op, chunk, ahead.rows[i], ahead.hashes[i], event_int64(chunk, EVENT_ENTITY, ahead.rows[i]) == op->rule.entity_index, err) != ST_OK)
                 return ST_ERROR;
     }
     return ST_OK;

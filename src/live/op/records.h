@@ -23,7 +23,7 @@ struct records_head {
     uint32_t record_count;
     uint32_t texts_size;
     uint32_t flags; /* The rule's own. */
-    uint32_t unused;
+    uint32_t filter; /* The rule's own, too. */
 };
 
 static inline struct records_head *
