@@ -71,6 +71,12 @@ seal(struct operator *op, struct epoch_output *output, uint64_t epoch, int64_t w
             check(output_state_snapshot(output, "state", &op->states[i], (uint32_t)(epoch * 8 + group) % STATE_GROUP_COUNT, watermark_us, &err), &err);
         state_sweep(&op->states[i], watermark_us);
     }
+    for (uint32_t i = 0; op->kind->set_names[i] != NULL; i++) {
+        check(output_set_delta(output, "set", &op->sets[i], &err), &err);
+        for (uint32_t group = 0; group < 8; group++)
+            check(output_set_snapshot(output, "set", &op->sets[i], (uint32_t)(epoch * 8 + group) % STATE_GROUP_COUNT, watermark_us, &err), &err);
+        state_set_sweep(&op->sets[i], watermark_us);
+    }
 }
 
 static void
@@ -107,9 +113,9 @@ measure(struct operator *op, const struct model *model, const struct schema *sch
         check(output_clear(&output, 1, &err), &err);
         barrier_us += process_usage().cpu_us - begin;
     }
-    printf("%-6s rows %4.0f ns, barriers %4.0f ns an event; %lld window rows written, %llu state entries at the end\n", op->kind->name,
+    printf("%-6s rows %4.0f ns, barriers %4.0f ns an event; %lld window rows written, %llu state entries and keys at the end\n", op->kind->name,
            (double)rows_us * 1000 / ROW_COUNT, (double)barrier_us * 1000 / ROW_COUNT, (long long)written,
-           (unsigned long long)op->states[0].entry_count);
+           (unsigned long long)(op->states[0].entry_count + op->sets[0].key_count));
     chunk_release(&chunk);
     output_release(&output);
 }

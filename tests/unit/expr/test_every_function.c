@@ -41,7 +41,7 @@ static const char *const texts[] = {
     "true", "F", "no", "2024-02-29", "20240229", "2024", "2024-02-29T10:11:12+01:00", "2024-02-29 10:11", "20240310023000", "20241103013000.5-0500", "2023-02-29",
     "2345-7", "2823-3", "718-7", "2345-8", "1234567893", "1234567890", "mg/dL", "mmol/L", "mEq/L", "K/uL", "10*3/uL", "furlong", "g/dL", "%",
     "3.5-5.1", "13 to 18", ">10", "<5", "-2--1", "HH", "ll", "A", "M", "female", "U", "I", "emergency", "P", "C", "W", "Q",
-    "02139", "2139", "02139-1234", "021391234", "O'Brien\xe2\x80\x99s \303\211cole", "\xc3\x84rger", "stra\xc3\x9f" "e", "Patient/7", "urn:uuid:7", "http://x/Patient/9/_history/2",
+    "02139", "2139", "02139-1234", "021391234", "O'Brien\xe2\x80\x99s \303\211cole", "\xc3\x84rger", "stra\303\237e", "Patient/7", "urn:uuid:7", "http://x/Patient/9/_history/2",
     "000102030405060708090a0b0c0d0e0f", "year", "week", "dow", "fortnight", "America/New_York",
 };
 

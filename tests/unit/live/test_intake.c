@@ -188,7 +188,7 @@ run_open(struct run *run, uint32_t chunk_capacity, struct error *err)
 {
     const struct graph_source  *source  = &plan.graph->streaming.source;
     const struct intake_options options = { plan.graph, &source->inputs[0], &key, &names, chunk_capacity };
-    *run = (struct run){ .told = { .rows = STR_BUILDER_EMPTY }, .partition = { 0, INT64_MIN } };
+    *run = (struct run){ .told = { .rows = STR_BUILDER_EMPTY }, .partition = { 0, INT64_MIN, NULL } };
     if (output_init(&run->output, plan.graph->model, 2, NULL, err) != ST_OK)
         return ST_ERROR;
     return intake_create(&options, &run->intake, err);
