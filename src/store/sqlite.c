@@ -9,7 +9,7 @@
 #include "base/embedded.h"
 #include "base/memory.h"
 
-#define SCHEMA_VERSION          "2"
+#define SCHEMA_VERSION          "3" /* Of the tables, and of the state that epochs refer to (live/segment.h). */
 #define BUSY_TIMEOUT_MS         2000
 #define CHECKPOINT_COMMIT_COUNT 8 /* Measured: p99 of a commit is lowest where the log is copied back this often. */
 
