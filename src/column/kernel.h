@@ -44,6 +44,15 @@ vector_str(const struct vector *vector, uint32_t row)
     return str_of(text_data(text), text->size);
 }
 
+/* Which of the 64 rows from `row`, a multiple of 64, are valid. A constant has one bit for all of them. */
+static inline uint64_t
+vector_block_validity(const struct vector *vector, uint32_t row)
+{
+    if (vector->is_constant || vector->validity == NULL)
+        return vector_is_valid(vector, 0) ? UINT64_MAX : 0;
+    return vector->validity[row >> 6];
+}
+
 /* Whether all arguments of the row are there. */
 static inline bool
 vectors_are_valid(const struct vector *args, uint32_t argument_count, uint32_t row)

@@ -332,15 +332,6 @@ kernel_case(const struct kernel_context *context, const struct vector *args, uin
     }
 }
 
-/* Which of the 64 rows from `row`, a multiple of 64, are valid. */
-static inline uint64_t
-block_validity(const struct vector *vector, uint32_t row)
-{
-    if (vector->is_constant || vector->validity == NULL)
-        return vector_is_valid(vector, 0) ? UINT64_MAX : 0;
-    return vector->validity[row >> 6];
-}
-
 /* By words of 64 rows: each argument gives the rows that are still open and that it has. */
 static void
 kernel_coalesce(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
@@ -350,7 +341,7 @@ kernel_coalesce(const struct kernel_context *context, const struct vector *args,
     for (uint32_t begin = 0; begin < row_count; begin += 64) {
         uint64_t open = row_count - begin < 64 ? ((uint64_t)1 << (row_count - begin)) - 1 : UINT64_MAX;
         for (uint32_t i = 0; i < argument_count && open != 0; i++) {
-            uint64_t taken = open & block_validity(&args[i], begin);
+            uint64_t taken = open & vector_block_validity(&args[i], begin);
             open &= ~taken;
             for (; taken != 0; taken &= taken - 1)
                 copy_valid_row(&args[i], begin + (uint32_t)__builtin_ctzll(taken), out);

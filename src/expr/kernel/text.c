@@ -131,9 +131,7 @@ kernel_trim_to_null(const struct kernel_context *context, const struct vector *a
     const uint32_t     size_max = out->may_share ? UINT32_MAX : TEXT_INLINE_SIZE; /* Of a text that is copied as it lies. */
     for (uint32_t begin = 0; begin < row_count; begin += 64) {
         const uint64_t all   = row_count - begin < 64 ? ((uint64_t)1 << (row_count - begin)) - 1 : UINT64_MAX;
-        uint64_t       valid = args[0].validity == NULL ? UINT64_MAX : args[0].validity[begin >> 6];
-        if (args[0].is_constant)
-            valid = vector_is_valid(&args[0], 0) ? UINT64_MAX : 0;
+        uint64_t       valid = vector_block_validity(&args[0], begin);
         for (uint64_t rest = valid & all; rest != 0; rest &= rest - 1) {
             const uint32_t     row   = begin + (uint32_t)__builtin_ctzll(rest);
             const struct text *whole = &texts[row * step];

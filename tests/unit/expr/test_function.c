@@ -10,9 +10,11 @@
 #include <cmocka.h>
 #include <duckdb/duckdb.h>
 
+#include "base/memory.h"
 #include "base/str_builder.h"
 #include "column/kernel.h"
 #include "expr/expr.h"
+#include "expr/expr_int.h"
 #include "expr/function.h"
 #include "warehouse/duckdb_functions.h"
 
@@ -253,10 +255,36 @@ business_keys_escape_everywhere(void **state)
     duckdb_free(wrong);
 }
 
+/* A constant has one word of validity, however many rows it stands for: no other is read. */
+static void
+a_constant_is_trimmed_for_all_rows(void **state)
+{
+    (void)state;
+    static const uint64_t words[] = { 0, 1 };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        uint64_t         *valid = memory_alloc(sizeof *valid); /* At the very end of a block. */
+        struct text       text, trimmed[200];
+        uint64_t          validity[4] = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
+        struct vector_out out = { .type = TYPE(TYPE_TEXT), .data = trimmed, .validity = validity };
+        assert_non_null(valid);
+        *valid = words[i];
+        text_set(&text, " x ", 3);
+        const struct vector argument = { .type = TYPE(TYPE_TEXT), .is_constant = true, .data = &text, .validity = valid };
+        kernel_trim_to_null(&(struct kernel_context){ 0 }, &argument, 1, 200, &out);
+        for (uint32_t row = 0; row < 200; row++) {
+            assert_int_equal(validity_get(validity, row), words[i] == 1);
+            if (words[i] == 1)
+                assert_true(text_equal(&trimmed[row], &(struct text){ .size = 1, .inlined = "x" }));
+        }
+        memory_free(valid);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_constant_is_trimmed_for_all_rows),
         cmocka_unit_test(business_keys_escape_everywhere),
         cmocka_unit_test(rows_are_well_formed),
         cmocka_unit_test(functions_agree_in_both_legs),
