@@ -1,8 +1,9 @@
 /* JSON lines to rows: a record a line.
  *
  * A line that is one flat object is read where it lies (json_flat.c). Of all others yyjson parses a copy in place; texts of the
- * rows point into that copy, which lives in the decoder's text arena until no row waits. The members of the record that some path begins with are found in one walk over its keys; of
- * a member that stands twice, the last one counts, as in most readers. Numbers keep their text. */
+ * rows point into that copy, which lives in the decoder's text arena until no row waits. The members of the record that some path
+ * begins with are found in one walk over its keys; of a member that stands twice, the last one counts, as in most readers. Numbers
+ * keep their text. */
 #include <string.h>
 
 #include "base/check.h"

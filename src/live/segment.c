@@ -416,8 +416,10 @@ segment_append(struct segment *segment, uint64_t epoch, bool begins_round, const
     struct segment_place here = { .offset = (int64_t)segment->writer.offset };
     memcpy(here.file, segment->file, sizeof(here.file));
     if (record_write(segment, &head, parts, part_count, err) != ST_OK
-        || file_writer_sync(&segment->writer, err) != ST_OK)
+        || file_writer_sync(&segment->writer, err) != ST_OK) {
+        segment->writer.has_failed = true; /* A part of the record may be there: nothing goes behind it, and no nonce is used twice. */
         return ST_ERROR;
+    }
     if (begins_round) {
         if (segment->round.file[0] != '\0')
             segment->first = segment->round; /* That round is complete. */

@@ -30,7 +30,7 @@ struct intake_options {
     const struct graph_input      *input; /* Of graph->streaming.source. */
     const struct siphash_key      *person_key;
     const struct partition_names  *partitions; /* Borrowed; may grow between calls. */
-    uint32_t                       chunk_capacity; /* graph->runtime.chunk_row_count_max */
+    uint32_t                       chunk_capacity; /* Of chunks of events. */
 };
 
 /* Takes a chunk of event rows; it and its texts live as long as the call. */
