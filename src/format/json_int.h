@@ -64,7 +64,7 @@ struct json_state {
 bool json_plan_may_be_flat(const struct decode_plan *plan);
 
 /* Fills the slots from a line that is one object of texts, numbers and words, in plain ASCII without escapes: what nearly all events are.
- * It takes a third of what a parser of all JSON takes, and texts stay where they lie. False: it is something else, right or wrong,
+ * No tree of values is made, and texts stay where they lie. False: it is something else, right or wrong,
  * and yyjson's to tell; the slots are then of no use. */
 bool json_flat_read(struct json_state *json, const struct json_keys *keys, struct str line);
 
