@@ -73,31 +73,51 @@ witness_write(void *context, struct str sql, struct error *err)
 
 /* ---- Asking ---- */
 
-enum status
-ask_warehouse(const struct ask *ask, enum warehouse_question question, struct str text, struct str as_of, struct error *err)
+static enum status
+ask_owner_or_file(const struct ask *ask, const struct warehouse_ask *asked, struct error *err)
 {
-    const struct graph_warehouse *bound      = &ask->plan.graph->batch.warehouse;
-    struct witness                witness    = witness_of(ask, bound->name, as_of);
-    struct db                    *db         = NULL;
-    struct db_connection         *connection = NULL;
-    const struct warehouse_ask    asked      = { question, text, as_of, rows_options(ask), witness_write, &witness };
-    enum status                   status;
-
+    const struct graph_warehouse *bound       = &ask->plan.graph->batch.warehouse;
+    struct db                    *db          = NULL;
+    struct db_connection         *connection  = NULL;
     bool                          is_answered = false;
+    enum status                   status;
 
     if (!ask->plan.graph->has_batch)
         return error_set(err, ERR_USAGE, "the pipeline has no batch leg, and so no warehouse");
-    status = control_ask(io_system(), bound->path.data, &asked, &is_answered, err);
+    status = control_ask(io_system(), bound->path.data, asked, &is_answered, err);
     if (status != ST_OK || is_answered)
         return status;
     status = warehouse_open_read_only(io_system(), bound->path.data, &db, err);
     if (status == ST_OK)
         status = db_connect(db, &connection, err);
     if (status == ST_OK)
-        status = warehouse_answer(connection, ask->plan.model, &asked, err);
+        status = warehouse_answer(connection, ask->plan.model, asked, err);
     db_disconnect(connection);
     db_free(db);
     return status;
+}
+
+enum status
+ask_warehouse(const struct ask *ask, enum warehouse_question question, struct str text, struct str as_of, struct error *err)
+{
+    struct witness             witness = witness_of(ask, ask->plan.graph->batch.warehouse.name, as_of);
+    const struct warehouse_ask asked   = { question, text, as_of, rows_options(ask), witness_write, &witness };
+
+    return ask_owner_or_file(ask, &asked, err);
+}
+
+enum status
+ask_warehouse_rows(const struct ask *ask, struct str binding, struct str sql,
+                   enum status (*write)(void *context, struct str bytes, struct error *err), void *context, struct error *err)
+{
+    struct witness             witness = witness_of(ask, ask->plan.graph->batch.warehouse.name, STR_EMPTY);
+    const struct warehouse_ask asked   = { WAREHOUSE_QUERY, sql, STR_EMPTY, { .format = ROWS_JSON, .write = write, .context = context },
+                                           witness_write, &witness };
+
+    if (ask->plan.graph->has_batch && !str_equal(binding, witness.binding))
+        return error_set(err, ERR_USAGE, "%.*s is not the warehouse of this pipeline, which is %.*s", STR_PRINTF(binding),
+                         STR_PRINTF(witness.binding));
+    return ask_owner_or_file(ask, &asked, err);
 }
 
 /* Reads the key and asks. */

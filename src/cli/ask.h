@@ -31,6 +31,11 @@ enum status ask_query(const struct ask *ask, struct str binding, struct str sql,
 /* Asks the warehouse, whoever owns it, and prints the answer. ERR_BUSY where its owner does not answer. */
 enum status ask_warehouse(const struct ask *ask, enum warehouse_question question, struct str text, struct str as_of,
                           struct error *err);
+/* Asks the warehouse with a statement of heddle's own, audited as a user's: `write` is given the rows as JSON lines. ERR_USAGE where
+ * `binding` is not its name. */
+enum status ask_warehouse_rows(const struct ask *ask, struct str binding, struct str sql,
+                               enum status (*write)(void *context, struct str bytes, struct error *err), void *context,
+                               struct error *err);
 /* Asks the store with a statement of heddle's own and prints the answer. Where it shows what a sender wrote, `detail` says of
  * what, and the audit file is told first; empty: it shows nothing of a patient. */
 enum status ask_store(const struct ask *ask, struct str action, struct str detail, struct str sql, uint64_t *ret_row_count,

@@ -32,6 +32,13 @@ next_story(struct story *story)
     return true;
 }
 
+/* Whether files of history are written: where a warehouse has it already, no story may rest on more. */
+static bool
+has_history(const struct world *world)
+{
+    return world->options.people == NULL;
+}
+
 static uint32_t
 result_at(struct story *story, const char *loinc, int64_t value, int64_t effective_us, int64_t event_us)
 {
@@ -216,7 +223,7 @@ access_stories(struct story *story, int64_t count)
         uint32_t user = (uint32_t)random_below(story->random, world->user_count);
         world_plant(world, "snooping", world_access(world, story->patient, user, story->at_us), "open");
     }
-    for (int64_t i = 0; i < count && next_story(story); i++) {
+    for (int64_t i = 0; has_history(world) && i < count && next_story(story); i++) {
         uint32_t user = (uint32_t)random_below(story->random, world->user_count);
         int64_t  start_us = world->start_us - 45 * US_PER_DAY;
         uint32_t encounter = world_encounter(world, story->random, story->patient, user, start_us, start_us + US_PER_HOUR, false);
@@ -234,7 +241,7 @@ access_stories(struct story *story, int64_t count)
         uint32_t plant = world_plant(world, "access_explained_later", access, "retracted");
         world->plants[plant].other = encounter;
     }
-    for (int64_t i = 0; i < count && next_story(story); i++) {
+    for (int64_t i = 0; has_history(world) && i < count && next_story(story); i++) {
         uint32_t user = (uint32_t)random_below(story->random, world->user_count);
         int64_t  start_us = world->start_us - 10 * US_PER_DAY;
         uint32_t encounter = world_encounter(world, story->random, story->patient, user, start_us, start_us + US_PER_HOUR, false);
@@ -334,10 +341,11 @@ world_plant_all(struct world *world, struct random *random)
     critical_stories(&story, count);
     time_stories(&story, count);
     access_stories(&story, count);
-    difference_stories(&story, count);
+    if (has_history(world))
+        difference_stories(&story, count);
     bad_record_stories(&story, count);
     /* Who moves house, and on which day's snapshot it shows. */
-    for (int64_t i = 0; i < 5 * count && next_story(&story); i++) {
+    for (int64_t i = 0; has_history(world) && i < 5 * count && next_story(&story); i++) {
         struct patient *patient = &world->patients[story.patient];
         patient->new_street = "New Harbor Boulevard";
         patient->moves_on = 1 + (int32_t)(i % (world->options.day_count > 1 ? world->options.day_count - 1 : 1));

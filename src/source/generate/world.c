@@ -85,7 +85,12 @@ make_patient(struct world *world, struct patient *patient, uint32_t number, stru
     /* Ages of a hospital's patients: one in ten a child, most of the rest beyond 40. */
     static const double age_weights[10] = { 10, 3, 6, 8, 10, 14, 18, 18, 10, 3 };
     int64_t             age_days = (int64_t)random_weighted(random, age_weights, 10) * 3652 + random_between(random, 400, 3600);
-    snprintf(patient->id, sizeof(patient->id), "P%06u", number + 1);
+    snprintf(patient->made_id, sizeof(patient->made_id), "P%06u", number + 1);
+    patient->id = patient->made_id;
+    if (world->options.people != NULL) {
+        patient->id = world->options.people[number].id;
+        patient->system = world->options.people[number].system;
+    }
     patient->is_female = random_chance(random, 0.52);
     patient->first = patient->is_female ? first_female[random_below(random, COUNT(first_female))] : first_male[random_below(random, COUNT(first_male))];
     patient->middle = random_chance(random, 0.3) ? first_female[random_below(random, COUNT(first_female))] : "";

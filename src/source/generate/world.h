@@ -17,11 +17,18 @@
 
 struct io;
 
+/* A patient whom a warehouse knows. */
+struct world_person {
+    const char *system, *id;
+};
+
 struct world_options {
-    uint64_t seed;
-    int64_t  patient_count;
-    int64_t  day_count;  /* Days of history by file and of live events; before them lie 60 quiet days. */
-    int32_t  start_date; /* Days since 1970-01-01. */
+    uint64_t                   seed;
+    int64_t                    patient_count;
+    int64_t                    day_count;  /* Days of history by file and of live events; before them lie 60 quiet days. */
+    int32_t                    start_date; /* Days since 1970-01-01. */
+    const struct world_person *people; /* patient_count adults, whose history is elsewhere: only the live log is written. NULL: made up.
+                                          They live as long as the world. */
 };
 
 #define WORLD_PARTITION_COUNT 4
@@ -49,7 +56,8 @@ extern const uint32_t       analyte_count;
 uint32_t                    analyte_index(const char *loinc);
 
 struct patient {
-    char        id[16];
+    char        made_id[16];
+    const char *id, *system; /* system NULL: the binding's. */
     const char *first, *middle, *last, *street, *city;
     const char *new_street; /* Moves: from day `moves_on` (0: never) the snapshot shows this one. */
     const char *zip;

@@ -22,9 +22,9 @@ enum status
 world_write(struct world *world, struct io *io, const char *directory, struct error *err)
 {
     enum status status = io_folder_make(io, directory, err);
-    if (status == ST_OK)
+    if (status == ST_OK && world->options.people == NULL)
         status = world_write_csv(world, io, directory, err);
-    if (status == ST_OK)
+    if (status == ST_OK && world->options.people == NULL)
         status = world_write_hl7(world, io, directory, err);
     if (status == ST_OK)
         status = world_write_events(world, io, directory, err);

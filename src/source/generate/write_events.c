@@ -44,10 +44,12 @@ static void
 member(struct str_builder *out, const struct fact *fact, const char *name, const char *value)
 {
     size_t size = strlen(name);
-    if (fact->odd_member != NULL && strncmp(fact->odd_member + 1, name, size) == 0 && fact->odd_member[size + 1] == '"')
+    if (fact->odd_member != NULL && strncmp(fact->odd_member + 1, name, size) == 0 && fact->odd_member[size + 1] == '"') {
         str_builder_printf(out, ",%s", fact->odd_member);
-    else
-        str_builder_printf(out, ",\"%s\":\"%s\"", name, value);
+        return;
+    }
+    str_builder_printf(out, ",\"%s\":", name);
+    json_out_quote(out, str_from(value));
 }
 
 static void
@@ -108,6 +110,8 @@ write_event(const struct world *world, const struct fact *fact, struct str_build
     member_time(out, fact, "event_time", fact->event_us);
     member_time(out, fact, "effective_time", fact->effective_us);
     member(out, fact, "facility", world_facilities[fact->facility]);
+    if (world->patients[fact->patient].system != NULL)
+        member(out, fact, "patient_system", world->patients[fact->patient].system);
     member(out, fact, "patient_id", world->patients[fact->patient].id);
     if (fact->kind == FACT_RESULT) {
         write_result(world, fact, out);
