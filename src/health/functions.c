@@ -25,6 +25,10 @@ const struct function health_functions[] = {
     { .name = "sex_code",
       .help = "FHIR's administrative gender of a code of HL7 table 0001 (HL7 v2-to-FHIR, AdministrativeSex); else null.",
       .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_sex_code },
+    { .name = "code_system",
+      .help = "The word that the model uses for a code system: of its URI in FHIR R4, its name in HL7 table 0396, its OID, or a "
+              "common spelling; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_code_system },
     { .name = "encounter_class",
       .help = "The class in HL7 v3 ActCode of a code of HL7 table 0004 (HL7 v2-to-FHIR, PatientClass) or a word of "
               "Synthea's; else null.",

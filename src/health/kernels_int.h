@@ -15,6 +15,7 @@ KERNEL(npi_is_valid);
 KERNEL(digits);
 KERNEL(zip_code);
 KERNEL(sex_code);
+KERNEL(code_system);
 KERNEL(encounter_class);
 KERNEL(name_key);
 KERNEL(abnormal_flag);

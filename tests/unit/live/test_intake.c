@@ -72,6 +72,10 @@ print_value(struct str_builder *out, const struct chunk *chunk, uint32_t column,
     if (event_is_null(chunk, (enum event_column)column, row))
         return;
     str_builder_printf(out, "|%s=", event_schema.columns[column].name);
+    if (column == EVENT_ENTITY) {
+        str_builder_append_cstr(out, plan.graph->model->entities[((const int64_t *)values->data)[row]].name);
+        return;
+    }
     switch (values->type.kind) {
     case TYPE_TEXT: str_builder_append(out, event_text(chunk, (enum event_column)column, row)); break;
     case TYPE_TIMESTAMP: time_print(((const int64_t *)values->data)[row], text), str_builder_append(out, str_of(text, 19)); break;
@@ -268,7 +272,7 @@ columns_of_a_result(void **state)
     (void)state;
     expect(RESULT("E1", "2026-01-02T03:04:05Z", ",\"facility\":\"STE\",\"encounter_id\":\"C1\",\"source_abnormal_flag\":\"h\",\"ordering_practitioner_id\":\"D1\","
                                                 "\"source_reference_range_low\":\"3.5\",\"source_reference_range_high\":\"5.1\",\"collection_datetime\":\"2026-01-02T02:00:00Z\""),
-           true, "|partition=0|position=0|row_number=0|entity=3|identity_low=7778159171072623350|identity_high=6280623287947594048"
+           true, "|partition=0|position=0|row_number=0|entity=lab_result|identity_low=7778159171072623350|identity_high=6280623287947594048"
            "|patient_low=1624764554208187307|patient_high=-2676833071325681183"
            "|event_system=urn:heddle:edw|event_id=E1|event_time=2026-01-02T03:04:05|effective_time=2026-01-02T02:00:00"
            "|is_late=false|patient_system=urn:heddle:edw|patient_id=P1|person_id=dad9fa810c9d69e1168c52c0f13993ab"
