@@ -160,7 +160,7 @@ print_sql(const struct graph *graph, struct str_builder *out, struct error *err)
     for (uint32_t i = 0; i < graph->model->mapping_count; i++) {
         const struct mapping     *mapping = &graph->model->mappings[i];
         const struct graph_input *input   = first_input(&graph->batch, mapping, &source);
-        if (input != NULL && print_mapping(mapping, source, input, out, err) != ST_OK)
+        if (input != NULL && mapping->entity != NULL && print_mapping(mapping, source, input, out, err) != ST_OK)
             return ST_ERROR;
     }
     return ST_OK;

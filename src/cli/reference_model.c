@@ -139,7 +139,11 @@ print_mappings(const struct model *model, struct str_builder *out)
     markdown_table_head(out, "mapping|format|entity|what it reads|file");
     for (uint32_t i = 0; i < model->mapping_count; i++) {
         const struct mapping *mapping = &model->mappings[i];
-        str_builder_printf(out, "| `%s` | %s | [%s](#%s) | ", mapping->name, model_format_name(mapping->format), mapping->entity->name, mapping->entity->name);
+        str_builder_printf(out, "| `%s` | %s | ", mapping->name, model_format_name(mapping->format));
+        if (mapping->entity != NULL)
+            str_builder_printf(out, "[%s](#%s) | ", mapping->entity->name, mapping->entity->name);
+        else
+            str_builder_append_cstr(out, "none: raw | ");
         markdown_cell(out, mapping->help != NULL ? mapping->help : "");
         str_builder_printf(out, " | `%s` |\n", mapping->file);
     }

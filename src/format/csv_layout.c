@@ -130,7 +130,7 @@ field_is_there(const struct csv_layout *csv, const struct plan_field *field)
     return false;
 }
 
-/* All headers of `detect` and all required fields must be there, and some field at all. */
+/* All headers of `detect` and all required fields must be there, none of `absent`, and some field at all. */
 static bool
 mapping_fits(const struct plan_mapping *entry, const struct csv_layout *csv, const struct header *header)
 {
@@ -139,6 +139,10 @@ mapping_fits(const struct plan_mapping *entry, const struct csv_layout *csv, con
 
     for (uint32_t i = 0; i < mapping->detect_header_count; i++) {
         if (header_find(header, str_trim(mapping->detect_headers[i].text)) < 0)
+            return false;
+    }
+    for (uint32_t i = 0; i < mapping->absent_header_count; i++) {
+        if (header_find(header, str_trim(mapping->absent_headers[i].text)) >= 0)
             return false;
     }
     for (uint32_t i = 0; i < mapping->field_count; i++) {

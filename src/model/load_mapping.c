@@ -3,7 +3,7 @@
 
 static const char *const MAPPING_KEYS[] = { "mapping", "format", "entity", "help",   "detect",
                                             "when",    "each",   "fields", "columns", NULL };
-static const char *const DETECT_KEYS[]  = { "header", NULL };
+static const char *const DETECT_KEYS[]  = { "header", "absent", NULL };
 static const char *const FIELD_KEYS[]   = { "path", "required", NULL };
 static const char *const FORMATS[]      = { "csv", "hl7v2", "json", "fhir-r4", "x12", NULL };
 
@@ -167,6 +167,23 @@ load_detect(struct loader *loader, const struct json *root, struct mapping *mapp
     const struct json *header = load_list(loader, detect, "header", true);
     if (header != NULL)
         mapping->detect_headers = load_texts(loader, header, "a header name", &mapping->detect_header_count);
+    const struct json *absent = load_list(loader, detect, "absent", false);
+    if (absent != NULL)
+        mapping->absent_headers = load_texts(loader, absent, "a header name", &mapping->absent_header_count);
+}
+
+/* A CSV file's rows may be kept in raw.<mapping> alone: there is nothing to compute or to choose. */
+static void
+check_without_entity(struct loader *loader, const struct json *root, enum model_format format)
+{
+    static const char *const KEYS[] = { "when", "columns" };
+    if (format != MODEL_CSV)
+        load_error(loader, root, NULL, "\"entity\" is missing: only rows of csv may be kept without one");
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(*KEYS); i++) {
+        const struct json *member = json_find(root, KEYS[i]);
+        if (member != NULL)
+            load_error_key(loader, member, NULL, "a mapping without \"entity\" makes no rows: it has no \"%s\"", KEYS[i]);
+    }
 }
 
 void
@@ -183,9 +200,7 @@ load_mapping(struct loader *loader, const struct document *document, struct mapp
         load_error(loader, root, NULL, "\"format\" is missing");
     mapping->format           = (enum model_format)load_name(loader, root, "format", FORMATS, MODEL_CSV);
     const struct json *entity = json_find(root, "entity");
-    if (entity == NULL)
-        load_error(loader, root, NULL, "\"entity\" is missing");
-    else
+    if (entity != NULL)
         mapping->entity = load_entity_name(loader, entity);
     mapping->when          = load_placed(loader, root, "when", false);
     const struct json *each = json_find(root, "each");
@@ -195,4 +210,6 @@ load_mapping(struct loader *loader, const struct document *document, struct mapp
     load_fields(loader, root, mapping);
     if (mapping->entity != NULL)
         load_columns(loader, root, mapping);
+    else if (entity == NULL)
+        check_without_entity(loader, root, mapping->format);
 }

@@ -160,9 +160,11 @@ struct mapping {
     const char                  *help;
     const char                  *file;
     enum model_format            format;
-    const struct entity         *entity;
+    const struct entity         *entity; /* NULL (CSV only): its rows stay in raw, its records are filtered, no_entity. */
     const struct model_text     *detect_headers; /* CSV: all must be there. */
     uint32_t                     detect_header_count;
+    const struct model_text     *absent_headers; /* CSV: none may be there. */
+    uint32_t                     absent_header_count;
     struct model_text            when;
     const struct model_text     *each; /* What makes a row, in order; none: the record itself. */
     uint32_t                     each_count;

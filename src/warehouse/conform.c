@@ -9,7 +9,8 @@
 static const char PATIENT_PAIRS[]    = OF_PATIENT "FROM {run}.new_patient";
 static const char IDENTIFIER_PAIRS[] = OF_PATIENT
     "FROM {run}.new_patient_identifier UNION ALL\n"
-    "SELECT identifier_system, identifier_value, person_id, event_time FROM {run}.new_patient_identifier";
+    "SELECT identifier_system, identifier_value, person_id, event_time FROM {run}.new_patient_identifier\n"
+    "WHERE identifier_type IS NULL OR identifier_type NOT IN ('SS', 'DL', 'PPN')";
 static const char NO_PAIRS[] =
     "SELECT NULL::VARCHAR AS identifier_system, NULL::VARCHAR AS identifier_value, NULL::VARCHAR AS stated,\n"
     "  NULL::TIMESTAMP AS event_time WHERE false";

@@ -3,7 +3,8 @@
  * C1  The provisional person of an identifier (system, value) is hd_person_hash of it under the pipeline's person key: what
  *     the live leg computes for a patient that it does not know.
  * C2  A row of patient_identifier says that two identifiers are one person's: the record's patient and the identifier.
- *     Identifiers that are joined, over however many rows and runs, are one person.
+ *     Identifiers that are joined, over however many rows and runs, are one person. Numbers that people share, mistype or
+ *     hand on (identifier_type SS, DL, PPN of HL7 table 0203) are kept and join nobody.
  * C3  A person keeps its id: where one of the joined was known before, the one known longest survives. Where none was, it is
  *     the provisional person of the patient stated first (by event time, then by id).
  * C4  core.person_identifier has every identifier with its provisional person and its person; core.person_merge has every

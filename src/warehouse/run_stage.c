@@ -64,7 +64,7 @@ build_programs(struct run *run, struct error *err)
             has_file = has_file || run->inputs[i].spec_index == spec;
         for (uint32_t i = 0; has_file && status == ST_OK && i < model->mapping_count; i++) {
             const struct decode_plan *plan = run->specs[spec].plans[model->mappings[i].format];
-            if (plan != NULL && run_means(run->specs[spec].input, &model->mappings[i]))
+            if (plan != NULL && model->mappings[i].entity != NULL && run_means(run->specs[spec].input, &model->mappings[i]))
                 status = build_program(run, spec, &model->mappings[i], err);
         }
     }

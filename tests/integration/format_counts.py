@@ -43,7 +43,7 @@ def csv_expected(path, models):
         return 0, {}, {}
     rows = csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""))
     header = [name.strip() for name in next(rows)]
-    fitting = [model for model in models if set(model["detect"]["header"]) <= set(header)]
+    fitting = [model for model in models if set(model["detect"]["header"]) <= set(header) and not set(model["detect"].get("absent", [])) & set(header)]
     if not fitting:
         return 1, {"no_mapping": 1}, {}
     found = {model["mapping"]: {"rows": 0, "fields": {name: [0, 0] for name in model["fields"]}} for model in fitting}

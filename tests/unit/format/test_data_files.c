@@ -20,7 +20,7 @@
 #include "io/walk.h"
 #include "support/support.h"
 
-#define MAPPING_COUNT_MAX 16
+#define MAPPING_COUNT_MAX 128
 #define FIELD_COUNT_MAX   64
 
 struct tally {

@@ -69,7 +69,8 @@ teardown(void **state)
     return 0;
 }
 
-/* A run that states identifiers: VALUES of (patient_system, patient_id, identifier_system, identifier_value, day). */
+/* A run that states identifiers: VALUES of (patient_system, patient_id, identifier_system, identifier_value, day). Those of
+ * system SS are of that type. */
 static void
 run(struct fixture *fixture, const char *values)
 {
@@ -79,7 +80,7 @@ run(struct fixture *fixture, const char *values)
     fixture->run_count++;
     check(db_runf(fixture->connection, &err,
                   "CREATE SCHEMA run_%d; CREATE TABLE run_%d.new_patient_identifier AS SELECT *, concat('#', "
-                  "patient_system, patient_id) AS person_id, DATE '2026-01-01' + day::INTEGER + TIME '00:00' AS event_time "
+                  "patient_system, patient_id) AS person_id, CASE WHEN identifier_system = 'SS' THEN 'SS' END AS identifier_type, DATE '2026-01-01' + day::INTEGER + TIME '00:00' AS event_time "
                   "FROM (VALUES %s) t(patient_system, patient_id, identifier_system, identifier_value, day)",
                   fixture->run_count, fixture->run_count, values),
           &err);
@@ -180,6 +181,16 @@ facts_before_their_identifier_follow(void **state)
     expect(fixture, "SELECT count(*)::VARCHAR FROM core.person_merge", "0");
 }
 
+/* Two people with one social security number stay two: matching may say otherwise, the number alone does not. */
+static void
+shared_numbers_join_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run(fixture, "('a','1','a','1',1),('a','1','SS','999',1),('a','2','a','2',1),('a','2','SS','999',1)");
+    expect(fixture, CROSSWALK, "a1=#a1 a2=#a2");
+}
+
 int
 main(void)
 {
@@ -188,6 +199,7 @@ main(void)
         cmocka_unit_test_setup_teardown(chains_are_followed_over_any_length, setup, teardown),
         cmocka_unit_test_setup_teardown(later_link_joins_known_persons, setup, teardown),
         cmocka_unit_test_setup_teardown(facts_before_their_identifier_follow, setup, teardown),
+        cmocka_unit_test_setup_teardown(shared_numbers_join_nobody, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
