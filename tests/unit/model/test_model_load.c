@@ -164,7 +164,7 @@ static const struct {
     { "{ \"mapping\": \"m\", \"format\": \"json\", \"entity\": \"acces_event\", \"help\": \"x\", \"fields\": { \"a\": \"a\" } }", "f:1:47", "did you mean \"access_event\"" },
     { "{ \"mapping\": \"m\", \"format\": \"json\", \"help\": \"x\", \"fields\": { \"a\": \"a\" } }", "f:1:1", "only rows of csv" },
     { "{ \"mapping\": \"m\", \"format\": \"csv\", \"help\": \"x\", \"detect\": { \"header\": [\"a\"] }, \"fields\": { \"a\": \"a\" }, \"when\": \"a = 'x'\" }", "f:1:104", "makes no rows" },
-    { "{ \"mapping\": \"m\", \"format\": \"csv\", \"help\": \"x\", \"detect\": { \"header\": [\"a\"], \"absent\": [] }, \"fields\": { \"a\": \"a\" } }", "f:1:81", "empty" },
+    { "{ \"mapping\": \"m\", \"format\": \"csv\", \"help\": \"x\", \"detect\": { \"header\": [\"a\"], \"absent\": [] }, \"fields\": { \"a\": \"a\" } }", "f:1:88", "empty" },
     { "{ \"rule\": \"abnormal_lab_trends\", \"approved\": { \"version\": \"old\", \"by\": \"x\", \"on\": \"2026-01-01\" } }", "f:1:59", "approved anew" },
     { "{ \"rule\": \"abnormal_lab_trends\", \"approved\": true }", "f:1:46", "by whom" },
     { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2345-8\", \"unit\": \"mg/dL\", \"low\": 1 } ] }", "f:1:72", "check digit" },
