@@ -5,9 +5,7 @@
 
 /* ---- Check digits ---- */
 
-/* The digit that Luhn's method (ISO/IEC 7812-1, annex B) puts behind these digits. `sum` is what other digits before them
- * add. */
-static unsigned
+unsigned
 luhn_digit(struct str digits, unsigned sum)
 {
     bool is_doubled = true; /* The digit next to the check digit is doubled, then every second. */
@@ -20,7 +18,7 @@ luhn_digit(struct str digits, unsigned sum)
     return (10 - sum % 10) % 10;
 }
 
-static bool
+bool
 all_digits(struct str text)
 {
     for (size_t i = 0; i < text.size; i++)
@@ -61,10 +59,10 @@ npi_is_valid(struct str code)
 
 /* ---- Lists ---- */
 
-#define CODE_SIZE_MAX 16
+/* The longest of our lists is "Native Hawaiian or Other Pacific Islander". */
+#define CODE_SIZE_MAX 48
 
-/* The pair whose `from` is the text, blanks around it and ASCII case left aside; NULL: none. */
-static const struct code_pair *
+const struct code_pair *
 find_pair(const struct code_pair *pairs, size_t count, struct str text)
 {
     text = str_trim(text);
@@ -76,7 +74,7 @@ find_pair(const struct code_pair *pairs, size_t count, struct str text)
     return NULL;
 }
 
-static void
+void
 run_pairs(const struct code_pair *pairs, size_t count, const struct vector *args, uint32_t row_count,
           struct vector_out *out)
 {
@@ -158,23 +156,8 @@ result_status_rank(struct str status)
 
 /* ---- Kernels ---- */
 
-KERNEL(loinc_is_valid)
-{
-    (void)context;
-    (void)argument_count;
-    for (uint32_t row = 0; row < row_count; row++)
-        if (vector_is_valid(&args[0], row))
-            vector_out_bool(out, row, loinc_is_valid(vector_str(&args[0], row)));
-}
-
-KERNEL(npi_is_valid)
-{
-    (void)context;
-    (void)argument_count;
-    for (uint32_t row = 0; row < row_count; row++)
-        if (vector_is_valid(&args[0], row))
-            vector_out_bool(out, row, npi_is_valid(vector_str(&args[0], row)));
-}
+CHECK_KERNEL(loinc_is_valid)
+CHECK_KERNEL(npi_is_valid)
 
 KERNEL(sex_code)
 {

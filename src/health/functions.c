@@ -60,6 +60,71 @@ const struct function health_functions[] = {
       .help = "The value, given in a unit, in that of unit_standard for the LOINC code: exact factors, rounded half away from "
               "zero to six places; null where units do not fit.",
       .signature = "(decimal(18,6), text, text) -> decimal(18,6)", .null_rule = NULL_SEEN, .kernel = kernel_unit_convert },
+    { .name = "mbi_is_valid",
+      .help = "Whether the 11 characters are a Medicare Beneficiary Identifier: 1-9, A, AN, N, A, AN, N, A, A, N, "
+              "N, letters without S, L, O, I, B, Z, no hyphens (CMS). Synthetic ones have an S second and are none.",
+      .signature = "(text) -> bool", .null_rule = NULL_STRICT, .kernel = kernel_mbi_is_valid },
+    { .name = "ssn_is_valid",
+      .help = "Whether nine digits, or 3-2-4 with hyphens, can be a Social Security number: the area is not 000, "
+              "666 or 900 to 999, the group not 00, the serial not 0000 (SSA). Synthetic ones begin with 999.",
+      .signature = "(text) -> bool", .null_rule = NULL_STRICT, .kernel = kernel_ssn_is_valid },
+    { .name = "icd10cm_is_valid",
+      .help = "Whether the text has the form of an ICD-10-CM code, with or without its dot: letter, digit, digit or "
+              "letter (a letter in C4A, C7A, C7B, D3A, M1A, O9A and Z3A only), up to four more (NCHS, FY2019 file). "
+              "Whether there is such a code is not told.",
+      .signature = "(text) -> bool", .null_rule = NULL_STRICT, .kernel = kernel_icd10cm_is_valid },
+    { .name = "icd10cm_code",
+      .help = "An ICD-10-CM code as it is kept: upper case without the dot; null where it has no such form.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_icd10cm_code },
+    { .name = "icd10cm_display",
+      .help = "An ICD-10-CM code as it is shown: upper case with the dot after the third character; null where it "
+              "has no such form.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_icd10cm_display },
+    { .name = "ndc_11",
+      .help = "A National Drug Code in eleven digits: 4-4-2 is filled first, 5-3-2 second, 5-4-1 third; 5-4-2 and "
+              "eleven digits as they are; null otherwise, for ten digits without hyphens are ambiguous (FDA, 21 CFR "
+              "207.33).",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_ndc_11 },
+    { .name = "cvx_code",
+      .help = "A vaccine code of CVX, two or three digits; one digit gets back the leading zero that spreadsheets "
+              "take (CDC); else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_cvx_code },
+    { .name = "phone_number",
+      .help = "A telephone number in E.164: +1 and ten digits of the North American plan, area and exchange "
+              "beginning with 2 to 9 (NANPA), a + and up to 15 digits of elsewhere; an extension is left out; else "
+              "null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_phone_number },
+    { .name = "email_address",
+      .help = "An address of electronic mail without the blanks around it and in lower case (ASCII); null where it "
+              "has not one @ with something before it and a domain with a dot behind it.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_email_address },
+    { .name = "state_code",
+      .help = "Two letters of a state, a territory or the armed forces, from them or the name (USPS Publication 28, "
+              "appendix B); else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_state_code },
+    { .name = "state_name",
+      .help = "The name of a state, a territory or the armed forces, from its two letters or the name (USPS "
+              "Publication 28, appendix B); else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_state_name },
+    { .name = "race_code",
+      .help = "The category of OMB, as a code of CDC's Race and Ethnicity code set (HL7 table 0005): 1002-5, "
+              "2028-9, 2054-5, 2076-8, 2106-3, or 2131-1, UNK, ASKU. From a code of the set, also of a detailed "
+              "race, a name, or a word of Synthea's; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_race_code },
+    { .name = "race_name",
+      .help = "The name of race_code in lower case: white, black or african american, …; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_race_name },
+    { .name = "ethnicity_code",
+      .help = "2135-2 (Hispanic or Latino), 2186-5 (not), UNK or ASKU: from a code of CDC's Race and Ethnicity code "
+              "set, of HL7 table 0189, a name, or a word of Synthea's; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_ethnicity_code },
+    { .name = "ethnicity_name",
+      .help = "The name of ethnicity_code in lower case: hispanic or latino, not hispanic or latino, …; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_ethnicity_name },
+    { .name = "marital_status",
+      .help = "What a code of HL7 v2 table 0002 says, in lower case: single, married, divorced, …; L and UNK of HL7 "
+              "v3 are taken too, its A, P, T and U are not told from those of v2; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_marital_status },
     { .name = "person_hash",
       .help = "person_id of an identifier (system, value) under a key of 32 hexadecimal digits: SipHash-2-4-128.",
       .signature = "(text, text, text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_person_hash,

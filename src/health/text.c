@@ -31,7 +31,7 @@ KERNEL(digits)
 /* A ZIP code of the United States. Five digits, or nine as 5-4. Four have lost their leading zero in a spreadsheet (1730
  * stands for 01730 in Medicare's files); no other length can be told apart, so none is mended. */
 static size_t
-zip_code(struct str text, char out[10])
+zip_code(struct str text, char out[NORMAL_SIZE_MAX])
 {
     char   digits[9];
     size_t count = 0;
@@ -61,21 +61,7 @@ zip_code(struct str text, char out[10])
     }
 }
 
-KERNEL(zip_code)
-{
-    (void)context;
-    (void)argument_count;
-    for (uint32_t row = 0; row < row_count; row++) {
-        if (!vector_is_valid(&args[0], row))
-            continue;
-        char   zip[10];
-        size_t size = zip_code(vector_str(&args[0], row), zip);
-        if (size == 0)
-            vector_out_null(out, row);
-        else
-            vector_out_text(out, row, zip, size);
-    }
-}
+NORMAL_KERNEL(zip_code)
 
 /* ---- Name keys ---- */
 

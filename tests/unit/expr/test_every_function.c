@@ -43,6 +43,8 @@ static const char *const texts[] = {
     "3.5-5.1", "13 to 18", ">10", "<5", "-2--1", "HH", "ll", "A", "M", "female", "U", "I", "emergency", "P", "C", "W", "Q",
     "02139", "2139", "02139-1234", "021391234", "O'Brien\xe2\x80\x99s \303\211cole", "\xc3\x84rger", "stra\303\237e", "Patient/7", "urn:uuid:7", "http://x/Patient/9/_history/2",
     "000102030405060708090a0b0c0d0e0f", "year", "week", "dow", "fortnight", "America/New_York",
+    "1EG4TE5MK73", "123-45-6789", "999123456", "E11.9", "c4a.0", "T360X1A", "1234-5678-90", "12345-678-90", "12345678901", "08", "(617) 555-0123 x4", "+49 30 123456",
+    "A@B.org", "03601", "Massachusetts", "ma", "2034-7", "native", "hispanic", "nonhispanic", "L",
 };
 
 static const char *
