@@ -131,7 +131,7 @@ print_mapping(const struct mapping *mapping, const struct graph_source *source, 
               struct error *err)
 {
     const struct program_context context = { .system = input->system, .zone = input->zone, .facility = input->facility,
-                                             .data_source = input->data_source, .name = source->name, .has_logical_time = true };
+                                             .data_source = input->data_source, .name = source->name, .labels = input->label_text, .has_logical_time = true };
     const struct program_options with    = { .with_key = true, .with_hash = true };
     const struct str             passed[] = { STR_INIT("input"), STR_INIT("position"), STR_INIT("length"), STR_INIT("row_number") };
     struct program              *program = NULL;

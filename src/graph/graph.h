@@ -88,6 +88,7 @@ struct graph_input {
     struct str            zone;        /* IANA name of local times without an offset. Never empty. */
     struct str            facility;    /* Column facility where the record names none; may be empty. */
     struct graph_names    labels;      /* Sensitivity labels that every row gets, like 42CFRPart2. */
+    struct str            label_text;  /* The same, one comma between two. */
     struct graph_names    processing_ids; /* HL7 v2, MSH-11: others are filtered (training and debugging messages). */
     struct str            charset;        /* "utf-8", "windows-1252", "iso-8859-1"; empty: from the content. */
     char                  delimiter;      /* CSV; 0: from the header line. */

@@ -120,7 +120,7 @@ void
 check_mapping(struct loader *loader, const struct mapping *mapping)
 {
     static const char *const CONTEXT[] = { "binding.system", "binding.zone", "binding.facility", "binding.data_source",
-                                           "binding.name" };
+                                           "binding.name", "binding.labels" };
     const uint32_t context_count = sizeof(CONTEXT) / sizeof(*CONTEXT);
     struct arena   scratch;
     struct scope   scope;

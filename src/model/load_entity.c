@@ -61,7 +61,7 @@ static const char *const CARRIES_NAMES[] = { "nothing", "patient", "event", "tim
 
 /* Columns that the program itself gives every entity, or that its queries name. */
 static const char *const RESERVED_NAMES[] = { "position",      "length",       "row_number", "source",        "file",
-                                              "labels",        "run_id",       "event_id",   "event_system",  "partition_id",
+                                              "run_id",       "event_id",   "event_system",  "partition_id",
                                               "person_id",     "content_hash", "is_current", "recorded_from", "recorded_to",
                                               "business_key",  "valid_from",   "valid_to",   "row_outcome",   "row_cause",
                                               "row_issues",    "this",         NULL };
@@ -69,7 +69,8 @@ static const struct {
     const char *name;
     const char *help;
 } IMPLICIT_COLUMNS[] = { { "data_source", "Which of the site's systems the row came from: the binding's data_source." },
-                         { "facility", "Where it happened or was recorded, as the record says, else the binding." } };
+                         { "facility", "Where it happened or was recorded, as the record says, else the binding." },
+                         { "labels", "Sensitivity labels of the record and of the binding: each once, in the order of their bytes, commas between." } };
 #define IMPLICIT_COUNT (sizeof(IMPLICIT_COLUMNS) / sizeof(*IMPLICIT_COLUMNS))
 
 static void

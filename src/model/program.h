@@ -40,6 +40,7 @@ struct program_context {
     struct str facility;    /* binding.facility */
     struct str data_source; /* binding.data_source */
     struct str name;        /* binding.name */
+    struct str labels;      /* binding.labels, commas between: every row gets them. */
     bool       has_logical_time;
     int64_t    logical_time_us; /* run.logical_date, a timestamp: midnight of the logical date, in UTC. */
 };

@@ -31,7 +31,7 @@ copy_context(struct program *program, const struct program_context *context, str
 {
     program->context = *context;
     struct str *texts[] = { &program->context.system, &program->context.zone, &program->context.facility,
-                            &program->context.data_source, &program->context.name };
+                            &program->context.data_source, &program->context.name, &program->context.labels };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         if (!arena_text(&program->arena, *texts[i], texts[i]))
             return error_no_memory(err);
@@ -83,7 +83,7 @@ source_scope(struct program *program, struct scope *scope, struct error *err)
 {
     const struct mapping         *mapping = program->mapping;
     const struct program_context *context = &program->context;
-    if (scope_init(scope, &program->arena, mapping->field_count + 6, err) != ST_OK)
+    if (scope_init(scope, &program->arena, mapping->field_count + 7, err) != ST_OK)
         return ST_ERROR;
     for (uint32_t i = 0; i < mapping->field_count; i++)
         scope_add_slot(scope, str_from(mapping->fields[i].name), PROGRAM_RAW_FIELD_FIRST + i, TYPE(TYPE_TEXT));
@@ -92,6 +92,7 @@ source_scope(struct program *program, struct scope *scope, struct error *err)
     scope_add_text(scope, STR("binding.facility"), context->facility);
     scope_add_text(scope, STR("binding.data_source"), context->data_source);
     scope_add_text(scope, STR("binding.name"), context->name);
+    scope_add_text(scope, STR("binding.labels"), context->labels);
     scope_add_timestamp(scope, STR("run.logical_date"), !context->has_logical_time, context->logical_time_us);
     return ST_OK;
 }
@@ -127,9 +128,21 @@ default_expression(const struct program *program, const struct entity_column *co
         return "binding.data_source";
     if (strcmp(column->name, "status_action") == 0)
         return "'upsert'";
+    if (strcmp(column->name, "labels") == 0)
+        return program->context.labels.size == 0 ? "null" : "label_list(binding.labels)";
     if (column->type.kind == TYPE_TEXT && str_ends_with(str_from(column->name), STR("_system")))
         return "binding.system";
     return "null";
+}
+
+/* What the mapping says, and the binding's: a label of either is the row's. */
+static enum status
+add_labels(struct program *program, struct scope *scope, struct expr **source, struct error *err)
+{
+    struct expr *labels[2] = { *source, NULL };
+    if (scope_bind_own(scope, &program->arena, "binding.labels", &labels[1], err) != ST_OK)
+        return ST_ERROR;
+    return expr_make_call(&program->arena, STR("label_list"), labels, 2, source, err);
 }
 
 static enum status
@@ -140,6 +153,8 @@ build_source(struct program *program, struct scope *scope, struct set_column *se
         mapped.text.data != NULL
                   ? scope_bind(scope, &program->arena, program->mapping->file, &mapped, &set->source, err)
                   : scope_bind_own(scope, &program->arena, default_expression(program, set->column), &set->source, err);
+    if (status == ST_OK && mapped.text.data != NULL && strcmp(set->column->name, "labels") == 0)
+        status = add_labels(program, scope, &set->source, err);
     if (status != ST_OK)
         return ST_ERROR;
     /* A bare null is of the column's type: there is no text to cleanse. */

@@ -190,6 +190,20 @@ settle_event_format(struct builder *builder, const struct json *value, struct gr
 /* ---- The rest ---- */
 
 static bool
+join_labels(struct builder *builder, struct graph_input *input)
+{
+    struct str_builder text  = STR_BUILDER_EMPTY;
+    bool               is_ok = true;
+    for (size_t i = 0; i < input->labels.count; i++) {
+        str_builder_append_cstr(&text, i == 0 ? "" : ",");
+        str_builder_append(&text, input->labels.items[i]);
+    }
+    is_ok = str_builder_is_ok(&text) ? plan_text(builder, str_builder_text(&text), &input->label_text) : plan_no_memory(builder);
+    str_builder_release(&text);
+    return is_ok;
+}
+
+static bool
 default_processing_ids(struct builder *builder, struct graph_names *ret_names)
 {
     struct str *items = ARENA_ARRAY(builder->arena, struct str, 1);
@@ -254,7 +268,7 @@ settle_input(struct builder *builder, const struct json *value, const struct inp
     is_ok &= plan_text(builder, given_or(config->system, graph->system), &input->system);
     is_ok &= plan_text(builder, given_or(config->data_source, binding), &input->data_source);
     is_ok &= plan_text(builder, given_or(config->facility, graph->facility), &input->facility);
-    is_ok &= plan_names(builder, &config->labels, &input->labels);
+    is_ok &= plan_names(builder, &config->labels, &input->labels) && join_labels(builder, input);
     is_ok &= config->has_processing_ids ? plan_names(builder, &config->processing_ids, &input->processing_ids)
                                         : default_processing_ids(builder, &input->processing_ids);
     if (config->charset > 0)

@@ -216,7 +216,7 @@ static const char CLOSE[] =
 
 static const char INSERT[] =
     "INSERT INTO {version} BY NAME\n"
-    "SELECT {n_columns}, {person}i.labels, i.source, i.file, n.position, n.length, n.row_number, n.content_hash,\n"
+    "SELECT {n_columns}, {person}i.source, i.file, n.position, n.length, n.row_number, n.content_hash,\n"
     "  {validity}{now} AS recorded_from, CASE WHEN {stays} THEN NULL ELSE {now} END AS recorded_to,\n"
     "  {stays} AS is_current, {run_id} AS run_id\n"
     "FROM {new} n JOIN {run}.input i ON i.input_number = n.input_number\n"

@@ -1,7 +1,7 @@
 /* History: which of a run's rows are repeats, which versions follow which, and what that changes in core.
  *
  * Before, run_<n> holds, for an entity E,
- *     input       input_number, input_rank, source, file, labels, …
+ *     input       input_number, input_rank, source, file
  *     row_E       the entity's columns, content_hash, row_outcome (enum program_outcome), and where the row came from:
  *                 input_number, position, length, row_number, mapping_number
  * and then

@@ -54,7 +54,7 @@ make_tables(struct run *run, struct error *err)
     const struct model *model  = run->graph->model;
     struct str_builder  sql    = STR_BUILDER_EMPTY;
     enum status         status = db_runf(run->connection, err,
-                                         "CREATE TABLE %s.input (input_number BIGINT, input_rank BIGINT, source VARCHAR, file VARCHAR, labels VARCHAR);"
+                                         "CREATE TABLE %s.input (input_number BIGINT, input_rank BIGINT, source VARCHAR, file VARCHAR);"
                                          "CREATE TABLE %s.record (input_number BIGINT, position BIGINT, length BIGINT, code VARCHAR, reason VARCHAR, bytes BLOB);"
                                          "CREATE TABLE %s.note (input_number BIGINT, position BIGINT, mapping VARCHAR, field BIGINT, reason_code VARCHAR)",
                                          run->schema, run->schema, run->schema);
@@ -85,29 +85,19 @@ static enum status
 write_inputs(struct run *run, struct error *err)
 {
     struct db_appender *appender = NULL;
-    struct str_builder  labels   = STR_BUILDER_EMPTY;
     enum status         status   = db_appender_open(run->connection, run->schema, "input", &appender, err);
 
     for (size_t i = 0; status == ST_OK && i < run->input_count; i++) {
         const struct run_spec *spec = &run->specs[run->inputs[i].spec_index];
-        str_builder_clear(&labels);
-        for (size_t k = 0; k < spec->input->labels.count; k++) {
-            str_builder_append_cstr(&labels, k == 0 ? "" : ",");
-            str_builder_append(&labels, spec->input->labels.items[k]);
-        }
-        status = str_builder_status(&labels, err);
         db_row_int64(appender, run->inputs[i].number);
         db_row_int64(appender, run->inputs[i].number); /* Rank: in the order of listing. */
         db_row_text(appender, spec->source->name);
         db_row_text(appender, str_from(run->inputs[i].file));
-        db_row_text(appender, labels.size == 0 ? STR_EMPTY : str_builder_text(&labels));
-        if (status == ST_OK)
-            status = db_row_end(appender, err);
+        status = db_row_end(appender, err);
     }
     if (status == ST_OK)
         status = db_appender_flush(appender, err);
     db_appender_free(appender);
-    str_builder_release(&labels);
     return status;
 }
 

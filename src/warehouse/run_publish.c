@@ -246,7 +246,7 @@ digest_tables(struct run *run, struct error *err)
         char                 name[160];
         str_builder_clear(&list);
         columns_append(&list, entity, NULL, entity->column_count, "", "", ", ");
-        str_builder_printf(&list, "%s, labels, source, file, position, length, row_number, content_hash%s, is_current",
+        str_builder_printf(&list, "%s, source, file, position, length, row_number, content_hash%s, is_current",
                            entity_has_person(entity) ? ", person_id" : "", entity->kind == ENTITY_DIMENSION ? ", valid_from, valid_to" : "");
         snprintf(name, sizeof name, "core.\"%s_version\"", entity->name);
         status = str_builder_status(&list, err);

@@ -38,6 +38,7 @@ build_program(struct run *run, uint32_t spec_index, const struct mapping *mappin
                                              .facility         = spec->input->facility,
                                              .data_source      = spec->input->data_source,
                                              .name             = spec->source->name,
+                                             .labels           = spec->input->label_text,
                                              .has_logical_time = true,
                                              .logical_time_us  = date_to_time(run->options->logical_date) };
     struct run_program           program = { .mapping = mapping, .spec_index = spec_index };

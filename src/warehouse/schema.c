@@ -104,7 +104,7 @@ append_own_columns(struct str_builder *sql, const struct entity *entity)
 {
     if (entity_has_person(entity))
         str_builder_append_cstr(sql, ",\n  person_id VARCHAR");
-    str_builder_append_cstr(sql, ",\n  labels VARCHAR, source VARCHAR, file VARCHAR, position BIGINT, length BIGINT, "
+    str_builder_append_cstr(sql, ",\n  source VARCHAR, file VARCHAR, position BIGINT, length BIGINT, "
                                  "row_number BIGINT, content_hash VARCHAR");
     if (entity->kind == ENTITY_DIMENSION)
         str_builder_append_cstr(sql, ",\n  valid_from TIMESTAMP, valid_to TIMESTAMP");

@@ -61,6 +61,21 @@ EXPECTED = [
 ]
 
 
+# --- Labels: of the record, of the binding, of both ---------------------------------------------------------------------
+
+SITE_MAPPING = {"mapping": "site_conditions", "format": "csv", "entity": "condition", "help": "A site's own file.", "detect": {"header": ["who", "code", "secret"]},
+                "fields": {"who": "who", "code": "code", "secret": "secret"},
+                "columns": {"patient_id": "who", "condition_id": "code", "source_code": "code", "event_time": "run.logical_date", "effective_time": "run.logical_date",
+                            "labels": "secret"}}
+LABELLED = {"conditions.csv": 'who,code,secret\np1,c1,\np1,c2,R\np1,c3,"V , 42CFRPart2,R,V"\np1,c4,"ETH"\n',
+            "results.hl7": "MSH|^~\\&|LIS|STE|EDW|HUB|20260302120000-0500||ORU^R01^ORU_R01|1|P|2.5.1\rPID|1||p1^^^^MR\r"
+                           "ORC|RE|||||||||||||||||||||||||||ETH^Alcohol^HL70177\rOBR|1||A1|2823-3^Potassium^LN|||20260302110000-0500\r"
+                           "OBX|1|NM|2823-3^Potassium^LN||4.0|mmol/L||N|||F|||||||||R1\r"}
+LABELS = [("SELECT source_code, labels FROM core.condition ORDER BY 1", ["c1|42CFRPart2,N", "c2|42CFRPart2,N,R", "c3|42CFRPart2,N,R,V", "c4|42CFRPart2,ETH,N"]),
+          ("SELECT labels FROM core.lab_result UNION ALL SELECT DISTINCT labels FROM core.patient", ["42CFRPart2,ETH,N", "42CFRPart2,N"])]
+UNLABELLED = [("SELECT source_code, labels FROM core.condition ORDER BY 1", ["c1|-", "c2|R", "c3|42CFRPart2,R,V", "c4|ETH"])]
+
+
 def heddle(folder, *words):
     done = subprocess.run([HEDDLE, *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
@@ -75,7 +90,8 @@ def run(folder, files, binding, expected):
         (folder / "in" / name).write_text(text)
     (folder / "pipeline.json").write_text(json.dumps({"pipeline": {"batch": {
         "sources": ["IN"], "transforms": ["cleanse", "standardize", "deduplicate", "conform"], "gates": {"quarantined_max": 1}, "sink": "W"}}}))
-    (folder / "bindings.json").write_text(json.dumps({"pipeline": {"name": "site", "zone": "America/New_York"}, "bindings": {
+    (folder / "site.json").write_text(json.dumps(SITE_MAPPING))
+    (folder / "bindings.json").write_text(json.dumps({"pipeline": {"name": "site", "zone": "America/New_York"}, "model": ["site.json"], "bindings": {
         "IN": {"inputs": [{"type": "file", "path": "in/*", "system": "urn:site", **binding}]}, "W": {"type": "duckdb", "path": "w.db", "encryption": "none"}}}))
     heddle(folder, "batch", "pipeline.json", "--for", "2026-03-05", "--format", "json")
     for sql, wanted in expected:
@@ -88,6 +104,8 @@ def run(folder, files, binding, expected):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         failed = list(run(f"{folder}/synthea", FILES, {}, EXPECTED))
+        failed += run(f"{folder}/labelled", LABELLED, {"labels": ["N", "42CFRPart2"]}, LABELS)
+        failed += run(f"{folder}/unlabelled", LABELLED, {}, UNLABELLED)
     print("\n".join(failed + [f"{len(failed)} differences"]))
     return 1 if failed else 0
 

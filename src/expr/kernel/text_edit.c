@@ -162,6 +162,53 @@ KERNEL(kernel_concat)
     }
 }
 
+/* The smallest label of all lists that comes after `before` (NULL data: any); false: there is none. */
+static bool
+next_label(const struct vector *args, uint32_t argument_count, uint32_t row, struct str before, struct str *ret_label)
+{
+    bool is_found = false;
+    for (uint32_t i = 0; i < argument_count; i++) {
+        if (!vector_is_valid(&args[i], row))
+            continue;
+        struct str_split split = str_split_init(vector_str(&args[i], row), ',');
+        struct str       label = STR_EMPTY;
+        while (str_split_next(&split, &label)) {
+            label = str_trim(label);
+            if (label.size == 0 || (before.data != NULL && str_compare(label, before) <= 0))
+                continue;
+            if (!is_found || str_compare(label, *ret_label) < 0)
+                *ret_label = label;
+            is_found = true;
+        }
+    }
+    return is_found;
+}
+
+/* label_list(…): few labels and short, so that each is looked for anew; none is lost, however many there are. */
+KERNEL(kernel_label_list)
+{
+    for (uint32_t row = 0; row < row_count && !out->failed; row++) {
+        size_t      size  = 0;
+        struct str  label = STR_EMPTY;
+        struct made made;
+        for (uint32_t i = 0; i < argument_count; i++)
+            size += vector_is_valid(&args[i], row) ? vector_text(&args[i], row)->size + 1 : 0;
+        label.data = NULL;
+        if (!next_label(args, argument_count, row, label, &label)) {
+            vector_out_null(out, row);
+            continue;
+        }
+        if (!made_init(&made, size, context, out, row))
+            continue;
+        do {
+            if (made.size > 0)
+                made_append(&made, STR(","));
+            made_append(&made, label);
+        } while (next_label(args, argument_count, row, label, &label));
+        made_done(&made, context, out, row);
+    }
+}
+
 /* lpad(text, length, fill) and rpad: the fill repeated, cut to what is missing; a longer text is cut at its end; with an
  * empty fill nothing is added. */
 static void
@@ -212,6 +259,8 @@ KERNEL(kernel_rpad)
 
 const struct function text_edit_functions[] = {
     ROW(concat, "(text...) -> text", NULL_SEEN, "All texts one behind the other; null counts as empty."),
+    ROW(label_list, "(text...) -> text", NULL_SEEN,
+        "The parts of all lists, which have commas between: each once, in the order of their bytes, without the blanks around them; null where there is none."),
     ROW(left, "(text, int64) -> text", NULL_STRICT, "The first so many characters; negative: all but the last so many."),
     ROW(lpad, "(text, int64, text) -> text", NULL_STRICT, "Filled at the beginning to so many characters; what is longer is cut."),
     ROW(position, "(text, text) -> int64", NULL_STRICT, "Where the second text first stands in the first, from 1; else 0."),

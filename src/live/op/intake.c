@@ -111,6 +111,7 @@ lane_init(struct intake *intake, struct intake_lane *lane, const struct mapping 
                                               .zone        = input->zone,
                                               .facility    = input->facility,
                                               .data_source = input->data_source,
+                                              .labels      = input->label_text,
                                               .name        = intake->options.graph->streaming.source.name };
     const uint32_t               capacity = intake->options.chunk_capacity;
 
@@ -152,21 +153,6 @@ find_limit_codes(struct intake *intake, struct error *err)
 }
 
 static enum status
-find_labels(struct intake *intake, struct error *err)
-{
-    const struct graph_names *labels = &intake->options.input->labels;
-
-    str_builder_clear(&intake->text);
-    for (size_t i = 0; i < labels->count; i++) {
-        str_builder_append_cstr(&intake->text, i == 0 ? "" : ",");
-        str_builder_append(&intake->text, labels->items[i]);
-    }
-    if (str_builder_status(&intake->text, err) != ST_OK)
-        return ST_ERROR;
-    return arena_text(&intake->arena, str_builder_text(&intake->text), &intake->labels) ? ST_OK : error_no_memory(err);
-}
-
-static enum status
 open_all(struct intake *intake, struct error *err)
 {
     const struct model          *model   = intake->options.graph->model;
@@ -186,7 +172,7 @@ open_all(struct intake *intake, struct error *err)
     for (uint32_t i = 0; i < intake->lane_count; i++)
         if (lane_init(intake, &intake->lanes[i], decode_plan_mapping(intake->plan, i), err) != ST_OK)
             return ST_ERROR;
-    if (find_limit_codes(intake, err) != ST_OK || find_labels(intake, err) != ST_OK ||
+    if (find_limit_codes(intake, err) != ST_OK ||
         decoder_open(intake->plan, NULL, &options, &sink, &intake->decoder, err) != ST_OK)
         return ST_ERROR;
     intake->persons = arena_alloc(&intake->arena, intake->options.chunk_capacity * sizeof(*intake->persons), 1);

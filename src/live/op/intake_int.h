@@ -87,7 +87,6 @@ struct intake {
     char                (*persons)[HASH128_TEXT_SIZE]; /* Texts of EVENT_PERSON_ID. */
     struct arena          arena; /* Of the intake's life. */
     struct str_builder    text;  /* Of one alert. */
-    struct str            labels; /* Of the input, one comma between two. */
     const struct str     *limit_codes; /* Codes that some critical-value rule of the graph has limits for. */
     uint32_t              limit_code_count;
     bool                  has_alerts;

@@ -176,7 +176,7 @@ intake_unevaluated(struct intake *intake, const struct intake_lane *lane, uint32
         .reference_range = str_of(text.data + explanation_end, lane_range_size(lane, row)), .event_time_us = identity.event_us,
         .effective_time_us = lane_has(lane, effective, row) ? lane_int64(lane, effective, row) : STORE_TIME_NONE,
         .detected_at_us = intake->call.received_us, .explanation = str_slice(text, evidence_size, explanation_end),
-        .evidence = str_slice(text, 0, evidence_size), .labels = intake->labels, .is_delivered = true,
+        .evidence = str_slice(text, 0, evidence_size), .labels = intake->options.input->label_text, .is_delivered = true,
     };
     return output_alert(intake->call.output, &alert, err);
 }

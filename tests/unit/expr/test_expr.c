@@ -39,7 +39,7 @@ static const char *const expressions[] = {
     "age_years(date '2020-02-29', date '2024-02-28') = 3 and age_years(date '2020-02-29', date '2024-02-29') = 4",
     "upper(coalesce(nullif(trim(a), ''), b)) || cast(i + 1 as text)",
     "left(a, i)", "right(a, i)", "left(a, j) || right(b, i)", "position(a, b)", "position(a, '2')", "replace(a, '2', b)", "replace(a, b, '<>')",
-    "concat(a, b, 'x')", "concat(null, a)", "concat()", "lpad(a, i, '0')", "lpad(a, 15, b)", "rpad(a, 15, 'caf\xc3\xa9')", "rpad(a, j, b)",
+    "concat(a, b, 'x')", "concat(null, a)", "concat()", "label_list(a, b)", "label_list(a, ' x ,b,x')", "lpad(a, i, '0')", "lpad(a, 15, b)", "rpad(a, 15, 'caf\xc3\xa9')", "rpad(a, j, b)",
     "greatest(a, b)", "least(a, b, 'm')", "greatest(i, j, 3)", "least(i, d, e)", "greatest(f, i)", "greatest(null, y)", "least(t, timestamp '2024-01-01T00:00:00Z')",
     "greatest(p, q)", "date_part_of('year', y)", "date_part_of('Week', y)", "date_part_of('dow', t)", "date_part_of('hour', t)",
     "date_part_of('doy', t)", "date_part_of(a, t)", "date_part_of('quarter', y)",

@@ -40,7 +40,7 @@ static const char *const of_bool[] = {
     "case when $p then $p else $p end", "coalesce($p, $p)", "nullif($p, $p)", "greatest($p, $p)", "$n = $n", "$n < $n", "$n >= $n", "p", "q", "true", "null is null",
 };
 static const char *const of_text[] = {
-    "a", "b", "'x'", "''", "'it''s'", "'caf\xc3\xa9'", "upper($a)", "lower($a)", "trim($a)", "ltrim($a)", "rtrim($a)", "$a || $a", "concat($a, $a)",
+    "a", "b", "'x'", "''", "'it''s'", "'caf\xc3\xa9'", "upper($a)", "lower($a)", "trim($a)", "ltrim($a)", "rtrim($a)", "$a || $a", "concat($a, $a)", "label_list($a, 'R,V, R', $a)",
     "left($a, $i)", "right($a, $i)", "substring($a, $i)", "substring($a, $i, $i)", "replace($a, $a, $a)", "lpad($a, 7, $a)", "rpad($a, 7, $a)",
     "split_part($a, $a, 1)", "cast($i as text)", "cast($d as text)", "cast($f as text)", "cast($t as text)", "cast($y as text)", "cast($p as text)",
     "case when $p then $a when $p then $a end", "case $a when $a then $a else $a end", "coalesce($a, $a)", "nullif($a, $a)", "greatest($a, $a)",

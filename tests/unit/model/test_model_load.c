@@ -53,7 +53,7 @@ test_embedded(void **state)
     assert_int_equal(lab->key_count, 3);
     assert_string_equal(lab->columns[lab->key[2]].name, "lab_result_id");
     assert_string_equal(lab->columns[lab->event_time_column].name, "event_time");
-    assert_string_equal(lab->columns[lab->column_count - 1].name, "facility");
+    assert_string_equal(lab->columns[lab->column_count - 1].name, "labels");
     assert_int_equal(lab->columns[entity_column_find(lab, "source_value")].carries, CARRIES_VALUE);
     assert_int_equal(lab->columns[entity_column_find(lab, "source_value")].type.scale, 6);
     const struct mapping *mapping = model_mapping(model, STR("hl7v2_lab_result"));

@@ -92,8 +92,8 @@ run(struct fixture *fixture, const struct entity *entity, const char *values)
     snprintf(schema, sizeof schema, "run_%d", fixture->run_count);
     snprintf(id, sizeof id, "r%d", fixture->run_count);
     check(db_runf(fixture->connection, &err,
-                  "CREATE SCHEMA %s; CREATE TABLE %s.input AS SELECT * FROM (VALUES (1, 1, 's', 'a', ''), (2, 2, 's', "
-                  "'b', '')) t(input_number, input_rank, source, file, labels)",
+                  "CREATE SCHEMA %s; CREATE TABLE %s.input AS SELECT * FROM (VALUES (1, 1, 's', 'a'), (2, 2, 's', "
+                  "'b')) t(input_number, input_rank, source, file)",
                   schema, schema),
           &err);
     check(db_runf(fixture->connection, &err,
