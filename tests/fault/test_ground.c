@@ -205,7 +205,8 @@ programs(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < loaded->mapping_count; i++)
-        sweep_run(program_scenario, (void *)(uintptr_t)&loaded->mappings[i]);
+        if (loaded->mappings[i].entity != NULL)
+            sweep_run(program_scenario, (void *)(uintptr_t)&loaded->mappings[i]);
 }
 
 /* ---- Decoders ---- */
