@@ -24,9 +24,7 @@ hl7_open(struct decoder *decoder, struct error *err)
     state->path_scope  = memory_alloc_array_zero(plan->hl7->path_count, sizeof state->path_scope[0]);
     state->row_message = memory_alloc_array_zero(plan->mapping_count, sizeof state->row_message[0]);
     state->row_numbers = memory_alloc_array_zero(plan->mapping_count, sizeof state->row_numbers[0]);
-    state->is_active   = memory_alloc_array_zero(plan->mapping_count, sizeof state->is_active[0]);
-    if (state->scope == NULL || state->path_scope == NULL || state->row_message == NULL || state->row_numbers == NULL
-        || state->is_active == NULL)
+    if (state->scope == NULL || state->path_scope == NULL || state->row_message == NULL || state->row_numbers == NULL)
         return error_no_memory(err);
     return ST_OK;
 }
@@ -50,7 +48,6 @@ hl7_close(struct decoder *decoder)
     memory_free(state->path_scope);
     memory_free(state->row_message);
     memory_free(state->row_numbers);
-    memory_free(state->is_active);
     memory_free(state);
 }
 
@@ -142,30 +139,38 @@ make_row(struct decoder *decoder, uint32_t mapping_index, struct str repetition,
     return row_end(decoder, mapping_index, state->row_numbers[mapping_index]++, err);
 }
 
-/* Rows of the mappings whose `each` is this segment, or a field of it. */
+/* The rows that a mapping makes of the segment in scope: one, or one for each repetition of the field. */
 static enum status
-make_rows_at(struct decoder *decoder, size_t segment_index, struct error *err)
+make_rows_of(struct decoder *decoder, uint32_t mapping_index, size_t segment_index, struct error *err)
 {
-    struct hl7_state      *state = decoder->hl7;
-    const struct hl7_plan *plan  = decoder->plan->hl7;
-    int32_t                name  = state->message.segments[segment_index].name;
+    struct hl7_message   *message = &decoder->hl7->message;
+    const struct hl7_each *each   = &decoder->plan->hl7->each[mapping_index];
 
-    for (uint32_t i = 0; i < decoder->plan->mapping_count; i++) {
-        const struct hl7_each *each = &plan->each[i];
-        if (!state->is_active[i] || each->name != name)
-            continue;
-        if (each->field == 0) {
-            if (make_row(decoder, i, STR_EMPTY, err) != ST_OK)
-                return ST_ERROR;
-            continue;
-        }
-        struct str field = hl7_field(plan, &state->message, segment_index, each->field);
-        if (field.size == 0)
-            continue;
-        struct str_split split      = str_split_init(field, state->message.delimiters.repetition);
-        struct str       repetition = STR_EMPTY;
-        while (str_split_next(&split, &repetition)) {
-            if (make_row(decoder, i, repetition, err) != ST_OK)
+    if (each->field == 0)
+        return make_row(decoder, mapping_index, STR_EMPTY, err);
+    struct str field = hl7_field(decoder->plan->hl7, message, segment_index, each->field);
+    if (field.size == 0)
+        return ST_OK;
+    struct str_split split      = str_split_init(field, message->delimiters.repetition);
+    struct str       repetition = STR_EMPTY;
+    while (str_split_next(&split, &repetition)) {
+        if (make_row(decoder, mapping_index, repetition, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+/* Rows of the active mappings whose `each` is of the name (-1: the record), in the order of the plan. */
+static enum status
+make_rows_at(struct decoder *decoder, int32_t name, size_t segment_index, struct error *err)
+{
+    const struct hl7_state *state   = decoder->hl7;
+    const uint64_t         *readers = decoder->plan->hl7->readers_at + (size_t)(name + 1) * HL7_MAPPING_WORDS;
+
+    for (uint32_t word = 0; word < HL7_MAPPING_WORDS; word++) {
+        for (uint64_t bits = readers[word] & state->active[word]; bits != 0; bits &= bits - 1) {
+            uint32_t mapping_index = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (make_rows_of(decoder, mapping_index, segment_index, err) != ST_OK)
                 return ST_ERROR;
         }
     }
@@ -219,14 +224,10 @@ make_rows(struct decoder *decoder, struct error *err)
         if (state->message.segments[i].name < 0)
             continue;
         scope_enter(state, plan, (int32_t)i);
-        if (make_rows_at(decoder, i, err) != ST_OK)
+        if (make_rows_at(decoder, state->message.segments[i].name, i, err) != ST_OK)
             return ST_ERROR;
     }
-    for (uint32_t i = 0; i < decoder->plan->mapping_count; i++) {
-        if (state->is_active[i] && plan->each[i].name < 0 && make_row(decoder, i, STR_EMPTY, err) != ST_OK)
-            return ST_ERROR;
-    }
-    return ST_OK;
+    return make_rows_at(decoder, -1, 0, err);
 }
 
 /* ---- The message ---- */
@@ -299,34 +300,25 @@ is_processed(const struct decode_plan *plan, struct str processing_id)
     return false;
 }
 
-/* Which mappings read this type of message. False: none does. */
+/* Type and event are shown where they look like ones: three letters or digits hold no patient. */
 static bool
-activate(struct decoder *decoder, struct str type)
+is_shown(struct str key)
 {
-    const struct decode_plan *plan   = decoder->plan;
-    bool                     *active = decoder->hl7->is_active;
-    uint32_t                  begin  = 0;
-    uint32_t                  end    = 0;
-
-    for (uint32_t i = 0; i < plan->mapping_count; i++)
-        active[i] = !plan->mappings[i].is_dispatched;
-    dispatch_find(plan, type, &begin, &end);
-    for (uint32_t i = begin; i < end; i++)
-        active[plan->dispatch[i].mapping_index] = true;
-    return begin < end || plan->has_catch_all;
+    bool is_plain = key.size == 3;
+    for (size_t i = 0; i < key.size; i++)
+        is_plain = is_plain && ((key.data[i] >= 'A' && key.data[i] <= 'Z') || (i > 0 && ascii_is_digit(key.data[i])));
+    return is_plain;
 }
 
-/* The type is shown where it looks like one: three capital letters hold no patient. */
 static const char *
-unknown_type_detail(struct decoder *decoder, struct str type)
+unknown_type_detail(struct decoder *decoder, struct str type, struct str event)
 {
-    bool is_plain = type.size == 3;
-    for (size_t i = 0; i < type.size; i++)
-        is_plain = is_plain && type.data[i] >= 'A' && type.data[i] <= 'Z';
     if (type.size == 0)
         return "MSH-9 is empty";
-    return is_plain ? decoder_detail(decoder, "no mapping reads messages of type %.3s", type.data)
-                    : "no mapping reads messages of this type";
+    if (!is_shown(type))
+        return "no mapping reads messages of this type";
+    return is_shown(event) ? decoder_detail(decoder, "no mapping reads messages of type %.3s^%.3s", type.data, event.data)
+                           : decoder_detail(decoder, "no mapping reads messages of type %.3s", type.data);
 }
 
 static enum status
@@ -353,10 +345,11 @@ decode_message(struct decoder *decoder, struct str record, struct str message, s
                                "MSH-11 is not among the binding's processing_ids", err);
     struct str type = hl7_part(hl7_part(hl7_field(plan, &state->message, 0, 9), delimiters.repetition, 1),
                                delimiters.component, 1);
-    if (!activate(decoder, type)) {
+    struct str event = hl7_message_event(plan, &state->message);
+    if (!hl7_dispatch(plan, type, event, state->active)) {
         if (str_equal(type, STR("ACK")))
             return decoder_outcome(decoder, DECODE_NO_ENTITY, record, "an acknowledgement", err);
-        return decoder_outcome(decoder, DECODE_UNKNOWN_TYPE, record, unknown_type_detail(decoder, type), err);
+        return decoder_outcome(decoder, DECODE_UNKNOWN_TYPE, record, unknown_type_detail(decoder, type, event), err);
     }
     state->message_number++;
     memset(state->row_numbers, 0, decoder->plan->mapping_count * sizeof state->row_numbers[0]);

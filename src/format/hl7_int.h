@@ -2,6 +2,7 @@
 #ifndef HEDDLE_FORMAT_HL7_INT_H
 #define HEDDLE_FORMAT_HL7_INT_H
 
+#include "base/limits.h"
 #include "format/format_int.h"
 
 /* ---- Plan ---- */
@@ -55,6 +56,21 @@ struct hl7_each {
     uint16_t field; /* 0: the segment. */
 };
 
+#define HL7_MAPPING_WORDS (FORMAT_MAPPING_COUNT_MAX / 64)
+#define HL7_KEY_COUNT_MAX 128
+
+/* The mappings that read a type of message or an event, a bit each. */
+struct hl7_key {
+    uint64_t code; /* Its bytes. */
+    uint64_t readers[HL7_MAPPING_WORDS];
+};
+
+struct hl7_keys {
+    struct hl7_key keys[HL7_KEY_COUNT_MAX];
+    uint32_t       count;
+    uint64_t       any[HL7_MAPPING_WORDS]; /* Those that name none, and read every one. */
+};
+
 #define HL7_NAME_COUNT_MAX 255
 #define HL7_NAME_SLOTS     1024
 
@@ -66,7 +82,10 @@ struct hl7_plan {
     uint32_t         names[HL7_NAME_COUNT_MAX]; /* Three letters, the first highest. */
     uint32_t         name_count;
     uint8_t          slots[HL7_NAME_SLOTS]; /* Index into names plus 1; 0: free. Linear probing. */
-    uint16_t         msh, pid, orc, obr;
+    uint16_t         msh, evn, pid, orc, obr;
+    struct hl7_keys  types;    /* MSH-9.1 */
+    struct hl7_keys  triggers; /* MSH-9.2, else EVN-1 */
+    uint64_t        *readers_at; /* HL7_MAPPING_WORDS for the record, then for each name: the mappings whose `each` it is. */
 };
 
 static inline uint32_t
@@ -222,6 +241,15 @@ hl7_piece(const struct hl7_message *message, struct str piece, char delimiter, u
 /* Part `number` (from 1) of any text between delimiters; empty beyond the last. */
 struct str hl7_part(struct str text, char delimiter, uint32_t number);
 
+/* ---- Dispatch ---- */
+
+/* Fills types, triggers and readers_at; names, paths and `each` are there. */
+enum status hl7_dispatch_compile(struct decode_plan *plan, struct error *err);
+/* MSH-9.2, else EVN-1: the structure (MSH-9.3) is shared by several events. */
+struct str hl7_message_event(const struct hl7_plan *plan, const struct hl7_message *message);
+/* The mappings that read such a message. False: none. */
+bool hl7_dispatch(const struct hl7_plan *plan, struct str type, struct str event, uint64_t ret_active[HL7_MAPPING_WORDS]);
+
 /* ---- Values ---- */
 
 /* Scratch for values that are not a piece of the message. */
@@ -276,7 +304,7 @@ struct hl7_state {
     int32_t           *path_scope;  /* For each path the segment from which the mapping's last row took it. */
     uint64_t          *row_message; /* For each mapping the message of its last row. */
     uint32_t          *row_numbers; /* For each mapping. */
-    bool              *is_active;   /* For each mapping: it reads the message in work. */
+    uint64_t           active[HL7_MAPPING_WORDS]; /* The mappings that read the message in work. */
     uint64_t           message_number;
 };
 

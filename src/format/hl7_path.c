@@ -293,19 +293,6 @@ plain_of(const struct hl7_plan *plan, const struct hl7_path *path)
     return HL7_PLAIN_FIELD;
 }
 
-/* The message's type is MSH-9.1. */
-static bool
-is_type_field(const struct type_field_query *query, uint32_t field_index)
-{
-    const struct hl7_plan   *hl7   = query->plan->hl7;
-    const struct plan_field *field = &query->plan->mappings[query->mapping_index].fields[field_index];
-    const struct hl7_path   *path  = &hl7->paths[field->first_path];
-
-    return field->path_count == 1 && path->kind == HL7_VALUE && path->name == hl7->msh && path->field == 9
-           && path->repetition == HL7_FIRST && path->component == 1 && path->subcomponent == 0 && !path->is_whole
-           && path->coding.size == 0;
-}
-
 enum status
 hl7_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *err)
 {
@@ -324,6 +311,7 @@ hl7_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *
     if (plan->hl7->paths == NULL || plan->hl7->each == NULL)
         return error_no_memory(err);
     plan->hl7->msh = (uint16_t)name_add(plan->hl7, hl7_name_code("MSH"));
+    plan->hl7->evn = (uint16_t)name_add(plan->hl7, hl7_name_code("EVN"));
     plan->hl7->pid = (uint16_t)name_add(plan->hl7, hl7_name_code("PID"));
     plan->hl7->orc = (uint16_t)name_add(plan->hl7, hl7_name_code("ORC"));
     plan->hl7->obr = (uint16_t)name_add(plan->hl7, hl7_name_code("OBR"));
@@ -335,5 +323,5 @@ hl7_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *
         path->plain            = plain_of(plan->hl7, path);
         path->is_of_first      = path->plain != HL7_PLAIN_UNKNOWN && is_first_repetition(path) && last <= HL7_PIECE_COUNT_MAX;
     }
-    return plan_dispatch(plan, is_type_field, err);
+    return hl7_dispatch_compile(plan, err);
 }

@@ -71,11 +71,11 @@ is_sign(struct token token, char sign)
     return token.kind == TOKEN_SIGN && token.text.data[0] == sign;
 }
 
-/* Words that change what a conjunction means. */
+/* Words that change what a conjunction means, where they stand in no parentheses. */
 static bool
 is_beyond_us(struct token token)
 {
-    return token.kind == TOKEN_BAD || is_word(token, "or") || is_word(token, "case") || is_word(token, "between");
+    return is_word(token, "or") || is_word(token, "case") || is_word(token, "between");
 }
 
 /* Reads over one conjunct, to `and` or the end. False: the expression is beyond us. */
@@ -85,7 +85,7 @@ conjunct_end(struct tokens *tokens, struct token token, bool *ret_is_last)
     uint32_t depth = 0;
 
     for (;; token = token_next(tokens)) {
-        if (is_beyond_us(token))
+        if (token.kind == TOKEN_BAD || (depth == 0 && is_beyond_us(token)))
             return false;
         if (is_sign(token, '('))
             depth++;

@@ -2,9 +2,10 @@
 #include "model/load_int.h"
 
 static const char *const MAPPING_KEYS[] = { "mapping", "format", "entity", "help",   "detect",
-                                            "when",    "each",   "fields", "columns", NULL };
+                                            "when",    "empty",  "each",   "fields", "columns", NULL };
 static const char *const DETECT_KEYS[]  = { "header", "absent", NULL };
 static const char *const FIELD_KEYS[]   = { "path", "required", NULL };
+static const char *const EMPTIES[]      = { "null", "keep", NULL };
 static const char *const FORMATS[]      = { "csv", "hl7v2", "json", "fhir-r4", "x12", NULL };
 
 /* A text, or a list of texts. */
@@ -203,6 +204,7 @@ load_mapping(struct loader *loader, const struct document *document, struct mapp
     if (entity != NULL)
         mapping->entity = load_entity_name(loader, entity);
     mapping->when          = load_placed(loader, root, "when", false);
+    mapping->keeps_empty   = json_find(root, "empty") != NULL && load_name(loader, root, "empty", EMPTIES, 0) == 1;
     const struct json *each = json_find(root, "each");
     if (each != NULL)
         mapping->each = load_texts(loader, each, "a path", &mapping->each_count);

@@ -166,6 +166,7 @@ struct mapping {
     const struct model_text     *absent_headers; /* CSV: none may be there. */
     uint32_t                     absent_header_count;
     struct model_text            when;
+    bool                         keeps_empty; /* An empty value means that nothing changed: the version before it tells. */
     const struct model_text     *each; /* What makes a row, in order; none: the record itself. */
     uint32_t                     each_count;
     const struct mapping_field  *fields;

@@ -145,9 +145,13 @@ enum status program_run(struct program_state *state, const struct chunk *raw, st
  * `from` has the mapping's fields as VARCHAR columns of their names, and the columns `passed` (position, row_number, …),
  * which go through unchanged. Rows whose `when` is not true are left out. The result has, in this order: `passed`; the
  * columns of program_schema; row_outcome INTEGER (enum program_outcome); row_cause INTEGER, null for loaded rows;
- * row_issues VARCHAR: empty, or the loaded row's issues as three decimal digits each ("004017"). No semicolon. */
+ * row_issues VARCHAR: empty, or the loaded row's issues as three decimal digits each ("004017"). No semicolon. Of a mapping
+ * with `"empty": "keep"` row_emptied VARCHAR stands behind `passed`: the columns that the record empties, as "|a||b|". */
 enum status program_print_select(const struct program *program, struct str from, const struct str *passed,
                                  uint32_t passed_count, struct str_builder *out, struct error *err);
+
+/* The standard columns computed again over `from`, "(SELECT …)" with all columns that mappings set, and no others of the entity. */
+void program_print_derived(const struct program *program, struct str from, struct str_builder *out);
 
 /* Takes the first issue off a row_issues text. False at its end. */
 bool program_issues_next(struct str *issues, uint32_t *ret_issue);

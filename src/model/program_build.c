@@ -145,6 +145,29 @@ add_labels(struct program *program, struct scope *scope, struct expr **source, s
     return expr_make_call(&program->arena, STR("label_list"), labels, 2, source, err);
 }
 
+static void
+find_slot(void *context, uint32_t slot, struct str name)
+{
+    (void)slot;
+    (void)name;
+    *(bool *)context = true;
+}
+
+/* In HL7 v2 `""` empties what was known and says no value; a column that no field tells has none. */
+static enum status
+part_from_marker(struct program *program, struct set_column *set, struct error *err)
+{
+    struct scope scope;
+    bool         has_field = false;
+
+    expr_slots_used(set->source, find_slot, &has_field);
+    if (!has_field || scope_init(&scope, &program->arena, 1, err) != ST_OK)
+        return has_field ? ST_ERROR : ST_OK;
+    set->said = set->source;
+    scope_add_bound(&scope, STR("this"), set->said);
+    return scope_bind_own(&scope, &program->arena, "nullif(this, '\"\"')", &set->source, err);
+}
+
 static enum status
 build_source(struct program *program, struct scope *scope, struct set_column *set, struct error *err)
 {
@@ -161,6 +184,8 @@ build_source(struct program *program, struct scope *scope, struct set_column *se
     set->is_text = !expr_is_null(set->source) && expr_type(set->source).kind == TYPE_TEXT;
     if (expr_is_null(set->source))
         return expr_make_cast(&program->arena, set->source, set->column->type, &set->source, err);
+    if (set->is_text && program->mapping->format == MODEL_HL7V2)
+        return part_from_marker(program, set, err);
     return ST_OK;
 }
 

@@ -10,7 +10,8 @@
 struct set_column {
     const struct entity_column *column;
     uint32_t                    index;  /* In the schema. */
-    struct expr                *source; /* Over the raw chunk. */
+    struct expr                *said;   /* HL7 v2: what the message says, `""` where it empties the column; else NULL. */
+    struct expr                *source; /* Over the raw chunk: what it says without that. */
     struct expr                *value;  /* Over the raw chunk: cleansed and converted. */
     struct expr                *value_sql; /* The same over "s.<name>". */
     bool                        is_text;   /* The source is text: it is cleansed, and may be bad. */

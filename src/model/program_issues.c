@@ -163,6 +163,21 @@ build_checks(struct program *program, const struct set_column *set, struct condi
     return ST_OK;
 }
 
+/* Where an empty value means no change, the version before may have what is required, but who and what it is of. */
+static bool
+may_be_kept(const struct program *program, const struct set_column *set)
+{
+    const struct entity *entity  = program->mapping->entity;
+    bool                 is_kept = program->mapping->keeps_empty && !program->options.with_event &&
+                   set->column->carries != CARRIES_PATIENT && set->column->carries != CARRIES_EVENT;
+
+    for (uint32_t i = 0; i < entity->key_count; i++)
+        is_kept = is_kept && entity->key[i] != set->index;
+    for (uint32_t i = 0; i < entity->version_count; i++)
+        is_kept = is_kept && entity->version[i] != set->index;
+    return is_kept;
+}
+
 static enum status
 build_issues_of(struct program *program, const struct model *reasons, struct set_column *set,
                 struct condition_scopes *columns, struct error *err)
@@ -175,7 +190,7 @@ build_issues_of(struct program *program, const struct model *reasons, struct set
     if (self_scopes(program, set, &self, err) != ST_OK)
         return ST_ERROR;
     set->keeps_source = can_be_bad;
-    if (column->is_required) {
+    if (column->is_required && !may_be_kept(program, set)) {
         struct condition *condition =
             add_issue(program, set, ISSUE_MISSING, model_reason(reasons, STR("missing_required")), ACTION_QUARANTINE);
         if (bind_own(program, &self, can_be_bad ? "v is null and nullif(trim(s), '') is null" : "v is null", condition,

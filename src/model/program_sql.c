@@ -29,15 +29,19 @@ print_quoted(struct printer *printer, const char *prefix, const char *name)
     sql_print_name(str_from(quoted), printer->out);
 }
 
-/* "SELECT " and the columns that go through. */
+/* "SELECT " and the columns that go through: what the caller passes, and once it is there `row_emptied`. */
 static void
-begin_select(struct printer *printer)
+begin_select(struct printer *printer, bool is_first)
 {
     str_builder_append_cstr(printer->out, "SELECT ");
     printer->needs_comma = false;
     for (uint32_t i = 0; i < printer->passed_count; i++) {
         begin_item(printer);
         sql_print_name(printer->passed[i], printer->out);
+    }
+    if (!is_first && printer->program->mapping->keeps_empty) {
+        begin_item(printer);
+        str_builder_append_cstr(printer->out, "row_emptied");
     }
 }
 
@@ -60,13 +64,39 @@ print_numbered(struct printer *printer, const struct expr *bound, const char *pr
 
 /* ---- Steps, the innermost first ---- */
 
+/* The columns that the record empties, each between bars. Records without any, nearly all, cost one chain of OR. */
+static void
+print_emptied(struct printer *printer)
+{
+    const struct program *program   = printer->program;
+    const char           *separator = "CASE WHEN ";
+    begin_item(printer);
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < program->set_count; i++) {
+            const struct set_column *set = &program->set[i];
+            if (set->said == NULL)
+                continue;
+            str_builder_append_cstr(printer->out, separator);
+            expr_print_duckdb(set->said, NULL, printer->out);
+            str_builder_append_cstr(printer->out, " = '\"\"'");
+            if (pass == 1)
+                str_builder_printf(printer->out, " THEN '|%s|' ELSE '' END", set->column->name);
+            separator = pass == 0 ? " OR " : " || CASE WHEN ";
+        }
+        separator = " THEN CASE WHEN ";
+    }
+    str_builder_append_cstr(printer->out, " ELSE '' END AS row_emptied");
+}
+
 static void
 print_sources(struct printer *printer, struct str from)
 {
     const struct program *program = printer->program;
-    begin_select(printer);
+    begin_select(printer, true);
     for (uint32_t i = 0; i < program->set_count; i++)
         print_as(printer, program->set[i].source, "s.", program->set[i].column->name);
+    if (program->mapping->keeps_empty)
+        print_emptied(printer);
     str_builder_append_cstr(printer->out, " FROM ");
     str_builder_append(printer->out, from);
     if (program->when != NULL) {
@@ -79,7 +109,7 @@ static void
 print_values(struct printer *printer)
 {
     const struct program *program = printer->program;
-    begin_select(printer);
+    begin_select(printer, false);
     for (uint32_t i = 0; i < program->set_count; i++) {
         const struct set_column *set = &program->set[i];
         if (set->keeps_source) {
@@ -94,7 +124,7 @@ static void
 print_conditions(struct printer *printer)
 {
     const struct program *program = printer->program;
-    begin_select(printer);
+    begin_select(printer, false);
     for (uint32_t i = 0; i < program->set_count; i++) {
         begin_item(printer);
         print_quoted(printer, "v.", program->set[i].column->name);
@@ -196,7 +226,7 @@ static void
 print_judgement(struct printer *printer)
 {
     const struct program *program = printer->program;
-    begin_select(printer);
+    begin_select(printer, false);
     for (uint32_t i = 0; i < program->set_count; i++)
         print_kept_value(printer, &program->set[i]);
     begin_item(printer);
@@ -221,10 +251,32 @@ print_level(struct printer *printer, uint32_t level)
             print_as(printer, program->derived[i].value, "", program->schema.columns[program->derived[i].index].name);
 }
 
+/* Derived columns of the entity alone, without key and hash. */
+void
+program_print_derived(const struct program *program, struct str from, struct str_builder *out)
+{
+    for (uint32_t level = program->level_count; level > 0; level--) {
+        str_builder_append_cstr(out, "SELECT *");
+        for (uint32_t i = 0; i < program->derived_count; i++) {
+            const struct derived_column *derived = &program->derived[i];
+            if (derived->level != level || derived->index >= program->column_count)
+                continue;
+            str_builder_append_cstr(out, ", ");
+            expr_print_duckdb(derived->value, NULL, out);
+            str_builder_append_cstr(out, " AS ");
+            sql_print_name(str_from(program->schema.columns[derived->index].name), out);
+        }
+        str_builder_append_cstr(out, " FROM (");
+    }
+    str_builder_append(out, from);
+    for (uint32_t level = program->level_count; level > 0; level--)
+        str_builder_append_char(out, ')');
+}
+
 static void
 print_result(struct printer *printer)
 {
-    begin_select(printer);
+    begin_select(printer, false);
     for (uint32_t i = 0; i < printer->program->schema.column_count; i++) {
         begin_item(printer);
         print_quoted(printer, "", printer->program->schema.columns[i].name);

@@ -5,19 +5,20 @@
 /* ---- Before publishing ---- */
 
 #define OF_PATIENT                                                                                                  \
-    "SELECT patient_system AS identifier_system, patient_id AS identifier_value, person_id AS stated, event_time\n"
+    "SELECT patient_system AS identifier_system, patient_id AS identifier_value, person_id AS stated, event_time, false AS is_old\n"
 static const char PATIENT_PAIRS[]    = OF_PATIENT "FROM {run}.new_patient";
 static const char IDENTIFIER_PAIRS[] = OF_PATIENT
     "FROM {run}.new_patient_identifier UNION ALL\n"
-    "SELECT identifier_system, identifier_value, person_id, event_time FROM {run}.new_patient_identifier\n"
+    "SELECT identifier_system, identifier_value, person_id, event_time, coalesce(identifier_use = 'old', false)\n"
+    "FROM {run}.new_patient_identifier\n"
     "WHERE identifier_type IS NULL OR identifier_type NOT IN ('SS', 'DL', 'PPN')";
 static const char NO_PAIRS[] =
     "SELECT NULL::VARCHAR AS identifier_system, NULL::VARCHAR AS identifier_value, NULL::VARCHAR AS stated,\n"
-    "  NULL::TIMESTAMP AS event_time WHERE false";
+    "  NULL::TIMESTAMP AS event_time, NULL::BOOLEAN AS is_old WHERE false";
 
 static const char IDENTIFIER[] =
     "CREATE TABLE {run}.identifier AS\n"
-    "SELECT identifier_system, identifier_value, stated, min(event_time) AS first_time,\n"
+    "SELECT identifier_system, identifier_value, stated, min(event_time) AS first_time, max(is_old) AS is_old,\n"
     "  " CONFORM_PERSON_SQL("identifier_system", "identifier_value") " AS provisional\n"
     "FROM ({pairs}) GROUP BY identifier_system, identifier_value, stated";
 
@@ -33,10 +34,18 @@ static const char LINK[] =
     "SELECT DISTINCT provisional AS a, stated AS b FROM {run}.identifier WHERE provisional <> stated\n"
     "UNION SELECT provisional, person_id FROM {run}.person_known WHERE provisional <> person_id";
 
-/* C3 as a rank: known persons by age, then stated patients by time, then the rest. */
+/* Identifiers that were replaced, and the persons they were, unless they are already those that replaced them. */
+static const char OLD[] =
+    "CREATE TABLE {run}.person_old AS\n"
+    "SELECT provisional AS id FROM {run}.identifier WHERE is_old AND provisional <> stated\n"
+    "UNION SELECT o.person_id FROM {run}.identifier i JOIN {run}.person_known o ON o.provisional = i.provisional\n"
+    "LEFT JOIN {run}.person_known s ON s.provisional = i.stated\n"
+    "WHERE i.is_old AND i.provisional <> i.stated AND o.person_id IS DISTINCT FROM s.person_id";
+
+/* C3 as a rank: known persons, those that were replaced last, by age, then stated patients by time, then the rest. */
 static const char NODE[] =
     "CREATE TABLE {run}.person_node AS\n"
-    "SELECT id, row_number() OVER (ORDER BY since NULLS LAST, first_time NULLS LAST, id) AS rank\n"
+    "SELECT id, row_number() OVER (ORDER BY since IS NULL, id IN (SELECT id FROM {run}.person_old), since, first_time NULLS LAST, id) AS rank\n"
     "FROM (SELECT a AS id FROM {run}.person_link UNION SELECT b FROM {run}.person_link)\n"
     "LEFT JOIN (SELECT k.person_id, min(k.recorded_from) AS since FROM core.person_identifier k\n"
     "  SEMI JOIN {run}.person_known n ON n.person_id = k.person_id GROUP BY k.person_id) k ON k.person_id = id\n"
@@ -91,7 +100,7 @@ enum status
 conform_plan(struct db_connection *connection, struct sql_names *names, bool has_patient, bool has_patient_identifier,
              struct error *err)
 {
-    static const char *const BEFORE[] = {IDENTIFIER, KNOWN, LINK, NODE, EDGE};
+    static const char *const BEFORE[] = {IDENTIFIER, KNOWN, LINK, OLD, NODE, EDGE};
     struct str_builder       pairs    = STR_BUILDER_EMPTY;
     enum status              status   = ST_OK;
 

@@ -5,8 +5,9 @@
  * C2  A row of patient_identifier says that two identifiers are one person's: the record's patient and the identifier.
  *     Identifiers that are joined, over however many rows and runs, are one person. Numbers that people share, mistype or
  *     hand on (identifier_type SS, DL, PPN of HL7 table 0203) are kept and join nobody.
- * C3  A person keeps its id: where one of the joined was known before, the one known longest survives. Where none was, it is
- *     the provisional person of the patient stated first (by event time, then by id).
+ * C3  A person keeps its id: where one of the joined was known before, the one known longest survives; where a merge says which
+ *     identifier was replaced (identifier_use `old`), a known one that was not. Where none was known, it is the provisional
+ *     person of the patient stated first (by event time, then by id).
  * C4  core.person_identifier has every identifier with its provisional person and its person; core.person_merge has every
  *     known person that became another. Rows of core carry the person as known now.
  *

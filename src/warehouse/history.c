@@ -120,6 +120,7 @@ history_names(struct sql_names *names, const struct entity *entity, const char *
     sql_setf(names, "rows", "%s.\"row_%s\"", run_schema, entity->name);
     sql_setf(names, "repeat", "%s.\"repeat_%s\"", run_schema, entity->name);
     sql_setf(names, "new", "%s.\"new_%s\"", run_schema, entity->name);
+    sql_setf(names, "full", "%s.\"full_%s\"", run_schema, entity->name);
     sql_setf(names, "touched", "%s.\"touched_%s\"", run_schema, entity->name);
     sql_setf(names, "sequence", "%s.\"sequence_%s\"", run_schema, entity->name);
     set_list(names, "columns", entity, NULL, entity->column_count, "", "", ", ");
@@ -191,8 +192,8 @@ static const char SEQUENCE[] =
     "WINDOW w AS (PARTITION BY {keys} ORDER BY {order})";
 
 enum status
-history_plan(struct db_connection *connection, const struct sql_names *names, const struct entity *entity,
-             struct error *err)
+history_plan(struct db_connection *connection, struct sql_names *names, const struct entity *entity,
+             const struct history_keep *keep, struct error *err)
 {
     const char *const steps[] = {entity->kind == ENTITY_FACT ? FACT_REPEAT : DIMENSION_REPEAT, NEW, TOUCHED, SEQUENCE};
 
@@ -201,7 +202,7 @@ history_plan(struct db_connection *connection, const struct sql_names *names, co
             error_context(err, "ordering the versions of %s", entity->name);
             return ST_ERROR;
         }
-    return ST_OK;
+    return history_fill(connection, names, entity, keep, err);
 }
 
 /* ---- Publishing ---- */
@@ -219,75 +220,19 @@ static const char INSERT[] =
     "SELECT {n_columns}, {person}i.source, i.file, n.position, n.length, n.row_number, n.content_hash,\n"
     "  {validity}{now} AS recorded_from, CASE WHEN {stays} THEN NULL ELSE {now} END AS recorded_to,\n"
     "  {stays} AS is_current, {run_id} AS run_id\n"
-    "FROM {new} n JOIN {run}.input i ON i.input_number = n.input_number\n"
+    "FROM {full} n JOIN {run}.input i ON i.input_number = n.input_number\n"
     "LEFT JOIN (SELECT row_id, next_time FROM {sequence} WHERE row_id IS NOT NULL AND NOT is_last) s\n"
     "  ON s.row_id = n.row_id\n"
     "{person_join}";
-
-/* What a promotion does not send again is taken from the versions before it: a result that became final keeps its value. */
-static const char PROMOTED[] =
-    "SELECT count(*) FROM {version} WHERE run_id = {run_id} AND status_action = 'promote'";
-static const char PROMOTE_TABLE[] =
-    "CREATE OR REPLACE TABLE {run}.\"promote_{entity}\" AS SELECT * FROM (\n"
-    "  SELECT run_id, status_action, content_hash, recorded_from, {fills}, {keys}\n"
-    "  FROM {version} c SEMI JOIN (SELECT {keys} FROM {version} WHERE run_id = {run_id} AND status_action = 'promote') n\n"
-    "    ON {keys_equal}\n"
-    "  WINDOW w AS (PARTITION BY {keys} ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW))\n"
-    "WHERE run_id = {run_id} AND status_action = 'promote'";
-static const char PROMOTE[] =
-    "UPDATE {version} AS c SET {sets} FROM {run}.\"promote_{entity}\" n\n"
-    "WHERE {keys_equal} AND c.content_hash = n.content_hash AND c.run_id = n.run_id";
-
-/* Columns that a promotion may lack: all but the keys. The names are those of `names` plus fills and sets. */
-static enum status
-promote(struct db_connection *connection, const struct sql_names *names, const struct entity *entity, struct error *err)
-{
-    struct sql_names   own;
-    struct str_builder fills = STR_BUILDER_EMPTY;
-    struct str_builder sets  = STR_BUILDER_EMPTY;
-    enum status        status;
-
-    sql_names_init(&own);
-    for (const struct map_entry *entry = map_first(&names->map); entry; entry = map_next(&names->map, entry))
-        sql_set(&own, entry->key.data, str_from(entry->pointer));
-    for (uint32_t i = 0; i < entity->column_count; i++) {
-        const char *column = entity->columns[i].name;
-        bool        is_key = (int32_t)i == entity_status_action(entity);
-
-        for (uint32_t k = 0; k < entity->key_count; k++)
-            is_key = is_key || entity->key[k] == i;
-        if (is_key)
-            continue;
-        str_builder_printf(&fills, "%slast_value(\"%s\" IGNORE NULLS) OVER w AS \"%s\"", fills.size == 0 ? "" : ", ",
-                           column, column);
-        str_builder_printf(&sets, "%s\"%s\" = n.\"%s\"", sets.size == 0 ? "" : ", ", column, column);
-    }
-    sql_set(&own, "fills", str_builder_text(&fills));
-    sql_set(&own, "sets", str_builder_text(&sets));
-    own.has_failed = own.has_failed || !str_builder_is_ok(&fills) || !str_builder_is_ok(&sets);
-    status         = sql_run(connection, &own, err, PROMOTE_TABLE);
-    if (status == ST_OK)
-        status = sql_run(connection, &own, err, PROMOTE);
-
-    str_builder_release(&sets);
-    str_builder_release(&fills);
-    sql_names_release(&own);
-    return status;
-}
 
 enum status
 history_apply(struct db_connection *connection, const struct sql_names *names, const struct entity *entity,
               struct error *err)
 {
-    int64_t     promoted_count = 0;
-    enum status status         = sql_run(connection, names, err, CLOSE);
+    enum status status = sql_run(connection, names, err, CLOSE);
 
     if (status == ST_OK)
         status = sql_run(connection, names, err, INSERT);
-    if (status == ST_OK && entity_status_action(entity) >= 0)
-        status = sql_int64(connection, names, &promoted_count, err, PROMOTED);
-    if (status == ST_OK && promoted_count != 0)
-        status = promote(connection, names, entity, err);
     if (status != ST_OK)
         error_context(err, "writing the history of %s", entity->name);
     return status;

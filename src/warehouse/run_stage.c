@@ -72,6 +72,27 @@ build_programs(struct run *run, struct error *err)
     return status;
 }
 
+/* Whether the entity's rows tell which columns they empty (H6). */
+static bool
+has_emptied(const struct run *run, const struct entity *entity)
+{
+    for (size_t i = 0; i < run->program_count; i++)
+        if (run->programs[i].mapping->entity == entity && run->programs[i].mapping->keeps_empty)
+            return true;
+    return false;
+}
+
+/* Of rows that empty a column the content is another than of those that leave it out. */
+static void
+print_emptied(const struct run *run, const struct run_program *program, struct str_builder *out)
+{
+    if (program->mapping->keeps_empty)
+        str_builder_append_cstr(out, ",\n  CASE WHEN row_emptied = '' THEN content_hash ELSE hd_row_hash(content_hash, row_emptied) END AS "
+                                     "content_hash) ");
+    else
+        str_builder_append_cstr(out, has_emptied(run, program->mapping->entity) ? "), NULL::VARCHAR AS row_emptied" : ")");
+}
+
 /* The rows of one program, with its codes. A key column that is null though it is implicit (facility) quarantines. */
 static enum status
 print_rows(const struct run *run, size_t index, struct str_builder *out, struct error *err)
@@ -94,11 +115,12 @@ print_rows(const struct run *run, size_t index, struct str_builder *out, struct 
     if (status == ST_OK)
         status = program_print_select(program->program, str_builder_text(&from), passed, 4, &rows, err);
     columns_append(&keys, entity, entity->key, entity->key_count, "", " IS NULL", " OR ");
-    str_builder_printf(out, "SELECT r.* REPLACE (CASE WHEN row_outcome = 1 AND (%s) THEN 3 ELSE row_outcome END AS row_outcome),\n"
-                            "  %zu AS mapping_number,\n"
+    str_builder_printf(out, "SELECT r.* REPLACE (CASE WHEN row_outcome = 1 AND (%s) THEN 3 ELSE row_outcome END AS row_outcome", str_builder_cstr(&keys));
+    print_emptied(run, program, out);
+    str_builder_printf(out, ",\n  %zu AS mapping_number,\n"
                             "  CASE WHEN row_outcome = 1 AND (%s) THEN '1missing_required' WHEN row_outcome = 1 THEN '0'\n"
                             "  WHEN row_outcome = 3 THEN '1' || (",
-                       str_builder_cstr(&keys), index, str_builder_cstr(&keys));
+                       index, str_builder_cstr(&keys));
     program_print_quarantine_reason_sql(program->program, STR("row_cause"), out);
     str_builder_append_cstr(out, ") ELSE '3' || (");
     program_print_filter_reason_sql(program->program, STR("row_cause"), out);
@@ -122,14 +144,16 @@ stage_entity(struct run *run, const struct entity *entity, struct error *err)
     struct str_builder sql    = STR_BUILDER_EMPTY;
     struct sql_names   names;
     bool               is_first = true;
+    struct history_keep keep    = { .has_emptied = has_emptied(run, entity) };
     enum status        status   = ST_OK;
 
     str_builder_printf(&sql, "CREATE TABLE %s.\"row_%s\" AS\n", run->schema, entity->name);
     for (size_t i = 0; status == ST_OK && i < run->program_count; i++) {
         if (run->programs[i].mapping->entity != entity)
             continue;
-        str_builder_append_cstr(&sql, is_first ? "" : "\nUNION ALL\n");
-        is_first = false;
+        str_builder_append_cstr(&sql, is_first ? "" : "\nUNION ALL BY NAME\n");
+        is_first     = false;
+        keep.program = run->programs[i].program;
         status   = print_rows(run, i, &sql, err);
     }
     if (status == ST_OK)
@@ -142,7 +166,7 @@ stage_entity(struct run *run, const struct entity *entity, struct error *err)
         return status;
     }
     run_entity_names(run, entity, &names);
-    status = history_plan(run->connection, &names, entity, err);
+    status = history_plan(run->connection, &names, entity, &keep, err);
     if (status == ST_OK)
         status = sql_run(run->connection, &names, err,
                          "UPDATE {rows} AS n SET row_code = '2exact_repeat' FROM {repeat} r WHERE r.row_id = n.rowid");

@@ -113,6 +113,31 @@ def encoding_is_right(message, declared):
     return True
 
 
+# Events of ADT whose patient, visit and merge are read; others are of an unknown type.
+PERSON = {f"A{number:02}" for number in (*range(1, 19), 21, 22, 25, 26, 27, 28, 30, 31, 34, 36, 38, 40)}
+VISIT = {f"A{number:02}" for number in (1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 17, 21, 22)}
+MERGE = {"A18", "A30", "A34", "A36", "A40"}
+
+
+def adt_rows(segments, of, event, repetition):
+    """Rows of an ADT message, by mapping. `of` gives a field of a segment."""
+    rows = collections.Counter()
+
+    def repetitions(segment, number):
+        return len(of(segment, number).split(repetition)) if of(segment, number) else 0
+
+    for segment in segments:
+        if segment[0] == "PID":
+            rows["hl7v2_adt_patient"] += 1
+            rows["hl7v2_adt_patient_identifier"] += repetitions(segment, 3)
+        elif segment[0] == "MRG" and event in MERGE:
+            rows["hl7v2_adt_merge"] += repetitions(segment, 1)
+        elif segment[0] == "PV1" and event in VISIT:
+            rows["hl7v2_adt_encounter"] += 1
+            rows["hl7v2_adt_practitioner"] += repetitions(segment, 7)
+    return rows
+
+
 def message_outcome(message, found):
     """The reason why it yields nothing, or None; adds its rows to `found`."""
     if not delimiters_are_right(message):
@@ -131,6 +156,14 @@ def message_outcome(message, found):
     if of(segments[0], 11).split(component)[0] not in ("", "P"):
         return "wrong_processing_id"
     kind = of(segments[0], 9).split(repetition)[0].split(component)[0]
+    if kind == "ADT":
+        named = (of(segments[0], 9).split(repetition)[0].split(component) + [""])[1]
+        said = next((of(segment, 1).split(component)[0] for segment in segments if segment[0] == "EVN"), "")
+        if (named or said) not in PERSON:
+            return "unknown_type"
+        rows = adt_rows(segments, of, named or said, repetition)
+        found.update(rows)
+        return None if sum(rows.values()) else "no_entity"
     if kind != "ORU":
         return "no_entity" if kind == "ACK" else "unknown_type"
     rows = collections.Counter()

@@ -69,10 +69,9 @@ teardown(void **state)
     return 0;
 }
 
-/* A run that states identifiers: VALUES of (patient_system, patient_id, identifier_system, identifier_value, day). Those of
- * system SS are of that type. */
+/* A run that states identifiers: VALUES of (patient_system, patient_id, identifier_system, identifier_value, day), and their use. */
 static void
-run(struct fixture *fixture, const char *values)
+run_with(struct fixture *fixture, const char *use, const char *values)
 {
     struct sql_names names;
     struct error     err = ERROR_EMPTY;
@@ -81,8 +80,9 @@ run(struct fixture *fixture, const char *values)
     check(db_runf(fixture->connection, &err,
                   "CREATE SCHEMA run_%d; CREATE TABLE run_%d.new_patient_identifier AS SELECT *, concat('#', "
                   "patient_system, patient_id) AS person_id, CASE WHEN identifier_system = 'SS' THEN 'SS' END AS identifier_type, DATE '2026-01-01' + day::INTEGER + TIME '00:00' AS event_time "
+                  ", %s::VARCHAR AS identifier_use "
                   "FROM (VALUES %s) t(patient_system, patient_id, identifier_system, identifier_value, day)",
-                  fixture->run_count, fixture->run_count, values),
+                  fixture->run_count, fixture->run_count, use, values),
           &err);
     sql_names_init(&names);
     sql_setf(&names, "run", "run_%d", fixture->run_count);
@@ -93,6 +93,12 @@ run(struct fixture *fixture, const char *values)
     check(conform_apply(fixture->connection, &names, &MODEL, &err), &err);
     check(db_run(fixture->connection, STR("COMMIT"), &err), &err);
     sql_names_release(&names);
+}
+
+static void
+run(struct fixture *fixture, const char *values)
+{
+    run_with(fixture, "NULL", values);
 }
 
 static void
@@ -191,6 +197,44 @@ shared_numbers_join_nobody(void **state)
     expect(fixture, CROSSWALK, "a1=#a1 a2=#a2");
 }
 
+static void
+merge_keeps_the_person_that_was_not_replaced(void **state)
+{
+    struct fixture *fixture = *state;
+
+    /* a9 is known longer, and was wrong. */
+    run(fixture, "('a','9','a','9',1),('a','9','x','4',1)");
+    run(fixture, "('a','1','a','1',1)");
+    run_with(fixture, "'old'", "('a','1','a','9',5)");
+    expect(fixture, CROSSWALK, "a1=#a1 a9=#a1 x4=#a1");
+    expect(fixture, "SELECT concat(from_person_id, to_person_id) FROM core.person_merge", "#a9#a1");
+    /* The same merge again, and with an identifier that is new, moves nobody. */
+    run_with(fixture, "CASE identifier_value WHEN '9' THEN 'old' END", "('a','1','a','9',6),('a','1','z','2',6)");
+    expect(fixture, CROSSWALK, "a1=#a1 a9=#a1 x4=#a1 z2=#a1");
+    expect(fixture, "SELECT count(*)::VARCHAR FROM core.person_merge", "1");
+}
+
+static void
+merge_into_a_patient_nobody_knew_keeps_the_known_person(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run(fixture, "('a','9','a','9',1)");
+    run_with(fixture, "'old'", "('a','1','a','9',5)");
+    expect(fixture, CROSSWALK, "a1=#a9 a9=#a9");
+}
+
+static void
+merges_in_a_row_end_at_the_last(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run_with(fixture, "'old'", "('a','2','a','1',1),('a','3','a','2',2)");
+    expect(fixture, CROSSWALK, "a1=#a3 a2=#a3 a3=#a3");
+    run(fixture, "('a','3','a','3',3)");
+    expect(fixture, CROSSWALK, "a1=#a3 a2=#a3 a3=#a3");
+}
+
 int
 main(void)
 {
@@ -200,6 +244,9 @@ main(void)
         cmocka_unit_test_setup_teardown(later_link_joins_known_persons, setup, teardown),
         cmocka_unit_test_setup_teardown(facts_before_their_identifier_follow, setup, teardown),
         cmocka_unit_test_setup_teardown(shared_numbers_join_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(merge_keeps_the_person_that_was_not_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(merge_into_a_patient_nobody_knew_keeps_the_known_person, setup, teardown),
+        cmocka_unit_test_setup_teardown(merges_in_a_row_end_at_the_last, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

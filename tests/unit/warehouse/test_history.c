@@ -101,13 +101,13 @@ run(struct fixture *fixture, const struct entity *entity, const char *values)
                   "concat_ws('|', %s) AS content_hash, 1 AS row_outcome, CASE file WHEN 'a' THEN 1 ELSE 2 END AS "
                   "input_number, pos AS position, 1::BIGINT AS length, 0::BIGINT AS row_number, 0 AS mapping_number "
                   "FROM (VALUES %s) t(%s)",
-                  schema, entity->name, is_fact ? "rank::BIGINT AS rank, val, action AS status_action" : "val",
+                  schema, entity->name, is_fact ? "rank::BIGINT AS rank, val::VARCHAR AS val, action AS status_action" : "val::VARCHAR AS val",
                   is_fact ? "k, day, rank, val, action" : "k, val", values,
                   is_fact ? "k, day, rank, val, action, file, pos" : "k, day, val, file, pos"),
           &err);
     sql_names_init(&names);
     history_names(&names, entity, schema, id, (int64_t)fixture->run_count * 1000000);
-    check(history_plan(fixture->connection, &names, entity, &err), &err);
+    check(history_plan(fixture->connection, &names, entity, &(struct history_keep){0}, &err), &err);
     check(db_run(fixture->connection, STR("BEGIN"), &err), &err);
     check(history_apply(fixture->connection, &names, entity, &err), &err);
     check(db_run(fixture->connection, STR("COMMIT"), &err), &err);
