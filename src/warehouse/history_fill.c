@@ -5,20 +5,24 @@
 #include "warehouse/history_int.h"
 #include "warehouse/schema.h"
 
+/* What a row says itself: its key, what orders its versions, and what it does. */
 static bool
-is_key(const struct entity *entity, uint32_t column)
+is_own(const struct entity *entity, uint32_t column)
 {
+    bool is_own = (int32_t)column == entity_status_action(entity);
+
     for (uint32_t i = 0; i < entity->key_count; i++)
-        if (entity->key[i] == column)
-            return true;
-    return (int32_t)column == entity_status_action(entity);
+        is_own = is_own || entity->key[i] == column;
+    for (uint32_t i = 0; i < entity->version_count; i++)
+        is_own = is_own || entity->version[i] == column;
+    return is_own;
 }
 
-/* Standard columns follow from the others where there is a program to say how. */
+/* Standard columns follow from the others, where there is a program to say how. */
 static bool
-is_filled(const struct entity *entity, const struct history_keep *keep, uint32_t column)
+is_derived(const struct entity *entity, const struct history_keep *keep, uint32_t column)
 {
-    return !is_key(entity, column) && (keep->program == NULL || entity->columns[column].standard.text.data == NULL);
+    return keep->program != NULL && entity->columns[column].standard.text.data != NULL;
 }
 
 /* A value is wrapped, so that one that is known to be none can be told from one that is not said. */
@@ -31,17 +35,18 @@ print_lists(const struct entity *entity, const struct history_keep *keep, struct
 {
     for (uint32_t i = 0; i < entity->column_count; i++) {
         const char *name = entity->columns[i].name;
-        if (is_filled(entity, keep, i)) {
+        if (is_own(entity, i) && !is_derived(entity, keep, i)) {
+            str_builder_printf(said, ", \"%s\"", name);
+            str_builder_printf(taken, ", \"%s\"", name);
+            continue;
+        }
+        if (!is_derived(entity, keep, i)) {
             str_builder_append_cstr(said, ", ");
             str_builder_printf(said, SAID, name, name, name, name);
             str_builder_printf(taken, ", \"%s\".\"is\" AS \"%s\"", name, name);
-        } else if (is_key(entity, i)) {
-            str_builder_printf(said, ", \"%s\"", name);
-            str_builder_printf(taken, ", \"%s\"", name);
         }
-        if (!is_key(entity, i))
-            str_builder_printf(replaced, "%sCASE WHEN f.row_id IS NULL THEN n.\"%s\" ELSE f.\"%s\" END AS \"%s\"",
-                               replaced->size == 0 ? "" : ", ", name, name, name);
+        str_builder_printf(replaced, "%sCASE WHEN f.row_id IS NULL THEN n.\"%s\" ELSE f.\"%s\" END AS \"%s\"",
+                           replaced->size == 0 ? "" : ", ", name, name, name);
     }
 }
 

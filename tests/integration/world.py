@@ -17,7 +17,6 @@ HEDDLE = os.environ["HEDDLE"]
 ALERT_STATES = ("open", "revised", "retracted", "closed")
 REASONS = pathlib.Path(__file__).resolve().parents[2] / "model/terms/reasons.json"
 NOT_OF_FILES = {"future_time", "source_idle"}  # A log in files has no log time, and a partition of it is never held to be idle.
-OF_NO_RECORD = {"batch_count", "stray_line"}  # Noted beside records, and so no bad record (tests/integration/batch_inputs.py has them).
 
 
 def generate(folder, *options):
@@ -27,7 +26,7 @@ def generate(folder, *options):
 def compare_reasons(folder, truth, found):
     """Yields the reasons that are not planted, and the planted ones that the oracle tells otherwise."""
     planted = truth["planted"]
-    missing = set(re.findall(r'"code": "(\w+)"', REASONS.read_text())) - NOT_OF_FILES - OF_NO_RECORD - {plant.get("reason") for plant in planted}
+    missing = set(re.findall(r'"code": "(\w+)"', REASONS.read_text())) - NOT_OF_FILES - {plant.get("reason") for plant in planted}
     if missing:
         yield f"not planted: {sorted(missing)}"
     for outcome in ("filtered", "field"):

@@ -80,16 +80,20 @@ def hl7_time(text):
 # ---- History ---------------------------------------------------------------------------------------------------------
 
 def read_messages(path):
-    """Messages of a file, as lists of segments; runs of bytes that are no message come as strings."""
-    found, junk = [], []
+    """Messages of a file, as lists of segments; runs of bytes that are no message come as strings; what trailers of batches say and what came."""
+    found, junk, trailers, begin = [], [], [], 0
     for segment in path.read_bytes().decode().split("\r"):
-        if segment.startswith("MSH|"):
+        if segment.startswith("BHS|"):
+            begin = len(found)
+        elif segment.startswith("BTS|"):
+            trailers.append((int(segment.split("|")[1]), len(found) - begin))
+        elif segment.startswith("MSH|"):
             found.append([segment.split("|")])
         elif segment and found:
             found[-1].append(segment.split("|"))
         elif segment:
             junk.append(segment)
-    return found, junk
+    return found, junk, trailers
 
 
 def field(segment, number):
@@ -112,10 +116,12 @@ class History:
         self.reasons["patient", "exact_repeat"] = sum(len(s) - len(self.versions[key]) for key, s in self.patients.items())
 
     def read_lab(self, path):
-        messages, junk = read_messages(path)
+        messages, junk, trailers = read_messages(path)
+        self.quality["//batch_count"] += sum(told != came for told, came in trailers)
         self.received["LAB_RESULTS_RAW"] += len(messages) + len(junk)
         self.reasons["LAB_RESULTS_RAW", "malformed_record"] += len(junk)
         for message in messages:
+            self.quality["//stray_line"] += any(len(segment[0]) != 3 for segment in message)
             kind, mode = message[0][8].split("^")[0], field(message[0], 10)
             if mode not in ("P", ""):
                 self.reasons["LAB_RESULTS_RAW", "wrong_processing_id"] += 1
@@ -139,6 +145,8 @@ class History:
         if not patient:
             self.reasons["patient", "missing_required"] += 1
             return
+        for identifier in field(segment, 3).split("~")[1:]:
+            self.reasons["patient_identifier", "stop_identifier"] += len(set(identifier.split("^")[0].replace("-", ""))) == 1
         name, street = (field(segment, number).split("^") + 5 * [""] for number in (5, 11))
         born, dead = field(segment, 7), field(segment, 30)
         if dead not in ("", "Y", "N"):
