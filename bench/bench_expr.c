@@ -28,7 +28,8 @@ static const char *const EXPRESSIONS[] = {
     "p and q", "i < j", "d = e", "a = b", "a in ('mmol/L', 'mg/dL', 'g/L')", "i between 10 and 50", "coalesce(a, b)", "case when p then a else b end",
     "i + j", "d * e", "d / e", "f * f", "upper(a)", "trim(a)", "trim(w)", "a || b", "a like '%l%'", "substring(s, 3, 5)", "replace(s, 'e', 'E')",
     "cast(a as decimal(18,2))", "cast(d as text)", "cast(s as timestamp)", "to_timestamp(s, 'America/New_York')", "age_years(y, date '2026-01-01')",
-    "row_hash(a, b, i, d)", "d > 3.5 and a = 'mmol/L' or i is null",
+    "row_hash(a, b, i, d)", "name_key(s)", "last_name_key(s)", "address_key(s)", "phone_number(s)", "regexp_matches(s, '[Ss]erum$')", "regexp_replace(s, '[aeiou]', '')", "sha256(s)",
+    "d > 3.5 and a = 'mmol/L' or i is null",
 };
 
 static double

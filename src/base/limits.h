@@ -52,6 +52,18 @@
 /* A text that a function makes (replace, lpad, concat): as large as the largest message that a column can come from. */
 #define TEXT_MADE_SIZE_MAX (16u << 20)
 
+/* Steps of PCRE2 for one text, in all: some tenths of a second at worst. What a text of 100 bytes may take at each of its places is
+ * 200,000 steps, what honest patterns take is some hundred. */
+#define REGEX_STEP_COUNT_MAX 20000000u
+/* Longer texts are documents; the steps that were left for each of their places would do for nothing. */
+#define REGEX_TEXT_SIZE_MAX (64u << 10)
+/* A pattern that somebody can still read; PCRE2 needs a small multiple of it. */
+#define REGEX_PATTERN_SIZE_MAX 4096
+/* What PCRE2 may hold to come back to, in KiB. */
+#define REGEX_HEAP_KB_MAX (16u << 10)
+/* Groups of a pattern that can be asked for. */
+#define REGEX_GROUP_COUNT_MAX 32
+
 /* ---- format ---- */
 
 /* A CSV header longer than this is no header: the widest of the data folder has 2 KB. */

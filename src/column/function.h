@@ -62,6 +62,8 @@ struct function {
     enum null_rule null_rule;
     kernel_fn   *kernel;
     resolve_fn  *resolve;
+    /* Bit i: argument i of an expression must be a constant, else the expression is refused where it is compiled. */
+    uint32_t constants;
     enum status (*bind)(const struct vector *constants, uint32_t argument_count, void **ret_bound, struct error *err);
     void (*unbind)(void *bound);
 };

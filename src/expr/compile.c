@@ -139,6 +139,8 @@ bind_step(struct compiler *compiler, const struct expr *node, struct step *step)
         return ST_OK;
     for (uint32_t i = 0; i < step->arg_count; i++) {
         constants[i].type = node->args[i]->type;
+        if (step->args[i].kind != REF_CONSTANT && i < 32 && ((node->function->constants >> i) & 1) != 0)
+            return expr_error_at(node, compiler->err, "argument %u of %s must be a constant", i + 1, node->function->name);
         if (step->args[i].kind == REF_CONSTANT)
             constants[i] = constant_vector(&compiler->program->constants[step->args[i].index]);
     }

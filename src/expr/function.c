@@ -16,10 +16,10 @@ table_at(size_t index, size_t *ret_count)
 {
     static const struct function *const tables[] = { number_functions, extreme_functions, text_functions,
                                                      text_edit_functions, cast_functions, date_functions,
-                                                     key_functions, health_functions };
+                                                     key_functions, regex_functions, health_functions };
     const size_t counts[] = { number_function_count, extreme_function_count, text_function_count,
                               text_edit_function_count, cast_function_count, date_function_count,
-                              key_function_count, health_function_count };
+                              key_function_count, regex_function_count, health_function_count };
     *ret_count = index < sizeof tables / sizeof *tables ? counts[index] : 0;
     return *ret_count > 0 ? tables[index] : NULL;
 }

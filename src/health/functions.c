@@ -125,6 +125,23 @@ const struct function health_functions[] = {
       .help = "What a code of HL7 v2 table 0002 says, in lower case: single, married, divorced, …; L and UNK of HL7 "
               "v3 are taken too, its A, P, T and U are not told from those of v2; else null.",
       .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_marital_status },
+    { .name = "name_suffix",
+      .help = "The suffixes that a name ends in, in one form each: JR, SR, II, III, IV, V, MD, RN, … (CAQH CORE rule 258 and "
+              "further degrees); else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_name_suffix },
+    { .name = "last_name_key",
+      .help = "A last name to compare: as name_key, without titles, suffixes, blanks, hyphens and apostrophes (CAQH CORE rule "
+              "258): ODONNELLGRISWOLD; null where nothing is left.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_last_name_key },
+    { .name = "address_key",
+      .help = "A street address to compare: upper case letters without marks, directionals, suffixes, secondary units and post "
+              "office boxes in the forms of USPS Publication 28; null where nothing is left.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_address_key },
+    { .name = "sha256", .help = "SHA-256 of the text's bytes (FIPS 180-4), 64 hexadecimal digits.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_sha256 },
+    { .name = "local_date", .help = "The date of an instant on the calendar of a zone, which must be a constant.",
+      .signature = "(timestamp, text) -> date", .null_rule = NULL_STRICT, .kernel = kernel_local_date, .constants = 1u << 1,
+      .bind = bind_to_timestamp, .unbind = unbind_to_timestamp },
     { .name = "person_hash",
       .help = "person_id of an identifier (system, value) under a key of 32 hexadecimal digits: SipHash-2-4-128.",
       .signature = "(text, text, text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_person_hash,

@@ -2,6 +2,7 @@
 #ifndef HEDDLE_HEALTH_KERNELS_INT_H
 #define HEDDLE_HEALTH_KERNELS_INT_H
 
+#include "base/limits.h" /* NAME_KEY_SIZE_MAX */
 #include "base/str.h"
 #include "column/kernel.h"
 
@@ -43,6 +44,11 @@ KERNEL(race_name);
 KERNEL(ethnicity_code);
 KERNEL(ethnicity_name);
 KERNEL(marital_status);
+KERNEL(local_date);
+KERNEL(sha256);
+KERNEL(name_suffix);
+KERNEL(last_name_key);
+KERNEL(address_key);
 
 enum status bind_to_timestamp(const struct vector *constants, uint32_t argument_count, void **ret_bound,
                               struct error *err);
@@ -73,6 +79,9 @@ bool all_digits(struct str text);
 /* A short text's one form, written to `out`; its size, or 0: the text is none of its kind. */
 #define NORMAL_SIZE_MAX 64
 typedef size_t normal_fn(struct str text, char out[NORMAL_SIZE_MAX]);
+
+/* A text in words as name_key writes them, without the 0 at the end; what is longer than the room is cut at a letter. */
+size_t name_words(struct str text, char out[NAME_KEY_SIZE_MAX]);
 
 /* Each row's normal form, null where there is none. */
 static inline void

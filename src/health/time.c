@@ -165,3 +165,16 @@ KERNEL(to_timestamp)
         vector_out_int64(out, row, time_us);
     }
 }
+
+/* The date on the calendar of a zone, which must be a constant. */
+KERNEL(local_date)
+{
+    (void)argument_count;
+    const struct zone *zone = context->bound;
+    for (uint32_t row = 0; row < row_count; row++) {
+        if (!vector_is_valid(&args[0], row) || zone == NULL)
+            vector_out_null(out, row);
+        else
+            vector_out_date(out, row, time_to_date(zone_to_local(zone, vector_int64(&args[0], row))));
+    }
+}

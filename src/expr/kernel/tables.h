@@ -16,6 +16,8 @@ extern const struct function cast_functions[];
 extern const size_t          cast_function_count;
 extern const struct function date_functions[];
 extern const size_t          date_function_count;
+extern const struct function regex_functions[];
+extern const size_t          regex_function_count;
 extern const struct function key_functions[];
 extern const size_t          key_function_count;
 

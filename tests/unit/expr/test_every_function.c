@@ -45,6 +45,7 @@ static const char *const texts[] = {
     "000102030405060708090a0b0c0d0e0f", "year", "week", "dow", "fortnight", "America/New_York",
     "1EG4TE5MK73", "123-45-6789", "999123456", "E11.9", "c4a.0", "T360X1A", "1234-5678-90", "12345-678-90", "12345678901", "08", "(617) 555-0123 x4", "+49 30 123456",
     "A@B.org", "03601", "Massachusetts", "ma", "2034-7", "native", "hispanic", "nonhispanic", "L",
+    "1200 North Main Street Apt. #4", "P.O. Box 12", "de la Cruz-Smith, Jr. MD", "$2$1", "quarter", "month", "2024-02", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
 };
 
 static const char *
@@ -129,6 +130,10 @@ static const struct constant {
     const char *texts[3];
 } constants[] = {
     { "to_timestamp", 1, { "'America/New_York'", "'UTC'", "'Europe/Berlin'" } },
+    { "local_date", 1, { "'America/New_York'", "'UTC'", "'Europe/Berlin'" } },
+    { "regexp_matches", 1, { "'^[a-z]+$'", "'(a|aa)+$'", "'\\d{2,}'" } },
+    { "regexp_extract", 1, { "'(\\w+)[ -](\\w+)'", "'.'", "'x*'" } },
+    { "regexp_replace", 1, { "'[aeiou]'", "'x*'", "'(.)(.)'" } },
     { "person_hash", 0, { "'000102030405060708090a0b0c0d0e0f'", "'ffffffffffffffffffffffffffffffff'", "'000102030405060708090a0b0c0d0e0f'" } },
 };
 

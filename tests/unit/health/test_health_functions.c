@@ -230,6 +230,43 @@ static const struct row ROWS[] = {
     { "marital_status", { "Q" }, NULL },
     { "marital_status", { "" }, NULL },
 
+    { "name_suffix", { "Smith, Jr." }, "JR" },
+    { "name_suffix", { "Smith Junior M.D." }, "JR MD" },
+    { "name_suffix", { "III" }, "III" },
+    { "name_suffix", { "Burn" }, NULL },
+    { "name_suffix", { "" }, NULL },
+    { "last_name_key", { "O'Donnell-Griswold" }, "ODONNELLGRISWOLD" },
+    { "last_name_key", { "de la Cruz" }, "DELACRUZ" },
+    { "last_name_key", { "DeLaCruz, Sr." }, "DELACRUZ" },
+    { "last_name_key", { "Dr. M\303\274ller III" }, "MULLER" },
+    { "last_name_key", { "Burn" }, "BURN" },
+    { "last_name_key", { "Do" }, "DO" }, /* A family name: a sole word stays. */
+    { "last_name_key", { "MR JR" }, "MR" },
+    { "last_name_key", { " - " }, NULL },
+    { "last_name_key", { "\xff\xfe" }, NULL },
+
+    { "address_key", { "123 North Main Street, Apt. 4" }, "123 N MAIN ST APT 4" },
+    { "address_key", { "123 n. main st #4" }, "123 N MAIN ST # 4" },
+    { "address_key", { "12 North Street" }, "12 NORTH ST" },
+    { "address_key", { "12 Avenue Road Northeast" }, "12 AVENUE RD NE" },
+    { "address_key", { "12-34 1/2 Oak Boulevard Suite 500" }, "12-34 1/2 OAK BLVD STE 500" },
+    { "address_key", { "P.O. Box 12" }, "PO BOX 12" },
+    { "address_key", { "post office box 12" }, "PO BOX 12" },
+    { "address_key", { "Box 12" }, "PO BOX 12" },
+    { "address_key", { "7 \303\211cole Lane" }, "7 ECOLE LN" },
+    { "address_key", { "1 Floor" }, "1 FLOOR" },
+    { "address_key", { "Street" }, "STREET" },
+    { "address_key", { ",, ;" }, NULL },
+    { "address_key", { "" }, NULL },
+
+    { "local_date", { "2024-07-04T03:59:59Z", ZONE }, "2024-07-03" },
+    { "local_date", { "2024-07-04T04:00:00Z", ZONE }, "2024-07-04" },
+    { "local_date", { "1969-12-31T23:59:59Z", ZONE }, "1969-12-31" },
+    { "local_date", { NULL, ZONE }, NULL },
+
+    { "sha256", { "" }, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }, /* FIPS 180-4's examples. */
+    { "sha256", { "abc" }, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+
     { "code_system", { "http://snomed.info/sct" }, "snomed-ct" },
     { "code_system", { " Snomed-CT " }, "snomed-ct" },
     { "code_system", { "urn:oid:2.16.840.1.113883.6.90" }, "icd-10-cm" },
@@ -416,7 +453,7 @@ struct argument {
 };
 
 static void
-fill(struct argument *argument, const struct row *rows, size_t count, size_t index, bool is_decimal, bool is_constant)
+fill(struct argument *argument, const struct row *rows, size_t count, size_t index, struct type type, bool is_constant)
 {
     argument->validity = 0;
     for (size_t i = 0; i < count; i++) {
@@ -425,12 +462,14 @@ fill(struct argument *argument, const struct row *rows, size_t count, size_t ind
             continue;
         argument->validity |= (uint64_t)1 << i;
         argument->texts[i] = text_view(text, strlen(text));
-        if (is_decimal)
+        if (type.kind == TYPE_TIMESTAMP)
+            assert_true(time_parse_utc(str_from(text), &argument->numbers[i]));
+        if (type.kind == TYPE_DECIMAL)
             assert_true(decimal_is_ok(decimal_parse(str_from(text), 6, &argument->numbers[i])));
     }
-    argument->vector = (struct vector){ .type        = is_decimal ? TYPE_DECIMAL_OF(6) : TYPE(TYPE_TEXT),
+    argument->vector = (struct vector){ .type        = type,
                                         .is_constant = is_constant,
-                                        .data = is_decimal ? (const void *)argument->numbers : (const void *)argument->texts,
+                                        .data = type.kind == TYPE_TEXT ? (const void *)argument->texts : (const void *)argument->numbers,
                                         .validity = &argument->validity };
 }
 
@@ -455,6 +494,9 @@ print_value(struct type type, const void *data, uint32_t row, char *out, size_t 
         break;
     case TYPE_DECIMAL:
         decimal_print(((const int64_t *)data)[row], type.scale, out);
+        break;
+    case TYPE_DATE:
+        date_print(((const int32_t *)data)[row], out);
         break;
     case TYPE_TIMESTAMP:
         time_print(((const int64_t *)data)[row], out);
@@ -489,8 +531,11 @@ run(const struct row *rows, size_t count, bool is_last_constant)
         argument_count = 2;
     arena_init(&scratch, 0);
     for (uint32_t i = 0; i < argument_count; i++) {
-        bool is_decimal = strcmp(function->name, "unit_convert") == 0 && i == 0;
-        fill(&arguments[i], rows, count, i, is_decimal, is_last_constant && i + 1 == argument_count);
+        struct type type_of = i > 0                                          ? TYPE(TYPE_TEXT)
+                              : strcmp(function->name, "unit_convert") == 0 ? TYPE_DECIMAL_OF(6)
+                              : strcmp(function->name, "local_date") == 0   ? TYPE(TYPE_TIMESTAMP)
+                                                                            : TYPE(TYPE_TEXT);
+        fill(&arguments[i], rows, count, i, type_of, is_last_constant && i + 1 == argument_count);
         vectors[i] = arguments[i].vector;
     }
     struct kernel_context context = { .bound = NULL, .scratch = &scratch };
@@ -537,7 +582,7 @@ test_rows(void **state)
         size_t count = 1;
         while (i + count < ROW_COUNT && count < ROWS_AT_ONCE && strcmp(ROWS[i].function, ROWS[i + count].function) == 0)
             count++;
-        bool is_time = strcmp(ROWS[i].function, "to_timestamp") == 0;
+        bool is_time = strcmp(ROWS[i].function, "to_timestamp") == 0 || strcmp(ROWS[i].function, "local_date") == 0;
         run(&ROWS[i], count, is_time);
         for (size_t j = 0; j < count; j++) /* And one by one, bound. */
             if (strcmp(ROWS[i + j].function, "person_hash") != 0 || j == 0)
