@@ -284,7 +284,8 @@ struct graph_runtime {
     int64_t worker_count;           /* Threads of a leg; at least 1. */
     bool    is_worker_count_given;  /* False: it is the machine's number of processors. */
     int64_t chunk_row_count_max;    /* 1 to CHUNK_ROW_COUNT_MAX; smaller ones are for tests. */
-    int64_t warehouse_memory_bytes; /* What DuckDB may hold before it spills. */
+    int64_t warehouse_memory_bytes; /* What a batch run may hold before it spills: DuckDB and the decoding threads together. */
+    int64_t temp_space_bytes;       /* What it may spill; 0: DuckDB's own bound, 90 % of what is free. */
     struct graph_epoch epoch;
 };
 

@@ -44,6 +44,12 @@ process_clock(void)
     return &clock;
 }
 
+static int64_t
+time_of(struct timeval time)
+{
+    return time.tv_sec * US_PER_SECOND + time.tv_usec;
+}
+
 struct process_usage
 process_usage(void)
 {
@@ -51,6 +57,8 @@ process_usage(void)
     getrusage(RUSAGE_SELF, &usage);
     return (struct process_usage){
         .cpu_us             = read_clock(CLOCK_PROCESS_CPUTIME_ID),
+        .user_us            = time_of(usage.ru_utime),
+        .system_us          = time_of(usage.ru_stime),
         .resident_bytes_max = usage.ru_maxrss * INT64_C(1024), /* Linux counts kilobytes. */
     };
 }

@@ -15,6 +15,7 @@ const struct clock *process_clock(void);
 
 struct process_usage {
     int64_t cpu_us;             /* User and system, all threads. */
+    int64_t user_us, system_us; /* The same in parts, as the system's scheduler accounts them. */
     int64_t resident_bytes_max; /* The most that was ever resident. */
 };
 struct process_usage process_usage(void);

@@ -47,8 +47,11 @@ static const struct option RUNTIME_OPTIONS[] = {
       .unit = "rows", .help = "Rows that are processed at once. Results do not depend on it; small values are for tests.",
       OPTION_FIELD(struct runtime_config, chunk_rows) },
     { .name = "memory", .type = OPTION_SIZE, .default_text = "2GiB", .min = 64 << 20, .max = INT64_C(1) << 46,
-      .help = "What the warehouse may hold in memory before it spills to disk.",
+      .help = "What a batch run may hold in memory before it spills to disk, buffers of decoding threads included. The program itself takes up to about 120 MiB more.",
       OPTION_FIELD(struct runtime_config, memory) },
+    { .name = "temp_space", .type = OPTION_SIZE, .default_text = "0", .max = INT64_C(1) << 50,
+      .help = "What a batch run may spill to disk, beside the warehouse; 0 is 90 % of what is free there.",
+      OPTION_FIELD(struct runtime_config, temp_space) },
     { .name = "epoch", .type = OPTION_OBJECT, .table = &EPOCH_TABLE, .help = "How often the streaming leg commits.",
       OPTION_FIELD(struct runtime_config, epoch) },
 };

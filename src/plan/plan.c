@@ -173,6 +173,7 @@ plan_runtime(struct builder *builder)
                                                                          : PLAN_WORKER_COUNT_MAX;
     runtime->chunk_row_count_max    = config->chunk_rows;
     runtime->warehouse_memory_bytes = config->memory;
+    runtime->temp_space_bytes       = config->temp_space;
     runtime->epoch.interval_us      = config->epoch.interval;
     runtime->epoch.row_count_max    = config->epoch.rows;
 }

@@ -115,6 +115,7 @@ struct runtime_config {
     int64_t             workers;
     int64_t             chunk_rows;
     int64_t             memory;
+    int64_t             temp_space;
     struct epoch_config epoch;
 };
 

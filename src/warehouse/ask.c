@@ -37,8 +37,16 @@ static const struct {
                  "FROM meta.accounting_reason WHERE run_id = {run} ORDER BY source, entity, outcome, reason_code" },
     { "tables", "SELECT {part}table_name, row_count, digest\n"
                 "FROM meta.run_digest WHERE run_id = {run} ORDER BY table_name" },
-    { "steps", "SELECT {part}step, round(sum(duration_us) / 1e6, 3) AS seconds\n"
-               "FROM meta.run_step WHERE run_id = {run} GROUP BY step ORDER BY step" },
+    { "steps", "SELECT {part}step, round(duration_us / 1e6, 3) AS seconds, round(user_us / 1e6, 3) AS user_seconds,\n"
+               "  round(system_us / 1e6, 3) AS system_seconds, resident_bytes_max\n"
+               "FROM meta.run_step WHERE run_id = {run} ORDER BY number, step" },
+    { "cost", "SELECT {part}r.row_count, i.bytes, i.decoded_bytes, round(s.wall_us / 1e6, 3) AS seconds, round(s.cpu_us / 1e6, 3) AS cpu_seconds,\n"
+              "  round(s.cpu_us / nullif(r.row_count, 0), 3) AS cpu_seconds_per_million_rows, s.resident_bytes_max\n"
+              "FROM (SELECT coalesce(sum(received), 0)::BIGINT AS row_count FROM meta.accounting WHERE run_id = {run} AND entity <> '') r,\n"
+              "  (SELECT coalesce(sum(size_bytes), 0)::BIGINT AS bytes, coalesce(sum(decoded_bytes), 0)::BIGINT AS decoded_bytes\n"
+              "   FROM meta.input WHERE run_id = {run}) i,\n"
+              "  (SELECT sum(duration_us)::BIGINT AS wall_us, sum(user_us + system_us)::BIGINT AS cpu_us, max(resident_bytes_max) AS resident_bytes_max\n"
+              "   FROM meta.run_step WHERE run_id = {run}) s" },
 };
 
 /* One row of many columns, as lines of name and value. */
@@ -186,6 +194,26 @@ warehouse_check_file(struct io *io, const char *path, struct error *err)
     return status == ST_OK && size > 0 ? check_head(io, path, err) : status;
 }
 
+static enum status
+tell_missing(const char *path, struct error *err)
+{
+    error_set(err, ERR_NOT_FOUND, "there is no warehouse at %s", path);
+    error_hint(err, "heddle batch or heddle run makes it at its first run");
+    return ST_ERROR;
+}
+
+/* Whose first owner was killed before it made the schemas, the file holds nothing. */
+static enum status
+check_schemas(struct db_connection *connection, const char *path, struct error *err)
+{
+    int64_t     count  = 0;
+    enum status status = db_query_int64(connection, &count, err, "SELECT count(*) FROM duckdb_schemas() WHERE database_name = '" DB_CATALOG "' AND schema_name = 'meta'");
+
+    if (status == ST_OK && count == 0)
+        return tell_missing(path, err);
+    return status == ST_OK ? schema_check_version(connection, err) : status;
+}
+
 enum status
 warehouse_open_read_only(struct io *io, const char *path, struct db **ret_db, struct error *err)
 {
@@ -203,11 +231,8 @@ warehouse_open_read_only(struct io *io, const char *path, struct db **ret_db, st
         return status;
     /* Only to tell a missing file from a damaged one. */
     status = file_reader_open(&reader, io, path, 0, &found);
-    if (status != ST_OK && found.code == ERR_NOT_FOUND) {
-        error_set(err, ERR_NOT_FOUND, "there is no warehouse at %s", path);
-        error_hint(err, "heddle batch or heddle run makes it at its first run");
-        return ST_ERROR;
-    }
+    if (status != ST_OK && found.code == ERR_NOT_FOUND)
+        return tell_missing(path, err);
     if (status == ST_OK) {
         file_reader_release(&reader);
         status = warehouse_check_file(io, path, err);
@@ -220,7 +245,7 @@ warehouse_open_read_only(struct io *io, const char *path, struct db **ret_db, st
     if (status == ST_OK)
         status = db_connect(db, &connection, err);
     if (status == ST_OK)
-        status = schema_check_version(connection, err);
+        status = check_schemas(connection, path, err);
     db_disconnect(connection);
     if (status == ST_OK)
         *ret_db = db;

@@ -160,6 +160,10 @@ make_config(const struct db_options *options, duckdb_config *ret_config, struct 
         snprintf(number, sizeof number, "%lldB", (long long)options->memory_limit_bytes);
         status = set_option(config, "memory_limit", number, err);
     }
+    if (status == ST_OK && options->temp_space_bytes != 0) {
+        snprintf(number, sizeof number, "%lldB", (long long)options->temp_space_bytes);
+        status = set_option(config, "max_temp_directory_size", number, err);
+    }
     if (status == ST_OK)
         status = set_option(config, "temp_directory", options->temp_folder != NULL ? options->temp_folder : "", err);
     if (status != ST_OK) {

@@ -34,6 +34,7 @@ struct db_options {
     const char *temp_folder;        /* Where large sorts and joins spill; NULL: they may not. */
     uint32_t    thread_count;       /* 0: as many as there are processors. */
     int64_t     memory_limit_bytes; /* 0: DuckDB's own, 80 % of the machine. */
+    int64_t     temp_space_bytes;   /* The most that temp_folder may hold; 0: DuckDB's own, 90 % of what is free. */
     bool        is_read_only;
     /* Called once on the first connection, before anything else runs: registers our functions (I4). May be NULL. */
     enum status (*register_functions)(duckdb_connection connection, struct error *err);
@@ -105,6 +106,8 @@ void        db_row_time(struct db_appender *appender, int64_t time_us);
 void        db_row_date(struct db_appender *appender, int32_t days);
 void        db_row_null(struct db_appender *appender);
 enum status db_row_end(struct db_appender *appender, struct error *err);
+/* About how many bytes wait to be written out: they lie outside of DuckDB's bound of memory. */
+int64_t db_appender_waiting(const struct db_appender *appender);
 /* Writes out what waits. */
 enum status db_appender_flush(struct db_appender *appender, struct error *err);
 /* Drops what was not flushed. NULL is allowed. */

@@ -9,6 +9,7 @@ struct db_appender {
     duckdb_appender   appender;
     duckdb_data_chunk chunk; /* Of the table's types; refilled for each append. */
     uint32_t          column_count;
+    int64_t           waiting_bytes;
     bool              has_failed; /* A value of the current row was refused. */
 };
 
@@ -68,6 +69,25 @@ out:
     return status;
 }
 
+/* Of long texts, beside their 16 bytes in the row. */
+static int64_t
+text_size(const struct chunk *chunk, uint32_t index)
+{
+    const struct column *column    = &chunk->columns[index];
+    const struct text   *texts     = column->data;
+    uint32_t             row_count = chunk->selection != NULL ? chunk->selected_count : chunk->row_count;
+    int64_t              size      = 0;
+
+    if (column->type.kind != TYPE_TEXT)
+        return 0;
+    for (uint32_t i = 0; i < row_count; i++) {
+        uint32_t row = chunk->selection != NULL ? chunk->selection[i] : i;
+        if (texts[row].size > TEXT_INLINE_SIZE && (column->all_valid || validity_get(column->validity, row)))
+            size += texts[row].size;
+    }
+    return size;
+}
+
 /* Both sides have the same layout (column/type.h), so a column is one copy; only a selection needs a loop. */
 static void
 copy_column(duckdb_vector to, const struct chunk *chunk, uint32_t index)
@@ -111,11 +131,16 @@ db_append_chunk(struct db_appender *appender, int64_t first_column, const struct
         first[i] = first_column;
     for (uint32_t i = 0; i < chunk->schema->column_count; i++)
         copy_column(duckdb_data_chunk_get_vector(appender->chunk, i + 1), chunk, i);
+    for (uint32_t i = 0; i < chunk->schema->column_count; i++)
+        appender->waiting_bytes += text_size(chunk, i) + (int64_t)(type_value_size(chunk->columns[i].type) * row_count);
     duckdb_data_chunk_set_size(appender->chunk, row_count);
     if (duckdb_append_data_chunk(appender->appender, appender->chunk) != DuckDBSuccess)
         return fail_append(appender, err);
     return ST_OK;
 }
+
+/* Of a value of a row; those of other kinds are not counted, for rows that are appended value by value have texts. */
+#define ROW_VALUE_SIZE 16
 
 static void
 note(struct db_appender *appender, duckdb_state state)
@@ -143,12 +168,14 @@ db_row_text(struct db_appender *appender, struct str text)
         db_row_null(appender);
     else
         note(appender, duckdb_append_varchar_length(appender->appender, text.data, text.size));
+    appender->waiting_bytes += (int64_t)text.size + ROW_VALUE_SIZE;
 }
 
 void
 db_row_blob(struct db_appender *appender, struct str bytes)
 {
     note(appender, duckdb_append_blob(appender->appender, bytes.data, bytes.size));
+    appender->waiting_bytes += (int64_t)bytes.size + ROW_VALUE_SIZE;
 }
 
 void
@@ -176,9 +203,16 @@ db_row_end(struct db_appender *appender, struct error *err)
     return appender->has_failed ? fail_append(appender, err) : ST_OK;
 }
 
+int64_t
+db_appender_waiting(const struct db_appender *appender)
+{
+    return appender->waiting_bytes;
+}
+
 enum status
 db_appender_flush(struct db_appender *appender, struct error *err)
 {
+    appender->waiting_bytes = 0;
     if (duckdb_appender_flush(appender->appender) != DuckDBSuccess)
         return fail_append(appender, err);
     return ST_OK;

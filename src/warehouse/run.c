@@ -186,20 +186,18 @@ static enum status
 run_steps(struct run *run, struct error *err)
 {
     static const struct {
-        const char *name;
+        const char *name;   /* Of the progress. */
+        const char *metered; /* Of the cost: what it begins with. */
         enum status (*step)(struct run *run, struct error *err);
-    } STEPS[] = { { "list", run_list }, { "decode", run_decode }, { "transform", run_stage }, { "check", run_account }, { "publish", run_publish } };
-    const struct clock *clock  = run->warehouse->options.clock;
-    enum status         status = ST_OK;
+    } STEPS[] = { { "list", "list", run_list }, { "decode", "decode", run_decode }, { "transform", "stage", run_stage },
+                  { "check", "account", run_account }, { "publish", "publish", run_publish } };
+    enum status status = ST_OK;
 
     for (size_t i = 0; status == ST_OK && i < sizeof STEPS / sizeof *STEPS; i++) {
-        int64_t begin_us = clock_monotonic_us(clock);
-        status           = run_pause(run, STEPS[i].name, 0, 0, err);
+        run_step(run, STEPS[i].metered);
+        status = run_pause(run, STEPS[i].name, 0, 0, err);
         if (status == ST_OK)
             status = STEPS[i].step(run, err);
-        if (status == ST_OK)
-            status = db_runf(run->connection, err, "INSERT INTO meta.run_step VALUES ('%s', '%s', %" PRId64 ")", run->id, STEPS[i].name,
-                             clock_monotonic_us(clock) - begin_us);
     }
     return status;
 }
@@ -245,8 +243,10 @@ warehouse_run(struct warehouse *warehouse, const struct batch_options *options, 
             fail(&run, &own);
         error_context(&own, "running the batch leg for run %s", run.id);
     }
+    run_step(&run, "clear");
     drop_schemas(&run);
     db_run(run.connection, STR("CHECKPOINT"), NULL); /* Costs room only where it fails. */
+    run_write_steps(&run, NULL);                     /* What it cost is no part of what it is. */
     if (status == ST_OK && summary.is_published && (status = warehouse_write_master(warehouse, &own)) != ST_OK)
         error_context(&own, "leaving the patient master of run %s, which is published, beside the store", run.id);
     if (status != ST_OK && err != NULL)

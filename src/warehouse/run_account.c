@@ -311,7 +311,10 @@ run_account(struct run *run, struct error *err)
                                                                                 keep_bytes, summarize, judge };
     enum status status = ST_OK;
 
-    for (size_t i = 0; status == ST_OK && i < sizeof STEPS / sizeof *STEPS; i++)
+    for (size_t i = 0; status == ST_OK && i < sizeof STEPS / sizeof *STEPS; i++) {
+        if (STEPS[i] == judge)
+            run_step(run, "gates");
         status = STEPS[i](run, err);
+    }
     return status == ST_OK ? run_pause(run, "check", 0, 0, err) : status;
 }

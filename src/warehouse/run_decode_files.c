@@ -31,6 +31,7 @@ struct open_file {
 
 struct crew {
     struct run       *run;
+    struct run_bounds bounds;
     struct mutex      mutex;   /* Guards what follows, and of the files all but the reader while is_reading. */
     struct condition  changed; /* There are ranges to read, or there will be none. */
     struct open_file *files;   /* With ranges that are to be read or decoded. */
@@ -65,6 +66,26 @@ file_free(struct open_file *file)
 
 /* ---- What a decoder tells ---- */
 
+/* Hands over what waits in all tables once it is more than the thread's share (I10). */
+static enum status
+hand_over(struct worker *worker, struct error *err)
+{
+    const uint32_t count   = worker->crew->run->graph->model->mapping_count;
+    int64_t        waiting = db_appender_waiting(worker->record) + db_appender_waiting(worker->note);
+    enum status    status  = ST_OK;
+
+    for (uint32_t i = 0; i < count; i++)
+        waiting += worker->appenders[i] == NULL ? 0 : db_appender_waiting(worker->appenders[i]);
+    if (waiting <= worker->crew->bounds.append_size)
+        return ST_OK;
+    for (uint32_t i = 0; status == ST_OK && i < count; i++)
+        if (worker->appenders[i] != NULL)
+            status = db_appender_flush(worker->appenders[i], err);
+    if (status == ST_OK)
+        status = db_appender_flush(worker->record, err);
+    return status == ST_OK ? db_appender_flush(worker->note, err) : status;
+}
+
 /* Decoder outcomes lead to the same codes as rows: see run_stage.c. */
 static enum status
 take_record(struct worker *worker, const char *outcome, const char *reason_code, const char *reason, int64_t position, int64_t length,
@@ -79,7 +100,7 @@ take_record(struct worker *worker, const char *outcome, const char *reason_code,
     db_row_text(worker->record, str_from(code));
     db_row_text(worker->record, str_from(reason));
     db_row_blob(worker->record, bytes.data == NULL ? STR("") : bytes);
-    return db_row_end(worker->record, err);
+    return db_row_end(worker->record, err) == ST_OK ? hand_over(worker, err) : ST_ERROR;
 }
 
 static enum status
@@ -101,7 +122,9 @@ take_rows(void *context, uint32_t mapping_index, struct chunk *chunk, struct err
 
     if (*appender == NULL && db_appender_open(worker->connection, run->schema, mapping->name, appender, err) != ST_OK)
         return ST_ERROR;
-    return db_append_chunk(*appender, worker->input->number, chunk, err);
+    if (db_append_chunk(*appender, worker->input->number, chunk, err) != ST_OK)
+        return ST_ERROR;
+    return hand_over(worker, err);
 }
 
 /* What is found at a field, or of no mapping at all; which column a field is for, the program tells once it is built (run_publish.c). */
@@ -399,7 +422,7 @@ take_range(struct worker *worker, struct open_file *file, struct error *err)
     struct decode_counts counts     = { 0 };
     uint32_t             asked      = crew->run->options->range_size;
     bool                 is_done    = false;
-    enum status          status     = range_reader_next(reader, file->plan, file->layout, asked == 0 ? DECODE_RANGE_SIZE : asked, &worker->range, err);
+    enum status          status     = range_reader_next(reader, file->plan, file->layout, asked == 0 ? crew->bounds.range_size : asked, &worker->range, err);
     int64_t              stored     = range_reader_stored_size(reader);
     bool                 has_fault  = reader->fault_code != NULL;
     bool                 is_holding = status != ST_OK || !(worker->range.is_last || has_fault);
@@ -471,8 +494,8 @@ enum status
 run_decode_files(struct run *run, struct error *err)
 {
     struct worker workers[PLAN_WORKER_COUNT_MAX];
-    struct crew   crew  = { .run = run, .status = ST_OK, .err = ERROR_EMPTY };
-    int64_t       count = run->graph->runtime.worker_count;
+    struct crew   crew  = { .run = run, .bounds = warehouse_bounds(&run->graph->runtime), .status = ST_OK, .err = ERROR_EMPTY };
+    int64_t       count = crew.bounds.thread_count;
 
     CHECK(count >= 1 && count <= PLAN_WORKER_COUNT_MAX);
     for (size_t i = 0; i < run->input_count; i++)

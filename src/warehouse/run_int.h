@@ -22,9 +22,11 @@
 #define HEDDLE_WAREHOUSE_RUN_INT_H
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/str_builder.h"
 #include "format/decoder.h"
 #include "io/lock.h"
+#include "io/process.h"
 #include "model/program.h"
 #include "warehouse/sql.h"
 #include "warehouse/warehouse.h"
@@ -38,6 +40,15 @@ struct warehouse {
 
 /* Leaves the patient master of what is published beside the store of the streaming leg, if it is not there yet. */
 enum status warehouse_write_master(struct warehouse *warehouse, struct error *err);
+
+/* How `runtime.memory` is shared out (I10): DuckDB has memory_bytes, each decoding thread a range and rows on their way to a table. */
+struct run_bounds {
+    uint32_t thread_count; /* Of DuckDB, and of decoding; at least 1. */
+    uint32_t range_size;
+    int64_t  append_size; /* Of rows that a thread has not handed over, in all tables. */
+    int64_t  memory_bytes;
+};
+struct run_bounds warehouse_bounds(const struct graph_runtime *runtime);
 
 /* One input of a binding: many files in one context. */
 struct run_spec {
@@ -72,6 +83,21 @@ struct run_program {
     uint32_t              spec_index;
 };
 
+/* What a step cost; a step may be gone through several times (a time an entity). */
+struct run_step {
+    const char *name;
+    int64_t     wall_us, user_us, system_us;
+    int64_t     resident_bytes_max; /* Of the process since it began, at the step's end. */
+};
+
+struct run_meter {
+    struct run_step      steps[RUN_STEP_COUNT_MAX];
+    uint32_t             count;
+    uint32_t             current;
+    struct process_usage before;
+    int64_t              wall_us;
+};
+
 struct run {
     struct warehouse           *warehouse;
     struct db_connection       *connection;
@@ -92,7 +118,13 @@ struct run {
     bool                       *has_mapping; /* Of each of the model: some spec reads it, so its table is there. */
     struct sql_names            names;       /* run, run_id, now and what one statement adds. */
     struct batch_summary       *summary;
+    struct run_meter            meter;
 };
+
+/* From here on the run's cost is that of the step `name`, a constant text. */
+void run_step(struct run *run, const char *name);
+/* meta.run_step, up to now. Once, at the run's end. */
+enum status run_write_steps(struct run *run, struct error *err);
 
 /* SHA-256 and size of the bytes as stored. A file that cannot be read is left without a digest: decoding tells why. `buffer`
  * has FILE_READ_SIZE bytes. */

@@ -268,10 +268,13 @@ publish(struct run *run, struct error *err)
             status = apply_entity(run, &model->entities[i], err);
     if (status == ST_OK)
         status = make_raw_views(run, err);
+    run_step(run, "digest");
     if (status == ST_OK)
         status = digest_tables(run, err);
+    run_step(run, "account");
     if (status == ST_OK)
         status = run_write_meta(run, err);
+    run_step(run, "publish");
     if (status == ST_OK)
         status = sql_run(run->connection, &run->names, err,
                          "UPDATE meta.run SET status = 'published', published = true, recorded_at = {now}, finished_at = {finished} WHERE run_id = {run_id}");

@@ -147,6 +147,7 @@ stage_entity(struct run *run, const struct entity *entity, struct error *err)
     struct history_keep keep    = { .has_emptied = has_emptied(run, entity) };
     enum status        status   = ST_OK;
 
+    run_step(run, "stage");
     str_builder_printf(&sql, "CREATE TABLE %s.\"row_%s\" AS\n", run->schema, entity->name);
     for (size_t i = 0; status == ST_OK && i < run->program_count; i++) {
         if (run->programs[i].mapping->entity != entity)
@@ -165,6 +166,7 @@ stage_entity(struct run *run, const struct entity *entity, struct error *err)
         error_context(err, "making the rows of %s", entity->name);
         return status;
     }
+    run_step(run, "history");
     run_entity_names(run, entity, &names);
     status = history_plan(run->connection, &names, entity, &keep, err);
     if (status == ST_OK)
@@ -191,6 +193,7 @@ run_stage(struct run *run, struct error *err)
         if (status == ST_OK)
             status = run_pause(run, "transform", 0, 0, err);
     }
+    run_step(run, "conform");
     if (status == ST_OK)
         status = conform_plan(run->connection, &run->names, has_patient, has_identifier, err);
     return status;

@@ -14,7 +14,9 @@ static const char META[] =
     "  parent_run_id VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, recorded_at TIMESTAMP,\n"
     "  program_version VARCHAR, model_digest VARCHAR, configuration VARCHAR, configuration_digest VARCHAR,\n"
     "  input_digest VARCHAR);\n"
-    "CREATE TABLE IF NOT EXISTS meta.run_step (run_id VARCHAR, step VARCHAR, duration_us BIGINT);\n"
+    "CREATE TABLE IF NOT EXISTS meta.run_step (\n"
+    "  run_id VARCHAR, step VARCHAR, duration_us BIGINT, number BIGINT, user_us BIGINT, system_us BIGINT,\n"
+    "  resident_bytes_max BIGINT);\n"
     "CREATE TABLE IF NOT EXISTS meta.run_digest (\n"
     "  run_id VARCHAR, table_name VARCHAR, row_count BIGINT, digest VARCHAR);\n"
     "CREATE TABLE IF NOT EXISTS meta.input (\n"
@@ -37,6 +39,13 @@ static const char META[] =
     "  recorded_from TIMESTAMP, run_id VARCHAR);\n"
     "CREATE TABLE IF NOT EXISTS core.person_merge (\n"
     "  from_person_id VARCHAR, to_person_id VARCHAR, recorded_from TIMESTAMP, run_id VARCHAR);\n";
+
+/* What tables of meta have gained since a warehouse may have been made. */
+static const char META_GAINED[] =
+    "ALTER TABLE meta.run_step ADD COLUMN IF NOT EXISTS number BIGINT;\n"
+    "ALTER TABLE meta.run_step ADD COLUMN IF NOT EXISTS user_us BIGINT;\n"
+    "ALTER TABLE meta.run_step ADD COLUMN IF NOT EXISTS system_us BIGINT;\n"
+    "ALTER TABLE meta.run_step ADD COLUMN IF NOT EXISTS resident_bytes_max BIGINT";
 
 static int32_t
 find_column(const struct entity *entity, const char *name)
@@ -237,7 +246,8 @@ schema_check_version(struct db_connection *connection, struct error *err)
 static enum status
 prepare(struct db_connection *connection, const struct model *model, struct error *err)
 {
-    if (db_run(connection, str_from(META), err) != ST_OK || schema_check_version(connection, err) != ST_OK)
+    if (db_run(connection, str_from(META), err) != ST_OK || schema_check_version(connection, err) != ST_OK ||
+        db_run(connection, str_from(META_GAINED), err) != ST_OK)
         return ST_ERROR;
     if (db_runf(connection, err,
                 "INSERT INTO meta.warehouse SELECT 'schema_version', '%d' WHERE NOT EXISTS "

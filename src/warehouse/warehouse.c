@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "health/person.h"
 #include "warehouse/ask.h"
@@ -28,18 +29,39 @@ take_lock(struct warehouse *warehouse, const char *path, struct error *err)
     return status;
 }
 
+/* ---- Bounds ---- */
+
+struct run_bounds
+warehouse_bounds(const struct graph_runtime *runtime)
+{
+    const int64_t memory  = runtime->warehouse_memory_bytes;
+    const int64_t most    = memory / BATCH_THREAD_MEMORY;
+    const int64_t threads = most < 1 ? 1 : most < runtime->worker_count ? most : runtime->worker_count;
+    const int64_t share   = memory / 4 / threads < DECODE_THREAD_SIZE ? memory / 4 / threads : DECODE_THREAD_SIZE;
+    const int64_t range   = share / 4 < DECODE_RANGE_SIZE ? share / 4 : DECODE_RANGE_SIZE;
+
+    return (struct run_bounds){ .thread_count = (uint32_t)threads,
+                                .range_size   = (uint32_t)range,
+                                .append_size  = share - range,
+                                .memory_bytes = memory - threads * share };
+}
+
+/* ---- Opening ---- */
+
 static enum status
 open_file(struct warehouse *warehouse, const char *path, struct error *err)
 {
     const struct graph_runtime *runtime = &warehouse->options.graph->runtime;
+    const struct run_bounds     bounds  = warehouse_bounds(runtime);
     struct str_builder          temp    = STR_BUILDER_EMPTY;
     enum status                 status;
 
     str_builder_printf(&temp, "%s.tmp", path);
     status = str_builder_status(&temp, err);
     if (status == ST_OK) {
-        const struct db_options options = { .path = path, .temp_folder = str_builder_cstr(&temp), .thread_count = (uint32_t)runtime->worker_count,
-                                            .memory_limit_bytes = runtime->warehouse_memory_bytes, .register_functions = duckdb_functions_register };
+        const struct db_options options = { .path = path, .temp_folder = str_builder_cstr(&temp), .thread_count = bounds.thread_count,
+                                            .memory_limit_bytes = bounds.memory_bytes, .temp_space_bytes = runtime->temp_space_bytes,
+                                            .register_functions = duckdb_functions_register };
         status = db_open(&warehouse->db, &options, err);
     }
     str_builder_release(&temp);

@@ -54,7 +54,7 @@ struct batch_options {
     bool (*is_stopping)(void *context); /* Interrupted: nothing is published, ERR_INTERRUPTED. */
     void (*progress)(void *context, const struct batch_progress *progress); /* NULL: nobody looks. */
     void *context;
-    uint32_t range_size; /* Of the files' bytes, decoded by one thread; 0 = DECODE_RANGE_SIZE. It shapes no content (R4). */
+    uint32_t range_size; /* Of the files' bytes, decoded by one thread; 0 = by runtime.memory and workers. It shapes no content (R4). */
 };
 
 struct batch_source {
