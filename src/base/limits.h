@@ -78,9 +78,9 @@
 /* A range of a file that a thread decodes by itself: some milliseconds of work, so that starting a decoder vanishes beside it.
  * What a thread holds of a file is a range and the record behind it, whatever the file's size. */
 #define DECODE_RANGE_SIZE (4u << 20)
-/* Of `runtime.memory`, the least for each thread of a batch run: DuckDB writes a row group of a wide table with some 30 MiB a thread that
+/* Of `runtime.memory`, the least for each thread of a batch run: DuckDB writes a row group of a wide table, and joins identifiers, with tens of MiB a thread that
  * cannot spill. Where there is less, fewer threads work. */
-#define BATCH_THREAD_MEMORY (64u << 20)
+#define BATCH_THREAD_MEMORY (128u << 20)
 /* Of that memory, the most that a thread holds itself while it decodes: a range of a file, and rows that are not handed to the table yet
  * (DuckDB's appender keeps them outside of its own bound). All of them together have at most a quarter of the memory. 64 MiB of rows are
  * more than DuckDB waits for by itself, 204,800 rows, but where rows are wide. */
