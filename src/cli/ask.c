@@ -101,7 +101,19 @@ enum status
 ask_warehouse(const struct ask *ask, enum warehouse_question question, struct str text, struct str as_of, struct error *err)
 {
     struct witness             witness = witness_of(ask, ask->plan.graph->batch.warehouse.name, as_of);
-    const struct warehouse_ask asked   = { question, text, as_of, rows_options(ask), witness_write, &witness };
+    const struct warehouse_ask asked   = { .question = question, .text = text, .as_of = as_of, .rows = rows_options(ask),
+                                           .audit = witness_write, .audit_context = &witness };
+
+    return ask_owner_or_file(ask, &asked, err);
+}
+
+enum status
+ask_diff(const struct ask *ask, struct str first, struct str second, struct str entity, bool shows_values, struct error *err)
+{
+    struct witness             witness = witness_of(ask, ask->plan.graph->batch.warehouse.name, STR_EMPTY);
+    const struct warehouse_ask asked   = { .question = WAREHOUSE_DIFF, .text = first, .second = second, .entity = entity,
+                                           .shows_values = shows_values, .rows = rows_options(ask), .audit = witness_write,
+                                           .audit_context = &witness };
 
     return ask_owner_or_file(ask, &asked, err);
 }
@@ -111,8 +123,8 @@ ask_warehouse_rows(const struct ask *ask, struct str binding, struct str sql,
                    enum status (*write)(void *context, struct str bytes, struct error *err), void *context, struct error *err)
 {
     struct witness             witness = witness_of(ask, ask->plan.graph->batch.warehouse.name, STR_EMPTY);
-    const struct warehouse_ask asked   = { WAREHOUSE_QUERY, sql, STR_EMPTY, { .format = ROWS_JSON, .write = write, .context = context },
-                                           witness_write, &witness };
+    const struct warehouse_ask asked   = { .question = WAREHOUSE_QUERY, .text = sql, .rows = { .format = ROWS_JSON, .write = write, .context = context },
+                                           .audit = witness_write, .audit_context = &witness };
 
     if (ask->plan.graph->has_batch && !str_equal(binding, witness.binding))
         return error_set(err, ERR_USAGE, "%.*s is not the warehouse of this pipeline, which is %.*s", STR_PRINTF(binding),

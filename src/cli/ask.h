@@ -31,6 +31,9 @@ enum status ask_query(const struct ask *ask, struct str binding, struct str sql,
 /* Asks the warehouse, whoever owns it, and prints the answer. ERR_BUSY where its owner does not answer. */
 enum status ask_warehouse(const struct ask *ask, enum warehouse_question question, struct str text, struct str as_of,
                           struct error *err);
+/* Asks the warehouse what differs between two of its runs and prints it; ERR_NO where something does. With shows_values, which wants an
+ * entity, keys and values of its rows are shown, and the audit file is told first. */
+enum status ask_diff(const struct ask *ask, struct str first, struct str second, struct str entity, bool shows_values, struct error *err);
 /* Asks the warehouse with a statement of heddle's own, audited as a user's: `write` is given the rows as JSON lines. ERR_USAGE where
  * `binding` is not its name. */
 enum status ask_warehouse_rows(const struct ask *ask, struct str binding, struct str sql,

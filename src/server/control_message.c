@@ -5,7 +5,8 @@
 #include "config/json.h"
 #include "server/control_int.h"
 
-static const char *const QUESTIONS[] = { [WAREHOUSE_QUERY] = "query", [WAREHOUSE_RUNS] = "runs", [WAREHOUSE_RUN] = "run" };
+static const char *const QUESTIONS[] = { [WAREHOUSE_QUERY] = "query", [WAREHOUSE_RUNS] = "runs", [WAREHOUSE_RUN] = "run",
+                                         [WAREHOUSE_DIFF] = "diff" };
 static const char *const FORMATS[]   = { [ROWS_TABLE] = "table", [ROWS_JSON] = "json", [ROWS_CSV] = "csv" };
 #define COUNT(names) (sizeof(names) / sizeof(names)[0])
 
@@ -79,6 +80,9 @@ control_print_question(const struct warehouse_ask *ask, struct str_builder *out)
     json_out_key_cstr(&json, "question", QUESTIONS[ask->question]);
     json_out_key_text(&json, "text", ask->text);
     json_out_key_text(&json, "as_of", ask->as_of);
+    json_out_key_text(&json, "second", ask->second);
+    json_out_key_text(&json, "entity", ask->entity);
+    json_out_key_uint(&json, "shows_values", ask->shows_values);
     json_out_key_cstr(&json, "format", FORMATS[ask->rows.format]);
     json_out_key_uint(&json, "width", ask->rows.width_max);
     json_out_object_end(&json);
@@ -120,18 +124,21 @@ enum status
 control_parse_question(struct str bytes, struct arena *arena, struct warehouse_ask *ret_ask, struct error *err)
 {
     const struct json *root;
-    uint64_t           width;
+    uint64_t           width, shows_values;
     size_t             question, format;
 
     if (json_parse(bytes, "question", arena, &root, err) != ST_OK)
         return ST_ERROR;
     if (!find_name(member_text(root, "question"), QUESTIONS, COUNT(QUESTIONS), &question) ||
         !find_name(member_text(root, "format"), FORMATS, COUNT(FORMATS), &format) ||
-        !member_number(root, "width", UINT32_MAX, &width))
+        !member_number(root, "width", UINT32_MAX, &width) || !member_number(root, "shows_values", 1, &shows_values))
         return error_set(err, ERR_CORRUPT, "what came over the control socket is not a question that this heddle knows");
     ret_ask->question       = (enum warehouse_question)question;
     ret_ask->text           = member_text(root, "text");
     ret_ask->as_of          = member_text(root, "as_of");
+    ret_ask->second         = member_text(root, "second");
+    ret_ask->entity         = member_text(root, "entity");
+    ret_ask->shows_values   = shows_values != 0;
     ret_ask->rows.format    = (enum rows_format)format;
     ret_ask->rows.width_max = (uint32_t)width;
     return ST_OK;

@@ -1,10 +1,12 @@
 #include "warehouse/ask.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "io/file.h"
 #include "io/lock.h"
 #include "io/stream.h"
+#include "warehouse/diff_int.h"
 #include "warehouse/duckdb_functions.h"
 #include "warehouse/query.h"
 #include "warehouse/schema.h"
@@ -63,30 +65,41 @@ no_audit(void *context, struct str sql, struct error *err)
 
 static enum status
 show(struct db_connection *connection, const struct model *model, const struct warehouse_ask *ask, struct str sql,
-     struct error *err)
+     uint64_t *ret_row_count, struct error *err)
 {
     const bool         is_query  = ask->question == WAREHOUSE_QUERY;
+    const bool         is_shown  = is_query || ask->shows_values;
     uint64_t           row_count = 0;
     const struct query query     = { .sql           = sql,
                                      .as_of         = is_query ? ask->as_of : STR_EMPTY,
                                      .format        = ask->rows.format,
                                      .width_max     = ask->rows.width_max,
                                      .model         = model,
-                                     .audit         = is_query ? ask->audit : no_audit,
+                                     .audit         = is_shown ? ask->audit : no_audit,
                                      .audit_context = ask->audit_context,
                                      .write         = ask->rows.write,
                                      .write_context = ask->rows.context };
 
-    return query_run(connection, &query, &row_count, err);
+    enum status status = query_run(connection, &query, &row_count, err);
+    if (status == ST_OK && ret_row_count != NULL)
+        *ret_row_count = row_count;
+    return status;
 }
 
+/* A line of JSON says which part it belongs to; for eyes a title does. */
 static enum status
-write_title(const struct warehouse_ask *ask, size_t part, struct error *err)
+begin_part(const struct warehouse_ask *ask, const char *name, bool is_first, struct sql_names *names, struct error *err)
 {
     struct str_builder title = STR_BUILDER_EMPTY;
     enum status        status;
 
-    str_builder_printf(&title, "%s%s:\n", part == 0 ? "" : "\n", PARTS[part].title);
+    if (ask->rows.format == ROWS_JSON)
+        sql_setf(names, "part", "'%s' AS part, ", name);
+    else
+        sql_set(names, "part", STR(""));
+    if (ask->rows.format != ROWS_TABLE)
+        return ST_OK;
+    str_builder_printf(&title, "%s%s:\n", is_first ? "" : "\n", name);
     status = str_builder_status(&title, err);
     if (status == ST_OK)
         status = ask->rows.write(ask->rows.context, str_builder_text(&title), err);
@@ -110,23 +123,64 @@ show_run(struct db_connection *connection, const struct model *model, const stru
         error_hint(err, "`heddle runs` lists them");
     }
     for (size_t i = 0; status == ST_OK && i < sizeof PARTS / sizeof *PARTS; i++) {
-        /* A line of JSON says which part it belongs to; for eyes a title does. */
-        if (ask->rows.format == ROWS_JSON)
-            sql_setf(&names, "part", "'%s' AS part, ", PARTS[i].title);
-        else
-            sql_set(&names, "part", STR(""));
         str_builder_clear(&sql);
-        status = sql_fill(&names, PARTS[i].sql, &sql, err);
+        status = begin_part(ask, PARTS[i].title, i == 0, &names, err);
+        if (status == ST_OK)
+            status = sql_fill(&names, PARTS[i].sql, &sql, err);
         if (status == ST_OK && i == 0 && ask->rows.format == ROWS_TABLE) {
             sql_set(&names, "overview", str_builder_text(&sql));
             str_builder_clear(&sql);
             status = sql_fill(&names, OVERVIEW, &sql, err);
         }
-        if (status == ST_OK && ask->rows.format == ROWS_TABLE)
-            status = write_title(ask, i, err);
         if (status == ST_OK)
-            status = show(connection, model, ask, str_builder_text(&sql), err);
+            status = show(connection, model, ask, str_builder_text(&sql), NULL, err);
     }
+    str_builder_release(&sql);
+    sql_names_release(&names);
+    return status;
+}
+
+/* ---- Two runs ---- */
+
+enum diff_part { DIFF_RUNS, DIFF_TABLES, DIFF_SOURCES, DIFF_COUNTS, DIFF_ROWS, DIFF_PART_COUNT };
+
+static enum status
+print_part(enum diff_part part, const struct sql_names *names, const struct model *model, const struct warehouse_ask *ask,
+           struct str_builder *out, struct error *err)
+{
+    switch (part) {
+    case DIFF_RUNS: return diff_print_runs(names, out, err);
+    case DIFF_TABLES: return diff_print_tables(names, model, out, err);
+    case DIFF_SOURCES: return diff_print_sources(names, model, out, err);
+    case DIFF_COUNTS: return diff_print_counts(names, out, err);
+    default: return diff_print_rows(names, model_entity(model, ask->entity), ask->shows_values, out, err);
+    }
+}
+
+static enum status
+show_diff(struct db_connection *connection, const struct model *model, const struct warehouse_ask *ask, struct error *err)
+{
+    static const char *const TITLES[DIFF_PART_COUNT] = { "runs", "tables", "sources", "counts", "rows" };
+    const struct run_pair    pair = { ask->text, ask->second, ask->entity };
+    struct sql_names         names;
+    struct str_builder       sql     = STR_BUILDER_EMPTY;
+    uint64_t                 differs = 0;
+
+    sql_names_init(&names);
+    enum status status = diff_names(connection, model, &pair, &names, err);
+    for (int part = DIFF_RUNS; status == ST_OK && part < (ask->entity.size == 0 ? DIFF_ROWS : DIFF_PART_COUNT); part++) {
+        uint64_t row_count = 0;
+        str_builder_clear(&sql);
+        status = begin_part(ask, TITLES[part], part == DIFF_RUNS, &names, err);
+        if (status == ST_OK)
+            status = print_part((enum diff_part)part, &names, model, ask, &sql, err);
+        if (status == ST_OK)
+            status = show(connection, model, ask, str_builder_text(&sql), &row_count, err);
+        differs += part == DIFF_TABLES ? row_count : 0;
+    }
+    if (status == ST_OK && differs > 0)
+        status = error_set(err, ERR_NO, "runs %.*s and %.*s left the warehouse with other content: %" PRIu64 " of its tables differ",
+                           STR_PRINTF(ask->text), STR_PRINTF(ask->second), differs);
     str_builder_release(&sql);
     sql_names_release(&names);
     return status;
@@ -136,9 +190,10 @@ enum status
 warehouse_answer(struct db_connection *connection, const struct model *model, const struct warehouse_ask *ask, struct error *err)
 {
     switch (ask->question) {
-    case WAREHOUSE_QUERY: return show(connection, model, ask, ask->text, err);
-    case WAREHOUSE_RUNS: return show(connection, model, ask, str_from(RUNS), err);
+    case WAREHOUSE_QUERY: return show(connection, model, ask, ask->text, NULL, err);
+    case WAREHOUSE_RUNS: return show(connection, model, ask, str_from(RUNS), NULL, err);
     case WAREHOUSE_RUN: return show_run(connection, model, ask, err);
+    case WAREHOUSE_DIFF: return show_diff(connection, model, ask, err);
     }
     return error_set(err, ERR_INTERNAL, "a question of no kind");
 }

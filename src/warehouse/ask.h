@@ -13,20 +13,25 @@
 enum warehouse_question {
     WAREHOUSE_QUERY, /* `text` is SQL: shows patient data, so it is audited. */
     WAREHOUSE_RUNS,  /* All runs: counts only. */
-    WAREHOUSE_RUN,   /* `text` is a run's id: its inputs, counts, reasons, digests. */
+    WAREHOUSE_RUN,   /* `text` is a run's id: its inputs, counts, reasons, digests, cost. */
+    WAREHOUSE_DIFF,  /* `text` and `second` are runs: what differs between them. With shows_values it is audited. */
 };
 
 struct warehouse_ask {
     enum warehouse_question question;
     struct str              text;
     struct str              as_of; /* Of a query: a published run's id or a time; empty: now. */
+    struct str              second; /* Of a diff. */
+    struct str              entity; /* Of a diff: whose rows are listed; empty: none are. */
+    bool                    shows_values; /* Of a diff: the rows' keys and values, which are patient data. */
     struct rows_out_options rows;  /* How it is shown, and who takes it. */
     /* Told the statement before it runs; its failure ends the query. */
     enum status (*audit)(void *context, struct str sql, struct error *err);
     void *audit_context;
 };
 
-/* ERR_USAGE where the question is wrong (query.h), or there is no such run. */
+/* ERR_USAGE where the question is wrong (query.h), or there is no such run. ERR_NO, behind what was written, where a diff found that the
+ * warehouse differs. */
 enum status warehouse_answer(struct db_connection *connection, const struct model *model, const struct warehouse_ask *ask,
                              struct error *err);
 

@@ -48,7 +48,7 @@ take(void *context, struct str bytes, struct error *err)
 static enum status
 ask(enum warehouse_question question, const char *text, struct str_builder *out, bool *ret_is_answered, struct error *err)
 {
-    const struct warehouse_ask asked = { question, str_from(text), STR_EMPTY, { ROWS_JSON, 0, take, out }, NULL, NULL };
+    const struct warehouse_ask asked = { .question = question, .text = str_from(text), .rows = { ROWS_JSON, 0, take, out } };
     return control_ask(io_system(), path, &asked, ret_is_answered, err);
 }
 

@@ -59,7 +59,7 @@ take(void *context, struct str bytes, struct error *err)
 static enum status
 ask(enum warehouse_question question, const char *text, enum rows_format format, struct error *err)
 {
-    const struct warehouse_ask asked = { question, str_from(text), STR_EMPTY, { format, 0, take, NULL }, audit, NULL };
+    const struct warehouse_ask asked = { .question = question, .text = str_from(text), .rows = { format, 0, take, NULL }, .audit = audit };
     struct db                 *db    = NULL;
     struct db_connection      *connection = NULL;
     str_builder_clear(&output);
