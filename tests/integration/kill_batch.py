@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import batch_run  # noqa: E402
 
-KILLS = int(os.environ.get("HEDDLE_KILLS", "50"))
+KILLS = int(os.environ.get("HEDDLE_KILLS", "9"))
 SEED = int(os.environ.get("HEDDLE_SEED", "1"))
 DAYS = ("2026-03-02", "2026-03-03", "2026-03-04")
 STAYS = {"warehouse.db", "warehouse.db.lock"}  # Of the warehouse's own files, after a run that ended by itself.
