@@ -46,7 +46,7 @@ static const struct option RUNTIME_OPTIONS[] = {
     { .name = "chunk_rows", .type = OPTION_INT, .default_text = "2048", .min = 1, .max = CHUNK_ROW_COUNT_MAX,
       .unit = "rows", .help = "Rows that are processed at once. Results do not depend on it; small values are for tests.",
       OPTION_FIELD(struct runtime_config, chunk_rows) },
-    { .name = "memory", .type = OPTION_SIZE, .default_text = "2GiB", .min = 64 << 20, .max = INT64_C(1) << 46,
+    { .name = "memory", .type = OPTION_SIZE, .default_text = "2GiB", .min = BATCH_THREAD_MEMORY, .max = INT64_C(1) << 46,
       .help = "What a batch run may hold in memory before it spills to disk, buffers of decoding threads included. The program itself takes up to about 120 MiB more.",
       OPTION_FIELD(struct runtime_config, memory) },
     { .name = "temp_space", .type = OPTION_SIZE, .default_text = "0", .max = INT64_C(1) << 50,
