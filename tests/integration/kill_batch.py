@@ -31,7 +31,7 @@ def take_day(folder, days, day):
 
 
 def start(folder, day):
-    return subprocess.Popen([batch_run.HEDDLE, "batch", "pipeline.json", "--for", day, "--set", "runtime.memory=128MiB"], cwd=folder,
+    return subprocess.Popen([batch_run.HEDDLE, "batch", "pipeline.json", "--for", day], cwd=folder,
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
