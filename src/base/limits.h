@@ -73,6 +73,11 @@
 #define FORMAT_JSON_RECORD_SIZE_MAX (1u << 20)
 /* An HL7 v2 message: reports carry whole documents, base64-encoded, in OBX-5. */
 #define FORMAT_HL7V2_RECORD_SIZE_MAX (16u << 20)
+/* A FHIR resource, with the rest of its entry: a DocumentReference or Binary carries a document, base64-encoded. */
+#define FORMAT_FHIR_RECORD_SIZE_MAX (16u << 20)
+/* Bundles in bundles: a message that carries a document is two. And what is open around a resource then, with parts of Parameters. */
+#define FHIR_BUNDLE_DEPTH_MAX 4
+#define FHIR_LEVEL_COUNT_MAX  16
 /* Of a record that is too long, or of an input that cannot be read, what is kept in quarantine: enough to see what it is. */
 #define FORMAT_KEPT_SIZE_MAX (64u << 10)
 /* A range of a file that a thread decodes by itself: some milliseconds of work, so that starting a decoder vanishes beside it.

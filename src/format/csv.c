@@ -71,7 +71,8 @@ frame_of_row(const struct csv_row *row, struct frame *frame)
         frame->detail = "the input ends inside quotes";
         break;
     case CSV_TOO_LARGE:
-        frame->kind   = FRAME_TOO_LARGE;
+        frame->kind   = FRAME_PASSED;
+        frame->reason = DECODE_TOO_LARGE;
         frame->size   = 0;
         frame->detail = "the row is longer than the limit";
         break;
@@ -224,10 +225,11 @@ csv_decode(struct decoder *decoder, struct str record, int64_t position, struct 
 
 /* A row that is too large ends at the first line end behind its largest size, quotes or not. */
 static size_t
-csv_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, bool is_last, bool *ret_is_end)
+csv_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, int64_t position, bool is_last, bool *ret_is_end)
 {
     int64_t left = (int64_t)decoder->plan->record_size_max - decoder->skip.length;
     size_t  at   = begin;
+    (void)position;
     (void)is_last;
 
     if (left > 0)

@@ -26,7 +26,10 @@ decode_reason_code(enum decode_reason reason)
         [DECODE_NO_MAPPING] = "no_mapping",
         [DECODE_TRUNCATED] = "truncated",
         [DECODE_WRONG_PROCESSING_ID] = "wrong_processing_id",
+        [DECODE_UNSUPPORTED_VERSION] = "unsupported_version",
+        [DECODE_NO_RESOURCE] = "no_resource",
         [DECODE_NO_ENTITY] = "no_entity",
+        [DECODE_UNMAPPED_TYPE] = "unmapped_type",
     };
     CHECK(reason < DECODE_REASON_COUNT);
     return CODES[reason];
@@ -35,7 +38,9 @@ decode_reason_code(enum decode_reason reason)
 enum outcome
 decode_reason_outcome(enum decode_reason reason)
 {
-    return reason == DECODE_WRONG_PROCESSING_ID || reason == DECODE_NO_ENTITY ? OUTCOME_FILTERED : OUTCOME_QUARANTINED;
+    bool is_filtered = reason == DECODE_WRONG_PROCESSING_ID || reason == DECODE_NO_ENTITY || reason == DECODE_UNMAPPED_TYPE;
+
+    return is_filtered ? OUTCOME_FILTERED : OUTCOME_QUARANTINED;
 }
 
 /* ---- Life ---- */
@@ -323,13 +328,14 @@ skip_keep(struct skip *skip, const char *bytes, size_t size)
 
 /* Passes over what belongs to the record that is skipped. */
 static enum status
-skip_more(struct decoder *decoder, const char *bytes, size_t size, bool is_last, size_t *used, struct error *err)
+skip_more(struct decoder *decoder, const char *bytes, size_t size, int64_t position, bool is_last, size_t *used,
+          struct error *err)
 {
     struct skip *skip   = &decoder->skip;
     bool         is_end = false;
     size_t       part   = decoder->layout != NULL && !decoder->layout->is_readable
                               ? size - *used
-                              : decoder->kind->skip(decoder, bytes, *used, size, is_last, &is_end);
+                              : decoder->kind->skip(decoder, bytes, *used, size, position, is_last, &is_end);
 
     skip_keep(skip, bytes + *used, part);
     *used += part;
@@ -350,7 +356,7 @@ walk_step(struct decoder *decoder, const char *bytes, size_t size, int64_t posit
     struct frame frame = { .kind = FRAME_MORE };
 
     if (decoder->skip.is_active) {
-        if (skip_more(decoder, bytes, size, is_last, used, err) != ST_OK)
+        if (skip_more(decoder, bytes, size, position, is_last, used, err) != ST_OK)
             return ST_ERROR;
         *ret_goes_on = !decoder->skip.is_active && *used < size;
         return ST_OK;
@@ -365,9 +371,9 @@ walk_step(struct decoder *decoder, const char *bytes, size_t size, int64_t posit
     decoder->counts.between_bytes += (int64_t)(frame.before + frame.after);
     *used += frame.before;
     *ret_goes_on = frame.kind != FRAME_MORE && *used + frame.size + frame.after < size;
-    if (frame.kind == FRAME_TOO_LARGE) {
+    if (frame.kind == FRAME_PASSED) {
         *ret_goes_on = true;
-        return skip_begin(decoder, DECODE_TOO_LARGE, frame.detail, position + (int64_t)*used, err);
+        return skip_begin(decoder, frame.reason, frame.detail, position + (int64_t)*used, err);
     }
     if (frame.kind == FRAME_RECORD) {
         const struct str record = str_of(bytes + *used, frame.size);

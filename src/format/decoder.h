@@ -2,7 +2,7 @@
  *
  *     plan     the mappings of one format, their paths compiled. Read-only, shared by threads, one a binding.
  *     layout   what the head of one input tells: BOM, character set, the CSV header. Read-only, shared by the threads
- *              that decode ranges of the input. Only CSV needs one.
+ *              that decode ranges of the input. Only CSV and FHIR need one.
  *     decoder  the working state of one thread over one range of one input, or over one partition of a log.
  *
  *     decode_plan_compile(&options, mappings, count, &plan, err);
@@ -14,12 +14,13 @@
  *
  * Accounting (I1). Every byte that is used is either of a record or between records: record_bytes + between_bytes =
  * what was used. A record reaches from its first byte to its last, without its terminator. Between lie a BOM, the CSV
- * header, line ends behind records, blank lines, MLLP framing, and the batch segments FHS, BHS, BTS, FTS. Every record
+ * header, line ends behind records, blank lines, MLLP framing, the batch segments FHS, BHS, BTS, FTS, and bundles. Every record
  * either yields rows or is told to `outcome` with its reason, never both and never neither. A row that the mapping's
  * `when` refuses was still yielded: `when` is evaluated with the program, not here.
  *
  * What is a record: CSV a row (line ends inside quotes do not end it); HL7 v2 a message, or a run of bytes that is no
- * message; JSON a line. An input that cannot be read as a whole (no_mapping, UTF-16) is one record.
+ * message; JSON a line; FHIR a resource, or a bundle's entry that has none, and what lies around entries is between. An input
+ * that cannot be read as a whole (no_mapping, UTF-16) is one record.
  *
  * The result depends on the bytes alone: not on how they are cut into calls, ranges or chunks. */
 #ifndef HEDDLE_FORMAT_DECODER_H
@@ -51,7 +52,7 @@ struct decode_plan;
 
 /* Compiles the paths of `mappings`, all of one format. Mappings and their texts must outlive the plan; options need
  * not. A path or `each` that is wrong is an ERR_CONFIG at its file:line:column; `report` (may be NULL) is told of all
- * of them, `err` has the first. FHIR and X12 are refused. The caller frees *ret_plan. */
+ * of them, `err` has the first. X12 is refused. The caller frees *ret_plan. */
 enum status decode_plan_compile(const struct decode_plan_options *options, const struct mapping *const *mappings,
                                 uint32_t mapping_count, model_report_fn *report, void *report_context,
                                 struct decode_plan **ret_plan, struct error *err);
@@ -83,7 +84,10 @@ enum decode_reason {
     DECODE_NO_MAPPING,          /* no_mapping: the whole input */
     DECODE_TRUNCATED,           /* truncated */
     DECODE_WRONG_PROCESSING_ID, /* wrong_processing_id, filtered */
+    DECODE_UNSUPPORTED_VERSION, /* unsupported_version */
+    DECODE_NO_RESOURCE,         /* no_resource */
     DECODE_NO_ENTITY,           /* no_entity, filtered */
+    DECODE_UNMAPPED_TYPE,       /* unmapped_type, filtered */
     DECODE_REASON_COUNT
 };
 
@@ -107,6 +111,7 @@ enum decode_note_kind {
     NOTE_WRONG_SHAPE,    /* wrong_shape: an object or array where the field wants one value. The field is null. */
     NOTE_BATCH_COUNT,    /* batch_count: BTS-1 or FTS-1 does not count what the batch or file held. */
     NOTE_STRAY_LINE,     /* stray_line: HL7 v2, a line inside a message that is no segment; it is skipped. */
+    NOTE_UNENDED_BUNDLE, /* unended_bundle: FHIR, the input or line ends behind an entry, not behind the bundle. */
 };
 
 /* Something to be told that decides over no record. */
@@ -173,7 +178,7 @@ struct decoder_options {
 
 struct decoder;
 
-/* `layout` is NULL for JSON; for HL7 v2 it may be (then a UTF-16 input is junk); CSV needs it. The sink is copied. */
+/* `layout` is NULL for JSON; for HL7 v2 it may be (then a UTF-16 input is junk); CSV and FHIR need it. The sink is copied. */
 enum status decoder_open(const struct decode_plan *plan, const struct decode_layout *layout,
                          const struct decoder_options *options, const struct decode_sink *sink,
                          struct decoder **ret_decoder, struct error *err);
@@ -211,7 +216,8 @@ enum status decode_split(const struct decode_plan *plan, const struct decode_lay
 
 /* ---- Detection ---- */
 
-/* The format of a binding that names none, from the first bytes: a message header is HL7 v2, `{` is JSON, else CSV
+/* The format of a binding that names none, from the first bytes: a message header is HL7 v2, `{` is FHIR where
+ * a resourceType follows, else JSON; else CSV
  * where the first line has one of the delimiters or the name ends in .csv or .tsv. False: none of these. */
 bool format_detect(const void *head, size_t size, struct str name, enum model_format *ret_format);
 

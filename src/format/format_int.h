@@ -33,6 +33,8 @@ struct plan_mapping {
     uint32_t              first_each; /* Into the format's own table of each; count 0 = the record. */
     uint32_t              each_count;
     bool                  is_dispatched; /* Reads only records whose type is among its dispatch values. */
+    bool                  is_element_typed; /* FHIR: the type is that of the element of `each`, not the record's. */
+    bool                  reads_entries;    /* FHIR: asks for @method, so that it knows a deletion from a resource. */
 };
 
 struct csv_plan;
@@ -54,7 +56,7 @@ struct decode_plan {
     size_t                    processing_id_count;
     struct csv_plan          *csv; /* One of the three is set. */
     struct hl7_plan          *hl7;
-    struct json_plan         *json;
+    struct json_plan         *json; /* FHIR too. */
 };
 
 /* Collects errors of compiling: the first goes to the caller, all to the report. */
@@ -91,6 +93,8 @@ void dispatch_find(const struct decode_plan *plan, struct str type, uint32_t *re
 
 /* ---- Layout ---- */
 
+#define DECODE_DETAIL_SIZE 160
+
 struct csv_layout;
 
 struct decode_layout {
@@ -100,6 +104,8 @@ struct decode_layout {
     const char               *detail;
     uint64_t                  records_begin; /* Position of the first byte behind BOM and header. */
     struct csv_layout        *csv;
+    bool                      is_document; /* FHIR: values over several lines; else a line ends what is on it. */
+    char                      old_version[DECODE_DETAIL_SIZE]; /* FHIR: why the bundle that begins the input is not of R4; empty: it may be. */
 };
 
 /* ---- Decoder ---- */
@@ -108,7 +114,7 @@ enum frame_kind {
     FRAME_MORE,       /* Nothing whole is there; more bytes are needed. */
     FRAME_BETWEEN,    /* `before` bytes lie between records. */
     FRAME_RECORD,     /* `before`, then a record of `size`, then `after`. */
-    FRAME_TOO_LARGE,  /* `before`, then a record that is too large and whose end is not there. */
+    FRAME_PASSED,     /* `before`, then a bad record whose end `skip` finds: it is too large, or nothing tells where it ends. */
 };
 
 struct frame {
@@ -153,7 +159,7 @@ struct format_kind {
     /* Makes rows of the record just framed, or calls decoder_outcome. */
     enum status (*decode)(struct decoder *decoder, struct str record, int64_t position, struct error *err);
     /* How many bytes of [begin, size) belong to a record that is too large; *ret_is_end says that it ends there. */
-    size_t (*skip)(struct decoder *decoder, const char *bytes, size_t begin, size_t size, bool is_last,
+    size_t (*skip)(struct decoder *decoder, const char *bytes, size_t begin, size_t size, int64_t position, bool is_last,
                    bool *ret_is_end);
     /* Where a range may end at or behind `place` > 0; 0: nowhere in these bytes, which lie at `position`. */
     enum status (*split)(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes,
@@ -163,12 +169,12 @@ struct format_kind {
 extern const struct format_kind CSV_KIND;
 extern const struct format_kind HL7V2_KIND;
 extern const struct format_kind JSON_KIND;
+extern const struct format_kind FHIR_KIND;
 
 struct csv_state;
 struct hl7_state;
 struct json_state;
-
-#define DECODE_DETAIL_SIZE 160
+struct fhir_state;
 
 struct decoder {
     const struct decode_plan   *plan;
@@ -193,6 +199,7 @@ struct decoder {
     struct csv_state  *csv;
     struct hl7_state  *hl7;
     struct json_state *json;
+    struct fhir_state *fhir;
 };
 
 /* Tells the outcome of the record in work. */

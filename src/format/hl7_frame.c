@@ -233,7 +233,8 @@ hl7_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size,
     } else if (mark == HL7_BATCH) {
         size_t line = line_size(bytes, at, size);
         if (line > size_max) {
-            frame.kind   = FRAME_TOO_LARGE;
+            frame.kind   = FRAME_PASSED;
+            frame.reason = DECODE_TOO_LARGE;
             frame.detail = "a batch segment is longer than the limit";
         } else if (at + line < size || is_last) {
             frame.kind = FRAME_BETWEEN;
@@ -246,7 +247,8 @@ hl7_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size,
         if (kind == END_TOO_FAR) {
             between->message_count += mark == HL7_MESSAGE;
             between->is_framed = false;
-            frame.kind         = FRAME_TOO_LARGE;
+            frame.kind         = FRAME_PASSED;
+            frame.reason = DECODE_TOO_LARGE;
             frame.detail       = "the message is longer than the limit";
         } else if (kind != END_MORE) {
             bool is_cut = kind == END_OF_BYTES && between->is_framed;
@@ -259,8 +261,9 @@ hl7_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size,
 
 /* What is too large ends where a message would; its line ends belong to it. */
 size_t
-hl7_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, bool is_last, bool *ret_is_end)
+hl7_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, int64_t position, bool is_last, bool *ret_is_end)
 {
+    (void)position;
     /* The record's own header is no end of it. */
     size_t at = begin + (decoder->skip.length == 0 ? 1 : 0);
 

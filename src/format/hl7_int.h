@@ -310,7 +310,7 @@ struct hl7_state {
 
 enum status hl7_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size, int64_t position,
                       bool is_last, struct frame *ret_frame, struct error *err);
-size_t      hl7_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, bool is_last,
+size_t      hl7_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, int64_t position, bool is_last,
                      bool *ret_is_end);
 enum status hl7_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, int64_t position,
                       bool is_last, size_t place, size_t *ret_end, struct error *err);

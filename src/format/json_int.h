@@ -20,9 +20,23 @@ struct json_step {
     uint32_t            index;
 };
 
+/* What a FHIR record is told besides its own members: paths that begin with @ (fhir_int.h). */
+enum json_pseudo {
+    PSEUDO_FULL_URL,
+    PSEUDO_METHOD,
+    PSEUDO_URL,
+    PSEUDO_CONTAINED,
+    PSEUDO_BUNDLE_TYPE,
+    PSEUDO_BUNDLE_TIMESTAMP,
+    PSEUDO_BUNDLE_ID,
+    PSEUDO_COUNT,
+    PSEUDO_NONE = PSEUDO_COUNT,
+};
+
 struct json_path {
     const struct json_step *steps;
     uint32_t                step_count;
+    enum json_pseudo        pseudo;         /* PSEUDO_NONE: a path of the record. */
     int32_t                 slot;           /* Of the first step, where it is a member that starts at the record; else -1. */
     bool                    is_from_record; /* ^. inside an `each`. */
     bool                    has_all;        /* Some step is [*]. */
@@ -42,7 +56,9 @@ struct json_plan {
     struct json_path *each;
     uint32_t          each_count;
     struct json_keys  keys;
-    int32_t           type_slot; /* Of the member that dispatches; -1: none does. */
+    struct str        type_name; /* The member that tells a record's type. */
+    int32_t           type_slot; /* Of that member, where some mapping is dispatched by it; -1: none is. */
+    int32_t           id_slot, contained_slot; /* FHIR: of `id` and `contained`. */
 };
 
 struct json_state {
@@ -58,6 +74,9 @@ struct json_state {
     size_t       joined_capacity;
     bool         may_be_flat; /* All paths of the plan begin with a member of the record, and all names are plain ASCII. */
     bool         is_unended; /* The line in work has no line end behind it. */
+    bool         is_deletion;     /* FHIR: the record is an entry that deletes; only mappings that ask for @method make a row. */
+    bool         is_in_contained; /* FHIR: the row in work is of an element of `contained`. */
+    struct str   pseudo[PSEUDO_COUNT]; /* FHIR: as they are for the record in work; empty: not there. */
 };
 
 /* Whether a flat record has all that the plan asks for in its slots. */
@@ -67,6 +86,26 @@ bool json_plan_may_be_flat(const struct decode_plan *plan);
  * No tree of values is made, and texts stay where they lie. False: it is something else, right or wrong,
  * and yyjson's to tell; the slots are then of no use. */
 bool json_flat_read(struct json_state *json, const struct json_keys *keys, struct str line);
+
+/* ---- Shared by JSON lines and FHIR ---- */
+
+enum status json_open(struct decoder *decoder, struct error *err);
+void        json_close(struct decoder *decoder);
+/* A copy of the record that lives until no row waits, with room behind it for yyjson. NULL: no memory. */
+char *json_copy(struct decoder *decoder, struct str record);
+/* yyjson's tree of the record, whose copy it takes apart: json->root is then an object. Where it is none, the outcome is told and
+ * *ret_is_read stays false. */
+enum status json_read(struct decoder *decoder, struct str record, char *copy, bool *ret_is_read, struct error *err);
+/* Parses a copy of a text, taking it apart. *ret_doc NULL: it is no JSON, *ret_read says why. It lives until the next call. */
+enum status json_tree(struct json_state *json, char *copy, size_t size, yyjson_doc **ret_doc, yyjson_read_err *ret_read,
+                       struct error *err);
+/* Fills the slots from the members of the root. */
+void json_find_members(struct json_state *json, const struct json_keys *keys);
+/* Rows of the mappings in plan->dispatch[begin, end) and of those that read every record, in the order of the plan: what is taken from
+ * one record does not change its order where a full chunk comes between. */
+enum status json_rows_of_mappings(struct decoder *decoder, uint32_t begin, uint32_t end, struct error *err);
+/* The last member of that name, or NULL. */
+yyjson_val *json_member(yyjson_val *object, struct str name);
 
 enum status json_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *err);
 

@@ -110,6 +110,30 @@ read_steps(struct path_reader *reader)
     return true;
 }
 
+/* What a record is told besides its members. */
+static bool
+read_pseudo(struct path_reader *reader, enum json_pseudo *ret_pseudo)
+{
+    static const char *const NAMES[PSEUDO_COUNT] = {
+        [PSEUDO_FULL_URL] = "@fullUrl",
+        [PSEUDO_METHOD] = "@method",
+        [PSEUDO_URL] = "@url",
+        [PSEUDO_CONTAINED] = "@contained",
+        [PSEUDO_BUNDLE_TYPE] = "@bundle.type",
+        [PSEUDO_BUNDLE_TIMESTAMP] = "@bundle.timestamp",
+        [PSEUDO_BUNDLE_ID] = "@bundle.id",
+    };
+
+    if (reader->mapping->format != MODEL_FHIR_R4)
+        return wrong(reader, "@ is only meant in fhir-r4; a name that begins with it stands in quotes");
+    for (size_t i = 0; i < PSEUDO_COUNT; i++)
+        if (str_equal(reader->source->text, str_from(NAMES[i]))) {
+            *ret_pseudo = (enum json_pseudo)i;
+            return true;
+        }
+    return wrong(reader, "there are @fullUrl, @method, @url, @contained, @bundle.type, @bundle.timestamp and @bundle.id");
+}
+
 enum status
 json_path_parse(const struct mapping *mapping, const struct model_text *text, bool is_in_each, struct arena *arena,
                 struct plan_errors *errors, struct json_path *ret_path, struct error *err)
@@ -122,11 +146,15 @@ json_path_parse(const struct mapping *mapping, const struct model_text *text, bo
         .errors = errors,
         .arena = arena,
     };
-    struct json_path path = { .slot = -1 };
+    struct json_path path = { .slot = -1, .pseudo = PSEUDO_NONE };
 
     *ret_path = path;
     if (text->text.size == 0) {
         wrong(&reader, "it is empty");
+        return ST_OK;
+    }
+    if (text->text.data[0] == '@') {
+        (void)read_pseudo(&reader, &ret_path->pseudo);
         return ST_OK;
     }
     if (str_starts_with(text->text, STR("^."))) {
@@ -208,7 +236,7 @@ static enum status
 make_keys(struct decode_plan *plan, struct error *err)
 {
     struct json_plan *json = plan->json;
-    uint32_t          most = json->path_count + json->each_count;
+    uint32_t          most = json->path_count + json->each_count + 3;
     uint32_t          room = 16;
 
     while (room < 4 * most)
@@ -221,6 +249,11 @@ make_keys(struct decode_plan *plan, struct error *err)
         return error_no_memory(err);
     memset(json->keys.slots, 0, room * sizeof json->keys.slots[0]);
     json->keys.mask = room - 1;
+    if (plan->kind->format == MODEL_FHIR_R4) {
+        (void)key_add(&json->keys, json->type_name);
+        json->id_slot        = key_add(&json->keys, STR("id"));
+        json->contained_slot = key_add(&json->keys, STR("contained"));
+    }
 
     for (uint32_t i = 0; i < json->each_count; i++) {
         struct json_path *path = &json->each[i];
@@ -244,17 +277,36 @@ make_keys(struct decode_plan *plan, struct error *err)
     return ST_OK;
 }
 
-/* A field tells the type where its one path is one member of the record. All mappings of a plan share that member: that
- * of the first mapping that has one. */
+/* A field tells the type where its one path is the member that tells it: the record's, or in FHIR the element's, which may be a resource
+ * (`"each": ["contained", "."]`). */
 static bool
 is_type_field(const struct type_field_query *query, uint32_t field_index)
 {
-    struct json_plan        *json  = query->plan->json;
-    const struct plan_field *field = &query->plan->mappings[query->mapping_index].fields[field_index];
-    const struct json_path  *path  = &json->paths[field->first_path];
+    struct json_plan          *json  = query->plan->json;
+    const struct plan_mapping *entry = &query->plan->mappings[query->mapping_index];
+    const struct plan_field   *field = &entry->fields[field_index];
+    const struct json_path    *path  = &json->paths[field->first_path];
 
-    return field->path_count == 1 && path->step_count == 1 && path->slot >= 0
-           && str_equal(path->steps[0].name, STR("type"));
+    return field->path_count == 1 && path->step_count == 1 && (path->slot >= 0 || entry->is_element_typed)
+           && path->steps[0].kind == JSON_MEMBER && str_equal(path->steps[0].name, json->type_name);
+}
+
+/* FHIR: whether the rows of the mapping have types of their own, and whether it reads entries without a resource. */
+static void
+mark_fhir(struct decode_plan *plan, struct plan_mapping *entry)
+{
+    const struct json_plan *json = plan->json;
+
+    for (uint32_t f = 0; f < entry->mapping->field_count; f++) {
+        const struct plan_field *field = &entry->fields[f];
+        for (uint32_t k = 0; k < field->path_count; k++) {
+            const struct json_path *path = &json->paths[field->first_path + k];
+            entry->reads_entries         = entry->reads_entries || path->pseudo == PSEUDO_METHOD;
+            if (entry->each_count > 0 && field->path_count == 1 && path->step_count == 1 && !path->is_from_record
+                && path->steps[0].kind == JSON_MEMBER && str_equal(path->steps[0].name, json->type_name))
+                entry->is_element_typed = true;
+        }
+    }
 }
 
 enum status
@@ -272,6 +324,7 @@ json_compile(struct decode_plan *plan, struct plan_errors *errors, struct error 
     plan->json = ARENA_NEW(&plan->arena, struct json_plan);
     if (plan->json == NULL)
         return error_no_memory(err);
+    plan->json->type_name = plan->kind->format == MODEL_FHIR_R4 ? STR("resourceType") : STR("type");
     plan->json->type_slot = -1;
     plan->json->paths     = ARENA_ARRAY(&plan->arena, struct json_path, path_count);
     plan->json->each      = ARENA_ARRAY(&plan->arena, struct json_path, each_count);
@@ -279,9 +332,11 @@ json_compile(struct decode_plan *plan, struct plan_errors *errors, struct error 
         return error_no_memory(err);
     if (parse_all(plan, errors, err) != ST_OK || make_keys(plan, err) != ST_OK)
         return ST_ERROR;
+    for (uint32_t i = 0; i < plan->mapping_count && plan->kind->format == MODEL_FHIR_R4; i++)
+        mark_fhir(plan, &plan->mappings[i]);
     if (plan_dispatch(plan, is_type_field, err) != ST_OK)
         return ST_ERROR;
     if (plan->dispatch_count > 0)
-        plan->json->type_slot = json_key_find(&plan->json->keys, "type", 4);
+        plan->json->type_slot = json_key_find(&plan->json->keys, plan->json->type_name.data, plan->json->type_name.size);
     return ST_OK;
 }

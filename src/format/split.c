@@ -45,7 +45,9 @@ format_detect(const void *head, size_t size, struct str name, enum model_format 
         return true;
     }
     if (text.size > 0 && text.data[0] == '{') {
-        *ret_format = MODEL_JSON;
+        /* Events have no such member. It may stand behind others, but within the head. */
+        bool is_fhir = str_find(str_slice(text, 0, FORMAT_HEAD_SIZE_MAX), STR("\"resourceType\"")) != STR_NOT_FOUND;
+        *ret_format  = is_fhir ? MODEL_FHIR_R4 : MODEL_JSON;
         return true;
     }
 

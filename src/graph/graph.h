@@ -71,6 +71,7 @@ enum graph_format {
     GRAPH_FORMAT_CSV,
     GRAPH_FORMAT_HL7V2,
     GRAPH_FORMAT_JSON, /* One JSON value a line. */
+    GRAPH_FORMAT_FHIR_R4,
     GRAPH_FORMAT_COUNT
 };
 

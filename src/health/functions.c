@@ -146,5 +146,20 @@ const struct function health_functions[] = {
       .help = "person_id of an identifier (system, value) under a key of 32 hexadecimal digits: SipHash-2-4-128.",
       .signature = "(text, text, text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_person_hash,
       .bind = bind_person_hash, .unbind = unbind_person_hash },
+    { .name = "reference_id",
+      .help = "The identity that a FHIR reference names, of (reference, fullUrl of its entry, own identity): Type/id of a relative or "
+              "RESTful one without /_history, the id of urn:uuid: and urn:oid:, own identity and #id of a contained one; null of a "
+              "conditional one (FHIR R4, References and Bundle: resolving references).",
+      .signature = "(text, text?, text?) -> text", .null_rule = NULL_SEEN, .kernel = kernel_reference_id },
+    { .name = "reference_system",
+      .help = "The base that a FHIR reference is read against, of (reference, fullUrl of its entry): of a RESTful URL what stands before "
+              "Type/id, of a relative or contained one the fullUrl's; null where there is none, so of urn: too.",
+      .signature = "(text, text?) -> text", .null_rule = NULL_SEEN, .kernel = kernel_reference_system },
+    { .name = "reference_type", .help = "The type of resource that a FHIR reference names: of Type/id, a RESTful URL or Type?query; else null.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_reference_type },
+    { .name = "resource_id",
+      .help = "The identity of a FHIR resource, of (type, id, fullUrl, id as contained): what reference_id makes of the fullUrl, else "
+              "Type/id; of a contained one its container's and #id. So references find it by equality.",
+      .signature = "(text, text, text?, text?) -> text", .null_rule = NULL_SEEN, .kernel = kernel_resource_id },
 };
 const size_t health_function_count = sizeof(health_functions) / sizeof(*health_functions);

@@ -49,6 +49,10 @@ KERNEL(sha256);
 KERNEL(name_suffix);
 KERNEL(last_name_key);
 KERNEL(address_key);
+KERNEL(reference_id);
+KERNEL(reference_system);
+KERNEL(reference_type);
+KERNEL(resource_id);
 
 enum status bind_to_timestamp(const struct vector *constants, uint32_t argument_count, void **ret_bound,
                               struct error *err);

@@ -3,7 +3,7 @@
 #include "plan/plan_int.h"
 
 static const char *const NOT_BUILT_TYPES[] = { "kafka", "postgres", "mllp", "http", "s3", "sftp", "generate", NULL };
-static const char *const NOT_BUILT_FORMATS[] = { "fhir-r4", "x12", "c-cda", "parquet", NULL };
+static const char *const NOT_BUILT_FORMATS[] = { "x12", "c-cda", "parquet", NULL };
 
 static const struct json *
 at(const struct json *value, const char *name)
@@ -167,7 +167,7 @@ is_format_not_built(struct builder *builder, const struct json *value)
     for (size_t i = 0; format != NULL && format->type == JSON_TEXT && NOT_BUILT_FORMATS[i] != NULL; i++)
         if (str_equal(format->text, str_from(NOT_BUILT_FORMATS[i]))) {
             error_hint(complain(&builder->bindings, format, "format \"%s\" is not in this version", NOT_BUILT_FORMATS[i]),
-                       "this version has csv, hl7v2 and json");
+                       "this version has csv, hl7v2, json and fhir-r4");
             return true;
         }
     return false;

@@ -35,7 +35,8 @@ make_plan(struct run *run, struct run_spec *spec, enum model_format format, stru
 static enum status
 make_plans(struct run *run, struct error *err)
 {
-    static const enum model_format FORMATS[] = { [GRAPH_FORMAT_CSV] = MODEL_CSV, [GRAPH_FORMAT_HL7V2] = MODEL_HL7V2, [GRAPH_FORMAT_JSON] = MODEL_JSON };
+    static const enum model_format FORMATS[] = { [GRAPH_FORMAT_CSV] = MODEL_CSV, [GRAPH_FORMAT_HL7V2] = MODEL_HL7V2, [GRAPH_FORMAT_JSON] = MODEL_JSON,
+        [GRAPH_FORMAT_FHIR_R4] = MODEL_FHIR_R4 };
     enum status                    status    = ST_OK;
 
     run->has_mapping = ARENA_ARRAY(&run->arena, bool, run->graph->model->mapping_count);

@@ -132,7 +132,8 @@ static enum status
 take_note(void *context, const struct decode_note *note, struct error *err)
 {
     static const char *const CODES[] = { [NOTE_MISSING_COLUMN] = "missing_column", [NOTE_WRONG_SHAPE] = "wrong_shape",
-                                         [NOTE_BATCH_COUNT] = "batch_count", [NOTE_STRAY_LINE] = "stray_line" };
+                                         [NOTE_BATCH_COUNT] = "batch_count", [NOTE_STRAY_LINE] = "stray_line",
+                                         [NOTE_UNENDED_BUNDLE] = "unended_bundle" };
     struct worker           *worker  = context;
     const bool               is_of_mapping = note->mapping_index >= 0;
 
@@ -187,7 +188,8 @@ begin_ranges(struct worker *worker, struct open_file *file, struct error *err)
 static enum status
 begin_file(struct worker *worker, struct open_file *file, bool *ret_has_ranges, struct error *err)
 {
-    static const enum model_format FORMATS[] = { [GRAPH_FORMAT_CSV] = MODEL_CSV, [GRAPH_FORMAT_HL7V2] = MODEL_HL7V2, [GRAPH_FORMAT_JSON] = MODEL_JSON };
+    static const enum model_format FORMATS[] = { [GRAPH_FORMAT_CSV] = MODEL_CSV, [GRAPH_FORMAT_HL7V2] = MODEL_HL7V2, [GRAPH_FORMAT_JSON] = MODEL_JSON,
+        [GRAPH_FORMAT_FHIR_R4] = MODEL_FHIR_R4 };
     struct run_input         *input    = file->input;
     const struct run_spec    *spec     = &worker->crew->run->specs[input->spec_index];
     struct range_reader      *reader   = &file->reader;

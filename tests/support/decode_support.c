@@ -148,7 +148,7 @@ take_outcome(void *context, const struct record_outcome *outcome, struct error *
 static enum status
 take_note(void *context, const struct decode_note *note, struct error *err)
 {
-    static const char *const NAMES[] = { "missing_column", "wrong_shape", "batch_count", "stray_line" };
+    static const char *const NAMES[] = { "missing_column", "wrong_shape", "batch_count", "stray_line", "unended_bundle" };
     struct record_of_all    *all     = context;
     (void)err;
 

@@ -191,35 +191,10 @@ kernel_business_key(const struct kernel_context *context, const struct vector *a
     }
 }
 
-/* The id of a FHIR reference: behind urn:uuid:, or the last part of Type/id and of a URL. */
-static void
-kernel_reference_id(const struct kernel_context *context, const struct vector *args, uint32_t argument_count,
-                    uint32_t row_count, struct vector_out *out)
-{
-    (void)context, (void)argument_count;
-    for (uint32_t row = 0; row < row_count; row++) {
-        if (!vector_is_valid(&args[0], row))
-            continue;
-        struct str text  = vector_str(&args[0], row);
-        struct str urn   = STR("urn:uuid:");
-        size_t     slash = str_find_last_byte(text, '/');
-        if (str_starts_with(text, urn))
-            text = str_slice(text, urn.size, text.size);
-        else if (slash != STR_NOT_FOUND)
-            text = str_slice(text, slash + 1, text.size);
-        if (text.size == 0)
-            vector_out_null(out, row);
-        else
-            vector_out_text_shared(out, row, text.data, text.size);
-    }
-}
-
 const struct function key_functions[] = {
     { .name = "row_hash", .help = "XXH3-128 of the row's canonical encoding, 32 hexadecimal digits.",
       .signature = "(any...) -> text", .null_rule = NULL_SEEN, .kernel = kernel_row_hash },
     { .name = "business_key", .help = "One text of several parts: equal keys, equal parts; null where all parts are null.",
       .signature = "(text...) -> text", .null_rule = NULL_SEEN, .kernel = kernel_business_key },
-    { .name = "reference_id", .help = "The id that a FHIR reference names.", .signature = "(text) -> text",
-      .null_rule = NULL_STRICT, .kernel = kernel_reference_id },
 };
 const size_t key_function_count = sizeof key_functions / sizeof *key_functions;

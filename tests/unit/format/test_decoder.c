@@ -42,6 +42,17 @@ static const struct test_mapping JSON_MAPPINGS[] = {
     { "part", MODEL_JSON, "type = 'panel'", "parts;.", NULL, PART_FIELDS },
 };
 
+static const struct test_field PATIENT_FIELDS[] = { { "t", "resourceType" }, { "id", "id" }, { "name", "name[0].family" },
+                                                    { "url", "@fullUrl" }, { "method", "@method" }, { "bundle", "@bundle.type" },
+                                                    { NULL, NULL } };
+static const struct test_field DRUG_FIELDS[]    = { { "t", "resourceType" }, { "of", "^.id" }, { "id", "@contained" }, { NULL, NULL } };
+static const struct test_field VALUE_FIELDS[]   = { { "t", "resourceType" }, { "value", "valueQuantity.value" }, { NULL, NULL } };
+static const struct test_mapping FHIR_MAPPINGS[] = {
+    { "p", MODEL_FHIR_R4, "t = 'Patient'", NULL, NULL, PATIENT_FIELDS },
+    { "m", MODEL_FHIR_R4, "t = 'Medication'", "contained;.", NULL, DRUG_FIELDS },
+    { "o", MODEL_FHIR_R4, "t = 'Observation'", NULL, NULL, VALUE_FIELDS },
+};
+
 static const struct {
     enum model_format          format;
     const struct test_mapping *mappings;
@@ -50,6 +61,7 @@ static const struct {
     { MODEL_CSV, CSV_MAPPINGS, 1 },
     { MODEL_HL7V2, HL7_MAPPINGS, 2 },
     { MODEL_JSON, JSON_MAPPINGS, 3 },
+    { MODEL_FHIR_R4, FHIR_MAPPINGS, 3 },
 };
 
 static struct test_plan
@@ -129,6 +141,106 @@ static const struct example EXAMPLES[] = {
     { MODEL_JSON, "{\"type\":\"panel\",\"code\":\"p\",\"parts\":[{\"code\":1},{\"code\":2}]}\n",
       "part 0 59 0|panel|1\npart 0 59 1|panel|2\npart 0 59 2|panel|p\n" },
     { MODEL_JSON, "{\"type\":\"x\",\"type\":\"access\",\"user\":1,\"user\":2}\n", "access 0 46 0|access|2\n" },
+    /* FHIR lines: each costs itself alone. */
+    { MODEL_FHIR_R4,
+      "{\"resourceType\":\"Patient\",\"id\":\"1\"}\r\n"
+      "\n"
+      "{\"resourceType\":\"Patient\",\n"
+      "{\"resourceType\":\"Patient\",\"id\":\"2\"}\n"
+      "{\"id\":\"3\"}\n"
+      "{\"resourceType\":\"Device\"}\n"
+      "{\"resourceType\":\"Devise\"}\n"
+      "[1]\n"
+      "{\"resourceType\":\"Patient\",\"id\":\"4\"",
+      "p 0 35 0|Patient|1||||\n"
+      "p 65 35 0|Patient|2||||\n"
+      "malformed_record 38 26\n"
+      "malformed_record 101 10\n"
+      "unmapped_type 112 25\n"
+      "unknown_type 138 25\n"
+      "malformed_record 164 3\n"
+      "truncated 168 34\n" },
+    /* One document over several lines, and another behind it. */
+    { MODEL_FHIR_R4,
+      "{\n"
+      "  \"resourceType\" : \"Patient\",\n"
+      "  \"name\": [ { \"family\": \"O\\\"Ne}il\" } ]\n"
+      "}\n"
+      "{\n"
+      " \"resourceType\": \"Observation\", \"valueQuantity\":{\"value\":1.90}\n"
+      "}\n",
+      "p 0 72 0|Patient||O\"Ne}il|||\n"
+      "o 73 66 0|Observation|1.90\n" },
+    /* Bundles: type, fullUrl behind the resource, an entry without resource, a deletion, of a type without @method too. */
+    { MODEL_FHIR_R4,
+      "{\"resourceType\":\"Bundle\",\"meta\":{\"a\":[1]},\"type\":\"history\",\"entry\":[ {\"fullUrl\":\"http:\\/\\/a\\/Patient\\/1\",\"resource\":{\"resourceType\":\"Patient\",\"id\":\"1\"}},{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"2\"},\"request\":{\"method\":\"PUT\",\"url\":\"Patient/2\"},\"fullUrl\":\"urn:uuid:2\"},{\"response\":{\"status\":\"200\"}},{\"request\":{\"method\":\"DELETE\",\"url\":\"Patient/7/_history/3\"}},{\"request\":{\"method\":\"DELETE\",\"url\":\"Observation/8\"}},{\"request\":{\"method\":\"DELETE\",\"url\":\"Flag/8\"}}],\"total\":3}\n"
+      "{\"resourceType\":\"Patient\",\"id\":\"5\"}\n",
+      "p 116 35 0|Patient|1||http://a/Patient/1||history\n"
+      "p 165 35 0|Patient|2||urn:uuid:2|PUT|history\n"
+      "p 300 60 0|Patient|7|||DELETE|history\n"
+      "p 474 35 0|Patient|5||||\n"
+      "no_entity 270 29\n"
+      "no_resource 361 53\n"
+      "unmapped_type 415 46\n" },
+    /* A bundle in Parameters, in parts, and in an entry. */
+    { MODEL_FHIR_R4,
+      "{\"resourceType\":\"Parameters\",\"parameter\":[{\"name\":\"n\",\"valueString\":\"x\"},{\"name\":\"a\",\"resource\":{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"1\"}}]}},{\"name\":\"b\",\"part\":[{\"name\":\"c\",\"resource\":{\"resourceType\":\"Patient\",\"id\":\"2\"}}]}]}\n"
+      "{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":{\"id\":\"i\",\"resourceType\":\"Bundle\",\"type\":\"document\",\"entry\":[{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"3\"}}]}},{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"4\"}}],\"type\":\"message\"}\n"
+      "{\"resourceType\":\"Parameters\",\"parameter\":[{\"name\":\"n\"}]}",
+      "p 157 35 0|Patient|1||||batch\n"
+      "p 240 35 0|Patient|2||||\n"
+      "p 400 35 0|Patient|3||||document\n"
+      "p 452 35 0|Patient|4||||\n"
+      "unmapped_type 508 56\n" },
+    /* Contained resources are rows of the record; old versions are told. */
+    { MODEL_FHIR_R4,
+      "{\"resourceType\":\"MedicationRequest\",\"id\":\"r\",\"contained\":[{\"resourceType\":\"Medication\",\"id\":\"a\"},{\"resourceType\":\"Patient\",\"id\":\"b\"}]}\n"
+      "{\"resourceType\":\"Medication\",\"id\":\"x\"}\n"
+      "{\"resourceType\":\"MedicationOrder\"}\n"
+      "{\"resourceType\":\"Patient\",\"animal\":{}}\n"
+      "{\"resourceType\":\"Patient\",\"name\":[{\"family\":[\"A\"]}]}\n",
+      "m 0 134 0|Medication|r|a\n"
+      "m 135 38 0|Medication|x|\n"
+      "unsupported_version 174 34\n"
+      "unsupported_version 209 38\n"
+      "unsupported_version 248 52\n" },
+    /* A bad entry costs itself; where brackets do not close, the line. */
+    { MODEL_FHIR_R4,
+      "{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"1\"}},{\"resource\":{\"resourceType\":\"Patient\",\"id\":01}},{\"resource\" {\"resourceType\":\"Patient\",\"id\":\"2\"}},7,{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"3\"}},{\"resource\":{\"a\":[}]}}]}\n"
+      "{\"resourceType\":\"Patient\",\"id\":\"4\"}\n"
+      "{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"5\"}},\n"
+      "{\"resourceType\":\"Patient\",\"id\":\"6\"}\n"
+      "{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":{\"resourceType\":\"Pat\n",
+      "p 46 35 0|Patient|1||||\n"
+      "p 194 35 0|Patient|3||||\n"
+      "p 256 35 0|Patient|4||||\n"
+      "p 338 35 0|Patient|5||||\n"
+      "p 376 35 0|Patient|6||||\n"
+      "malformed_record 95 34\n"
+      "malformed_record 131 48\n"
+      "malformed_record 180 1\n"
+      "malformed_record 231 24\n"
+      "unended_bundle -1 -1\n"
+      "malformed_record 446 32\n" },
+    /* A document that loses its structure is lost from there. */
+    { MODEL_FHIR_R4,
+      "{ \"resourceType\":\"Bundle\",\n"
+      " \"entry\":[\n"
+      " {\"resource\":{\"resourceType\":\"Patient\",\"id\":\"1\"}},\n"
+      " {\"resource\":{\"id\":\"2}},\n"
+      " {\"resource\":{\"resourceType\":\"Patient\",\"id\":\"3\"}},\n"
+      " ]]\n"
+      "}\n",
+      "p 51 35 0|Patient|1||||\n"
+      "malformed_record 90 81\n" },
+    /* An old bundle is refused as a whole; an empty one has no record. */
+    { MODEL_FHIR_R4,
+      "{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"1\"}},{\"resource\":{\"resourceType\":\"MedicationOrder\"}}]}",
+      "unsupported_version 46 35\n"
+      "unsupported_version 95 34\n" },
+    { MODEL_FHIR_R4,
+      "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":0}\n",
+      "" },
 };
 
 #define EXAMPLE_COUNT (sizeof EXAMPLES / sizeof EXAMPLES[0])
@@ -203,7 +315,7 @@ mutations_survive(void **state)
     for (unsigned round = 0; round < 21000; round++) {
         const struct example *example = &EXAMPLES[round % EXAMPLE_COUNT];
         struct test_plan      plan    = plan_of(example->format, round % 3 == 0 ? 40 : 0);
-        char                  bytes[512];
+        char                  bytes[1024];
         size_t                size = strlen(example->bytes);
 
         memcpy(bytes, example->bytes, size);
@@ -287,7 +399,10 @@ every_allocation_may_fail(void **state)
             struct str_builder               out     = STR_BUILDER_EMPTY;
             struct decode_counts             counts  = { 0 };
             struct error                     err     = ERROR_EMPTY;
-            uint32_t                         which   = options.format == MODEL_CSV ? 0 : options.format == MODEL_HL7V2 ? 1 : 2;
+            uint32_t                         which   = options.format == MODEL_CSV     ? 0
+                                                         : options.format == MODEL_HL7V2 ? 1
+                                                         : options.format == MODEL_JSON  ? 2
+                                                                                         : 3;
 
             memory_fail_after(n);
             if (test_plan_compile(&options, PLANS[which].mappings, PLANS[which].count, &plan, &err) == ST_OK)
