@@ -268,6 +268,8 @@ decoders(void **state)
                        "OBX|1|NM|2823-3^Potassium^LN||4.1|mmol/L|3.5-5.1|N|||F\rNTE|1||a note \\X41\\ of some length\rOBX|2|ST|1^\xe9||x\r"
                        "MSH|^~\\&|||||||ACK|2|P\rjunk\r" },
         { MODEL_JSON, "{\"type\":\"lab_result\",\"event_id\":\"an event id of some length\",\"value\":4.1,\"tags\":[1,{\"a\":[]}]}\n{\"type\":\"unknown\"}\n{broken\n" },
+        { MODEL_FHIR_R4, "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[{\"fullUrl\":\"https:\\/\\/a\\/Patient\\/1\",\"resource\":{\"resourceType\":"
+                         "\"Patient\",\"id\":\"1\"}},{\"request\":{\"method\":\"DELETE\",\"url\":\"Patient/7\"}}]}\n{\"resourceType\":\"Device\"}\n{broken\n" },
     };
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         sweep_run(decode_scenario, (void *)(uintptr_t)&inputs[i]);

@@ -17,7 +17,7 @@
 
 struct row {
     const char *function;
-    const char *args[3]; /* NULL: null. */
+    const char *args[4]; /* NULL: null. */
     const char *expected;
 };
 
@@ -88,6 +88,37 @@ static const struct row ROWS[] = {
     { "digits", { "999-12-3456" }, "999123456" },
     { "digits", { "none" }, NULL },
     { "digits", { "(555) 123 4567 ext. 89 and more than twelve" }, "555123456789" },
+
+    /* FHIR R4: References, and the example bundle-references. */
+    { "reference_id", { "Patient/7", NULL, NULL }, "Patient/7" },
+    { "reference_id", { " Patient/7/_history/2", NULL, NULL }, "Patient/7" },
+    { "reference_id", { "https://a.b/fhir/Patient/7/_history/2", NULL, NULL }, "Patient/7" },
+    { "reference_id", { "urn:uuid:0C3151BD-1CBF-4D64-B04D-CD9187A4C6E0", NULL, NULL }, "0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0" },
+    { "reference_id", { "urn:oid:1.2.3", NULL, NULL }, "1.2.3" },
+    { "reference_id", { "#x", NULL, "Claim/1" }, "Claim/1#x" },
+    { "reference_id", { "#x", NULL, "Claim/1#y" }, "Claim/1#x" },
+    { "reference_id", { "#", NULL, "Claim/1#y" }, "Claim/1" },
+    { "reference_id", { "#x", NULL, NULL }, NULL },
+    { "reference_id", { "Patient?identifier=a|7", NULL, NULL }, NULL },
+    { "reference_id", { "https://a.b/c?d=e", NULL, NULL }, "https://a.b/c?d=e" },
+    { "reference_id", { "words", NULL, NULL }, NULL },
+    { "reference_id", { "Patient/", NULL, NULL }, NULL },
+    { "reference_id", { NULL, NULL, NULL }, NULL },
+    { "reference_system", { "https://a.b/fhir/Patient/7", NULL }, "https://a.b/fhir" },
+    { "reference_system", { "Patient/7", "https://a.b/fhir/Observation/1" }, "https://a.b/fhir" },
+    { "reference_system", { "#x", "https://a.b/fhir/Observation/1" }, "https://a.b/fhir" },
+    { "reference_system", { "https://c/Patient/7", "https://a.b/fhir/Observation/1" }, "https://c" },
+    { "reference_system", { "Patient/7", "urn:uuid:1" }, NULL },
+    { "reference_system", { "urn:uuid:2", "https://a.b/fhir/Observation/1" }, NULL },
+    { "reference_type", { "https://a.b/fhir/Patient/7" }, "Patient" },
+    { "reference_type", { "Patient?a=b" }, "Patient" },
+    { "reference_type", { "urn:uuid:2" }, NULL },
+    { "resource_id", { "Patient", "7", NULL, NULL }, "Patient/7" },
+    { "resource_id", { "Patient", "7", "urn:uuid:AB", NULL }, "ab" },
+    { "resource_id", { "Patient", "7", "https://a.b/fhir/Patient/8", NULL }, "Patient/8" },
+    { "resource_id", { "Claim", "1", NULL, "x" }, "Claim/1#x" },
+    { "resource_id", { "Claim", "1", "urn:uuid:AB", "x" }, "ab#x" },
+    { "resource_id", { "Claim", NULL, NULL, "x" }, NULL },
 
     { "zip_code", { "02138" }, "02138" },
     { "zip_code", { " 02138 " }, "02138" },
@@ -514,8 +545,8 @@ run(const struct row *rows, size_t count, bool is_last_constant)
 {
     const struct function *function = find(rows[0].function);
     struct type            type     = result_type(function);
-    static struct argument arguments[3];
-    struct vector          vectors[3];
+    static struct argument arguments[4];
+    struct vector          vectors[4];
     struct arena           scratch;
     struct error           err           = ERROR_EMPTY;
     uint32_t               argument_count = 1;
@@ -541,7 +572,7 @@ run(const struct row *rows, size_t count, bool is_last_constant)
     struct kernel_context context = { .bound = NULL, .scratch = &scratch };
     void                 *bound   = NULL;
     if (function->bind != NULL) {
-        struct vector constants[3];
+        struct vector constants[4];
         for (uint32_t i = 0; i < argument_count; i++) {
             constants[i] = vectors[i];
             if (!vectors[i].is_constant)

@@ -130,6 +130,13 @@ static const struct scenario SCENARIOS[] = {
     { "hl7v2_adt_encounter", { "message_type=ADT", "event=A01", "event_recorded=20260102030405", "patient=p", "visit=v" }, "loaded",
       { "encounter_start_time=2026-01-02T08:04:05.000000Z", "effective_time=2026-01-02T08:04:05.000000Z" }, "" },
     { "hl7v2_adt_practitioner", { "message_type=ADT", "event=A01", "event_recorded=20260102", "attending=1234567893", "kind=NPI" }, "loaded", { "npi=1234567893" }, "" },
+    { "fhir_patient", { "resource_type=Patient", "id=7", "full_url=https://a.b/fhir/Patient/7", "updated=2026-01-02T03:04:05Z", "family=Doe", "given=Ann", "gender=female",
+        "birth=1970-01-02", "death=2020-03-04T05:06:07Z" },
+      "loaded", { "patient_system=https://a.b/fhir", "patient_id=Patient/7", "death_date=2020-03-04", "sex=female", "death_flag=true" }, "" },
+    { "fhir_lab_result", { "resource_type=Observation", "category=laboratory", "id=1", "full_url=urn:uuid:AB", "subject=urn:uuid:CD", "loinc=718-7", "quantity=14.10",
+        "unit=g/dL", "state=final", "issued=2026-01-02T03:04:05Z" },
+      "loaded", { "patient_id=cd", "lab_result_id=ab|718-7", "result=14.10", "normalized_value=14.100000", "status=F" }, "" },
+    { "fhir_lab_result", { "resource_type=Observation", "category=vital-signs", "id=1" }, "none", { NULL }, "" },
     { "hl7v2_practitioner", { "message_type=ORU", "message_time=20260102", "orderer=1234567892", "kind=NPI" }, "loaded", { "npi=" }, "bad_code npi null;" },
 };
 #define SCENARIO_COUNT (sizeof(SCENARIOS) / sizeof(*SCENARIOS))
