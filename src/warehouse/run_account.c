@@ -9,7 +9,7 @@
 /* ---- Records ---- */
 
 /* One row a record: those that the decoder told, and those that yielded rows. A record all of whose rows were refused is of
- * an unknown type where its format names types, and else of no entity. */
+ * an unknown type where only `when` tells types (JSON, HL7 v2), and else of no entity. */
 static const char VERDICT[] =
     "CREATE TABLE {run}.verdict AS\n"
     "SELECT input_number, position, length, code FROM {run}.record\n"
@@ -44,7 +44,7 @@ append_sources(struct run *run, struct str_builder *rows, struct str_builder *en
     return str_builder_is_ok(rows) ? str_builder_status(entities, err) : error_no_memory(err);
 }
 
-/* Files whose records name their type. */
+/* Files whose unknown types no decoder tells. That of FHIR does, and CSV has none. */
 static enum status
 list_typed(struct run *run, struct error *err)
 {
@@ -54,7 +54,7 @@ list_typed(struct run *run, struct error *err)
     if (status == ST_OK)
         status = db_appender_open(run->connection, run->schema, "typed", &appender, err);
     for (size_t i = 0; status == ST_OK && i < run->input_count; i++) {
-        if (run->inputs[i].format[0] == 'c')
+        if (run->inputs[i].format[0] == 'c' || run->inputs[i].format[0] == 'f')
             continue;
         db_row_int64(appender, run->inputs[i].number);
         status = db_row_end(appender, err);

@@ -39,7 +39,7 @@ EXPECTED = [
     ("SELECT patient_id, condition_type, source_code, normalized_code, normalized_code_type, status, onset_date, resolved_date, event_time FROM core.condition ORDER BY source_code, patient_id",
      ["p1|encounter-diagnosis|195662009|195662009|snomed-ct|resolved|2020-01-02|2020-01-09|2020-01-09 05:00:00",
       "p1|encounter-diagnosis|44054006|44054006|snomed-ct|active|2020-03-01|-|2020-03-01 05:00:00",
-      "p2|encounter-diagnosis|e11.9|E11.9|icd-10-cm|resolved|2020-01-05|-|2020-01-04 05:00:00"]),
+      "p2|encounter-diagnosis|e11.9|E119|icd-10-cm|resolved|2020-01-05|-|2020-01-04 05:00:00"]),
     ("SELECT reason_code, row_count FROM meta.quality WHERE entity = 'condition' AND reason_code = 'inconsistent'", ["inconsistent|1"]),
     ("SELECT normalized_code, base_cost, procedure_date, procedure_end_time FROM core.procedure", ["430193006|735.41|2020-01-02|2020-01-02 10:30:00"]),
     ("SELECT rxnorm_code, medication_type, status, dispense_count, total_cost, medication_end_time FROM core.medication ORDER BY dispense_count",
