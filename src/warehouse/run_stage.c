@@ -138,6 +138,29 @@ print_rows(const struct run *run, size_t index, struct str_builder *out, struct 
     return status;
 }
 
+/* One statement a program: DuckDB makes the vectors of all branches of a union at once, tens of MiB that cannot spill, however few rows
+ * there are. */
+static enum status
+insert_rows(struct run *run, const struct entity *entity, struct error *err)
+{
+    struct str_builder sql    = STR_BUILDER_EMPTY;
+    enum status        status = ST_OK;
+
+    for (size_t i = 0; status == ST_OK && i < run->program_count; i++) {
+        if (run->programs[i].mapping->entity != entity)
+            continue;
+        str_builder_clear(&sql);
+        str_builder_printf(&sql, "INSERT INTO %s.\"row_%s\" BY NAME\n", run->schema, entity->name);
+        status = print_rows(run, i, &sql, err);
+        if (status == ST_OK)
+            status = str_builder_status(&sql, err);
+        if (status == ST_OK)
+            status = db_run(run->connection, str_builder_text(&sql), err);
+    }
+    str_builder_release(&sql);
+    return status;
+}
+
 static enum status
 stage_entity(struct run *run, const struct entity *entity, struct error *err)
 {
@@ -148,7 +171,7 @@ stage_entity(struct run *run, const struct entity *entity, struct error *err)
     enum status        status   = ST_OK;
 
     run_step(run, "stage");
-    str_builder_printf(&sql, "CREATE TABLE %s.\"row_%s\" AS\n", run->schema, entity->name);
+    str_builder_printf(&sql, "CREATE TABLE %s.\"row_%s\" AS SELECT * FROM (\n", run->schema, entity->name);
     for (size_t i = 0; status == ST_OK && i < run->program_count; i++) {
         if (run->programs[i].mapping->entity != entity)
             continue;
@@ -157,11 +180,14 @@ stage_entity(struct run *run, const struct entity *entity, struct error *err)
         keep.program = run->programs[i].program;
         status   = print_rows(run, i, &sql, err);
     }
+    str_builder_append_cstr(&sql, ") LIMIT 0");
     if (status == ST_OK)
         status = str_builder_status(&sql, err);
     if (status == ST_OK)
         status = db_run(run->connection, str_builder_text(&sql), err);
     str_builder_release(&sql);
+    if (status == ST_OK)
+        status = insert_rows(run, entity, err);
     if (status != ST_OK) {
         error_context(err, "making the rows of %s", entity->name);
         return status;
