@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The decoders' counts over the sample data against a count by other means: Python's csv module, and HL7 v2 split here.
+"""The decoders' counts over the sample data against a count by other means: Python's csv and json modules, and HL7 v2 split here.
 
 Records, what became of them, rows a mapping, and for CSV also the values of each field and their bytes. No code is
 shared: of heddle only the mapping files are read."""
@@ -191,6 +191,72 @@ def hl7_expected(path):
     return records, dict(reasons), {name: {"rows": count} for name, count in rows.items() if count}
 
 
+# --- FHIR ------------------------------------------------------------------------------------------------------------
+
+def fhir_resources(value):
+    """Resources, or entries without one, that a resource holds: a bundle's, of Parameters those of its parameters, else itself."""
+    kind = value.get("resourceType")
+    if kind == "Bundle":
+        for entry in value.get("entry", []):
+            yield from fhir_resources(entry["resource"]) if "resource" in entry else [entry]
+    elif kind == "Parameters" and '"resource"' in json.dumps(value):
+        for parameter in value.get("parameter", []):
+            if "resource" in parameter:
+                yield from fhir_resources(parameter["resource"])
+    else:
+        yield value
+
+
+def fhir_expected(path):
+    """Records, and how many of them are no JSON object that has a type. What else became of them is not counted here."""
+    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    try:
+        values = [json.loads(text)]
+        lines = [text] if isinstance(values[0], dict) else text.split(b"\n")
+    except ValueError:
+        lines = text.split(b"\n")
+    records, bad = 0, 0
+    for line in filter(bytes.strip, lines):
+        try:
+            value = json.loads(line.decode())
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            records, bad = records + 1, bad + 1
+            continue
+        for resource in fhir_resources(value):
+            records += 1
+            bad += "resourceType" not in resource and "request" not in resource and "response" not in resource
+    return records, bad
+
+
+def compare_fhir(paths):
+    failed = records = 0
+    found = heddle_counts("fhir", paths)
+    reasons = collections.Counter()
+    for path in paths:
+        ours, wanted = found[str(path)], fhir_expected(path)
+        bad = sum(ours["reasons"].get(reason, 0) for reason in ("malformed_record", "bad_encoding", "truncated", "too_large"))
+        name = path.relative_to(DATA)
+        is_r4 = "old-versions" not in str(name) and "cms-bcda" not in str(name)
+        if (ours["records"], bad) != wanted:
+            print(f"{name}: {ours['records']} records, {bad} of them bad, not {wanted}")
+            failed += 1
+        if ours["yielded"] + sum(ours["reasons"].values()) != ours["records"]:
+            print(f"{name}: records do not add up")
+            failed += 1
+        if is_r4 and "unsupported_version" in ours["reasons"]:
+            print(f"{name}: R4 is taken for an older version")
+            failed += 1
+        if "old-versions" in str(name) and path.suffix == ".json" and ours["reasons"].get("unsupported_version") != ours["records"]:
+            print(f"{name}: not all of DSTU2 is refused: {ours['reasons']}")
+            failed += 1
+        records += wanted[0]
+        reasons.update(ours["reasons"])
+    print(f"fhir: {len(paths)} files, {records} records, {dict(reasons)}")
+    return failed
+
+
 # --- The comparison --------------------------------------------------------------------------------------------------
 
 def differences(found, expected):
@@ -234,6 +300,8 @@ def main():
                       if path.is_file() and (path.suffix == ".hl7" or HEADER.match(path.read_bytes()[:64].lstrip(BETWEEN))))
     failed = compare("csv", tables, lambda path: csv_expected(path, models))
     failed += compare("hl7v2", messages, hl7_expected)
+    folders = ("fhir", "claims/cms-bcda", "access_consent/hl7-r4-examples")
+    failed += compare_fhir(sorted(path for folder in folders for path in (DATA / folder).rglob("*") if path.is_file()))
     print(f"{failed} differences")
     return 1 if failed else 0
 

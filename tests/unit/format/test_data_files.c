@@ -1,7 +1,7 @@
 /* The sample data, as a run decodes it: the model's mappings over whole files.
  *
  * Without arguments a test: every byte and record of every file is accounted for, and a file gives the same whole, in
- * pieces and in ranges. With a format ("csv", "hl7v2") as its argument it reads paths from its input, a line each, and
+ * pieces and in ranges. With a format ("csv", "hl7v2", "fhir") as its argument it reads paths from its input, a line each, and
  * prints what it counts of each as a line of JSON, for tests/integration/format_counts.py, which counts by itself. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ struct tally {
 };
 
 static struct model       *model;
-static struct decode_plan *plans[2]; /* CSV, HL7 v2. */
+static struct decode_plan *plans[3]; /* CSV, HL7 v2, FHIR. */
 
 static enum status
 take_rows(void *context, uint32_t mapping_index, struct chunk *chunk, struct error *err)
@@ -141,6 +141,9 @@ every_byte_is_accounted_for(void **state)
         skip();
     check_folder(plans[0], "synthea_csv/**/*.csv", 40);
     check_folder(plans[1], "hl7v2/**/*.hl7", 500);
+    check_folder(plans[2], "fhir/**", 500);
+    check_folder(plans[2], "claims/cms-bcda/**", 20);
+    check_folder(plans[2], "access_consent/hl7-r4-examples/**", 30);
 }
 
 /* ---- The counts ---- */
@@ -226,16 +229,18 @@ int
 main(int argument_count, char **arguments)
 {
     int result = 1;
-    if (model_load(NULL, 0, NULL, NULL, &model, NULL) != ST_OK || !make_plan(MODEL_CSV, &plans[0]) || !make_plan(MODEL_HL7V2, &plans[1]))
+    if (model_load(NULL, 0, NULL, NULL, &model, NULL) != ST_OK || !make_plan(MODEL_CSV, &plans[0]) || !make_plan(MODEL_HL7V2, &plans[1])
+        || !make_plan(MODEL_FHIR_R4, &plans[2]))
         return 1;
     if (argument_count > 1) {
-        result = print_counts(plans[strcmp(arguments[1], "hl7v2") == 0 ? 1 : 0]);
+        result = print_counts(plans[strcmp(arguments[1], "fhir") == 0 ? 2 : strcmp(arguments[1], "hl7v2") == 0 ? 1 : 0]);
     } else {
         const struct CMUnitTest tests[] = { cmocka_unit_test(every_byte_is_accounted_for) };
         result                          = cmocka_run_group_tests(tests, NULL, NULL);
     }
     decode_plan_free(plans[0]);
     decode_plan_free(plans[1]);
+    decode_plan_free(plans[2]);
     model_free(model);
     return result;
 }
