@@ -130,7 +130,7 @@ decode(const struct load *load, const struct mapping *const *mappings, uint32_t 
 
     int failed = bytes == NULL
                  || decode_plan_compile(&plan_options, mappings, mapping_count, NULL, NULL, &plan, &err) != ST_OK
-                 || decode_layout_open(plan, bytes, size, true, NULL, &layout, &err) != ST_OK
+                 || decode_layout_open(plan, STR_EMPTY, bytes, size, true, NULL, &layout, &err) != ST_OK
                  || decoder_open(plan, layout, &options, &sink, &decoder, &err) != ST_OK;
     for (unsigned round = 0; round < ROUND_COUNT && !failed; round++) {
         decoder_reset(decoder); /* It goes back to the beginning. */

@@ -33,7 +33,7 @@
 #define CHUNK_ROW_COUNT_MAX 2048
 /* An entity's row hash takes all its columns at once; the widest entity of the model has 40, the widest table of the
  * Tuva input layer 120. */
-#define FUNCTION_ARGUMENT_COUNT_MAX 128
+#define FUNCTION_ARGUMENT_COUNT_MAX 256
 
 /* ---- health ---- */
 
@@ -71,6 +71,8 @@
 /* A CSV row or a JSON line: what Kafka takes as a message without being told otherwise. */
 #define FORMAT_CSV_RECORD_SIZE_MAX  (1u << 20)
 #define FORMAT_JSON_RECORD_SIZE_MAX (1u << 20)
+/* A line of fixed width: the longest layout known to us (CMS's CCLF8) has 549 bytes. */
+#define FORMAT_FIXED_RECORD_SIZE_MAX (64u << 10)
 /* An HL7 v2 message: reports carry whole documents, base64-encoded, in OBX-5. */
 #define FORMAT_HL7V2_RECORD_SIZE_MAX (16u << 20)
 /* A FHIR resource, with the rest of its entry: a DocumentReference or Binary carries a document, base64-encoded. */

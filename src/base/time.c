@@ -307,10 +307,31 @@ read_any_form(struct str text, struct time_text *ret_parsed)
     return true;
 }
 
+/* DD-Mon-YYYY, as CMS's claims files write days (17-Jan-1942, 17-MAR-1979): English months in any case, no time behind it. */
+static bool
+read_named_month(struct str text, struct time_text *ret_parsed)
+{
+    static const char MONTHS[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    size_t            at       = 0;
+    unsigned          day;
+    unsigned          year;
+    unsigned          month = 0;
+    if (text.size != 11 || !read_digits(text, &at, 2, &day) || !read_byte(text, &at, '-'))
+        return false;
+    while (month < 12 && !str_equal_ignore_case(str_slice(text, 3, 6), str_of(MONTHS + 3 * (size_t)month, 3)))
+        month++;
+    at = 6;
+    if (month == 12 || !read_byte(text, &at, '-') || !read_digits(text, &at, 4, &year) || !date_is_valid(year, month + 1, day))
+        return false;
+    *ret_parsed = (struct time_text){ .local_us  = date_to_time(date_from_civil((int32_t)year, month + 1, day)),
+                                      .precision = TIME_DAY };
+    return true;
+}
+
 bool
 time_parse(struct str text, struct time_text *ret_parsed)
 {
-    return read_common_form(text, ret_parsed) || read_any_form(text, ret_parsed);
+    return read_common_form(text, ret_parsed) || read_any_form(text, ret_parsed) || read_named_month(text, ret_parsed);
 }
 
 bool

@@ -71,8 +71,8 @@ struct time_text {
 
 /* ISO 8601 as FHIR, JSON events and CSV files write it: YYYY, YYYY-MM, YYYY-MM-DD, and behind 'T', 't' or a blank
  * hh:mm[:ss[.f...]] with Z, +hh:mm, +hhmm or +hh or no offset (which only a time of day may have). A second of 60
- * counts as the next minute's first, as POSIX time does. Hour 24 is refused. Years 0001 to 9999. False:
- * *ret_parsed is untouched. */
+ * counts as the next minute's first, as POSIX time does. Hour 24 is refused. Years 0001 to 9999. Besides the days
+ * of CMS's claims files, DD-Mon-YYYY (17-Jan-1942, 17-MAR-1979). False: *ret_parsed is untouched. */
 bool time_parse(struct str text, struct time_text *ret_parsed);
 /* The same where the text must name an instant: a time of day with an offset. */
 bool time_parse_utc(struct str text, int64_t *ret_time_us);

@@ -27,7 +27,7 @@ csv_open(struct decoder *decoder, struct error *err)
     if (decoder->csv == NULL)
         return error_no_memory(err);
     csv_reader_init(&decoder->csv->reader, NULL, 0, layout != NULL ? layout->delimiter : ',',
-                    decoder->plan->record_size_max, true);
+                    layout != NULL && layout->has_no_quotes, decoder->plan->record_size_max, true);
     return ST_OK;
 }
 
@@ -250,7 +250,8 @@ csv_split(const struct decode_plan *plan, const struct decode_layout *layout, st
 
     *ret_end = 0;
     /* Nothing is allocated: no cells are wanted. */
-    csv_reader_init(&reader, bytes.data, bytes.size, layout->csv->delimiter, plan->record_size_max, false);
+    csv_reader_init(&reader, bytes.data, bytes.size, layout->csv->delimiter, layout->csv->has_no_quotes,
+                    plan->record_size_max, false);
     for (;;) {
         at += csv_line_ends(bytes.data, at, bytes.size);
         if (at >= bytes.size)

@@ -32,14 +32,15 @@ struct csv_row {
 struct csv_reader {
     struct scan      scan;
     char             delimiter;
+    bool             has_no_quotes; /* A quote is a letter like others. */
     size_t           row_size_max;
     bool             wants_cells;
     struct csv_cell *cells; /* Scratch that grows; of the row read last. */
     size_t           cell_capacity;
 };
 
-void csv_reader_init(struct csv_reader *reader, const char *bytes, size_t size, char delimiter, size_t row_size_max,
-                     bool wants_cells);
+void csv_reader_init(struct csv_reader *reader, const char *bytes, size_t size, char delimiter, bool has_no_quotes,
+                     size_t row_size_max, bool wants_cells);
 /* Only the cells; keeps them for the next bytes. */
 void csv_reader_rebase(struct csv_reader *reader, const char *bytes, size_t size);
 void csv_reader_release(struct csv_reader *reader);
@@ -61,6 +62,7 @@ struct csv_plan {
 
 struct csv_layout {
     char          delimiter;
+    bool          has_no_quotes;
     enum charset  charset;
     uint32_t      column_count;
     int32_t      *columns; /* For each path of the plan; -1: the header lacks it. */

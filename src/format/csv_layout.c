@@ -191,6 +191,7 @@ bind_header(struct decode_layout *layout, const struct header *header, const str
     for (uint32_t i = 0; i < plan->mapping_count; i++) {
         csv->fits[i] = mapping_fits(&plan->mappings[i], csv, header);
         has_any      = has_any || csv->fits[i];
+        csv->has_no_quotes |= csv->fits[i] && plan->mappings[i].mapping->has_no_quotes;
         if (csv->fits[i] && note_missing(plan, csv, i, sink, err) != ST_OK)
             return ST_ERROR;
     }
@@ -242,7 +243,7 @@ csv_layout_open(struct decode_layout *layout, struct str head, bool is_whole, co
     enum status       status;
 
     arena_init(&arena, 0);
-    csv_reader_init(&reader, head.data, head.size, layout->csv->delimiter, FORMAT_HEAD_SIZE_MAX, true);
+    csv_reader_init(&reader, head.data, head.size, layout->csv->delimiter, false, FORMAT_HEAD_SIZE_MAX, true);
     status = csv_read_row(&reader, begin, is_whole, &row, err);
     if (status != ST_OK)
         goto out;

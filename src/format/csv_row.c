@@ -3,6 +3,8 @@
  * A cell that begins with a quote reaches to the next quote that is not doubled; delimiters and line ends inside are
  * text. A quote elsewhere is a letter (5" pipe). A row ends at CR, LF or CRLF outside quotes.
  *
+ * Where a mapping says that its files know no quotes (CMS's RIF), every quote is a letter.
+ *
  * A quote that is never closed would swallow the rest of the file. It is held to be unclosed when its row passes the
  * largest size or the input ends; then only the row's first line is bad, and reading goes on with the next line. This
  * depends on the bytes alone, so that decoding in pieces, in ranges and as a whole agree. */
@@ -15,11 +17,12 @@
 #define QUOTE '"'
 
 void
-csv_reader_init(struct csv_reader *reader, const char *bytes, size_t size, char delimiter, size_t row_size_max,
-                bool wants_cells)
+csv_reader_init(struct csv_reader *reader, const char *bytes, size_t size, char delimiter, bool has_no_quotes,
+                size_t row_size_max, bool wants_cells)
 {
     memset(reader, 0, sizeof *reader);
-    reader->delimiter    = delimiter;
+    reader->delimiter     = delimiter;
+    reader->has_no_quotes = has_no_quotes;
     reader->row_size_max = row_size_max;
     reader->wants_cells  = wants_cells;
     csv_reader_rebase(reader, bytes, size);
@@ -28,7 +31,8 @@ csv_reader_init(struct csv_reader *reader, const char *bytes, size_t size, char 
 void
 csv_reader_rebase(struct csv_reader *reader, const char *bytes, size_t size)
 {
-    const char wanted[SCAN_WANTED_MAX] = { QUOTE, '\r', '\n', reader->wants_cells ? reader->delimiter : QUOTE };
+    const char quote                   = reader->has_no_quotes ? '\n' : QUOTE;
+    const char wanted[SCAN_WANTED_MAX] = { quote, '\r', '\n', reader->wants_cells ? reader->delimiter : quote };
     scan_init(&reader->scan, bytes, size, wanted);
 }
 

@@ -6,7 +6,7 @@
  *     decoder  the working state of one thread over one range of one input, or over one partition of a log.
  *
  *     decode_plan_compile(&options, mappings, count, &plan, err);
- *     decode_layout_open(plan, bytes, size, is_whole, &sink, &layout, err);
+ *     decode_layout_open(plan, name, bytes, size, is_whole, &sink, &layout, err);
  *     per range: decode_split(plan, layout, bytes, size, begin, is_whole, range_size, &end, err);
  *                decoder_open(plan, layout, &options, &sink, &decoder, err);
  *                decoder_decode(decoder, bytes + begin, end - begin, begin, true, 0, &used, err);
@@ -19,7 +19,7 @@
  * `when` refuses was still yielded: `when` is evaluated with the program, not here.
  *
  * What is a record: CSV a row (line ends inside quotes do not end it); HL7 v2 a message, or a run of bytes that is no
- * message; JSON a line; FHIR a resource, or a bundle's entry that has none, and what lies around entries is between. An input
+ * message; JSON and fixed width a line; FHIR a resource, or a bundle's entry that has none, and what lies around entries is between. An input
  * that cannot be read as a whole (no_mapping, UTF-16) is one record.
  *
  * The result depends on the bytes alone: not on how they are cut into calls, ranges or chunks. */
@@ -152,12 +152,13 @@ struct decode_counts {
 
 struct decode_layout;
 
-/* Reads the head of an input. `size` is all of it (is_whole), or at least FORMAT_HEAD_SIZE_MAX bytes. An input that no
+/* Reads the head of an input. `name` is the file's, with or without its folders: it tells the mappings of fixed width, and
+ * no others; empty: all of them. `size` is all of it (is_whole), or at least FORMAT_HEAD_SIZE_MAX bytes. An input that no
  * mapping of the plan fits, or that is UTF-16, is not an error: the layout says so, and decoding it gives one outcome.
  * Notes of missing columns go to sink->note (sink may be NULL). The caller frees the layout, after the decoders; the
  * plan outlives it. */
-enum status decode_layout_open(const struct decode_plan *plan, const void *head, size_t size, bool is_whole,
-                               const struct decode_sink *sink, struct decode_layout **ret_layout, struct error *err);
+enum status decode_layout_open(const struct decode_plan *plan, struct str name, const void *head, size_t size,
+                               bool is_whole, const struct decode_sink *sink, struct decode_layout **ret_layout, struct error *err);
 void        decode_layout_free(struct decode_layout *layout);
 
 /* Whether the input can be read at all; if not, the reason of its one outcome, and what is wrong (a constant). */
@@ -220,5 +221,8 @@ enum status decode_split(const struct decode_plan *plan, const struct decode_lay
  * a resourceType follows, else JSON; else CSV
  * where the first line has one of the delimiters or the name ends in .csv or .tsv. False: none of these. */
 bool format_detect(const void *head, size_t size, struct str name, enum model_format *ret_format);
+
+/* Whether the plan (NULL: no) is of fixed width and has a mapping for files of this name. */
+bool decode_plan_names(const struct decode_plan *plan, struct str name);
 
 #endif

@@ -40,6 +40,7 @@ struct plan_mapping {
 struct csv_plan;
 struct hl7_plan;
 struct json_plan;
+struct fixed_plan;
 
 struct decode_plan {
     const struct format_kind *kind;
@@ -54,9 +55,10 @@ struct decode_plan {
     char                      delimiter;
     struct str               *processing_ids;
     size_t                    processing_id_count;
-    struct csv_plan          *csv; /* One of the three is set. */
+    struct csv_plan          *csv; /* One of the four is set. */
     struct hl7_plan          *hl7;
     struct json_plan         *json; /* FHIR too. */
+    struct fixed_plan        *fixed;
 };
 
 /* Collects errors of compiling: the first goes to the caller, all to the report. */
@@ -106,6 +108,8 @@ struct decode_layout {
     struct csv_layout        *csv;
     bool                      is_document; /* FHIR: values over several lines; else a line ends what is on it. */
     char                      old_version[DECODE_DETAIL_SIZE]; /* FHIR: why the bundle that begins the input is not of R4; empty: it may be. */
+    struct str                name;       /* Only while it is opened. */
+    bool                     *fixed_fits; /* Fixed width: for each mapping; else NULL. */
 };
 
 /* ---- Decoder ---- */
@@ -170,11 +174,13 @@ extern const struct format_kind CSV_KIND;
 extern const struct format_kind HL7V2_KIND;
 extern const struct format_kind JSON_KIND;
 extern const struct format_kind FHIR_KIND;
+extern const struct format_kind FIXED_KIND;
 
 struct csv_state;
 struct hl7_state;
 struct json_state;
 struct fhir_state;
+struct fixed_state;
 
 struct decoder {
     const struct decode_plan   *plan;
@@ -200,6 +206,7 @@ struct decoder {
     struct hl7_state  *hl7;
     struct json_state *json;
     struct fhir_state *fhir;
+    struct fixed_state *fixed;
 };
 
 /* Tells the outcome of the record in work. */
@@ -209,6 +216,17 @@ enum status decoder_note(struct decoder *decoder, enum decode_note_kind kind, in
                          int32_t field_index, const char *detail, struct error *err);
 /* printf into decoder->detail, which it returns. */
 const char *decoder_detail(struct decoder *decoder, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- Lines ---- */
+
+/* The line at `at`: its size without the line feed. False: it is not whole. A size above size_max: it is too large. */
+bool        line_find(const char *bytes, size_t at, size_t size, size_t size_max, bool is_last, size_t *ret_size,
+                      bool *ret_is_ended);
+/* `skip` and `split` of formats whose records are lines. */
+size_t      line_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, int64_t position,
+                      bool is_last, bool *ret_is_end);
+enum status line_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes,
+                       int64_t position, bool is_last, size_t place, size_t *ret_end, struct error *err);
 
 /* ---- Rows ---- */
 

@@ -27,18 +27,6 @@ is_blank(const char *bytes, size_t size)
     return true;
 }
 
-/* The line at `at`: its size without the line feed. False: it is not whole. */
-static bool
-find_line(const char *bytes, size_t at, size_t size, size_t size_max, bool is_last, size_t *ret_size, bool *ret_is_ended)
-{
-    size_t      seen = size - at > size_max ? size_max + 1 : size - at;
-    const char *feed = memchr(bytes + at, '\n', seen);
-
-    *ret_is_ended = feed != NULL;
-    *ret_size     = feed != NULL ? (size_t)(feed - bytes) - at : seen;
-    return feed != NULL || seen > size_max || is_last;
-}
-
 static enum status
 json_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size, int64_t position, bool is_last,
            struct frame *ret_frame, struct error *err)
@@ -53,7 +41,7 @@ json_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size
     while (at < size) {
         size_t line_size = 0;
         bool   is_ended  = false;
-        if (!find_line(bytes, at, size, size_max, is_last, &line_size, &is_ended)) {
+        if (!line_find(bytes, at, size, size_max, is_last, &line_size, &is_ended)) {
             frame.kind = FRAME_MORE;
             break;
         }
@@ -79,33 +67,6 @@ json_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size
     }
     frame.before = at - begin;
     *ret_frame   = frame;
-    return ST_OK;
-}
-
-static size_t
-json_skip(struct decoder *decoder, const char *bytes, size_t begin, size_t size, int64_t position, bool is_last, bool *ret_is_end)
-{
-    const char *feed = memchr(bytes + begin, '\n', size - begin);
-    (void)decoder;
-    (void)position;
-    (void)is_last;
-
-    *ret_is_end = feed != NULL;
-    return feed != NULL ? (size_t)(feed - bytes) - begin : size - begin;
-}
-
-static enum status
-json_split(const struct decode_plan *plan, const struct decode_layout *layout, struct str bytes, int64_t position,
-           bool is_last, size_t place, size_t *ret_end, struct error *err)
-{
-    const char *feed = memchr(bytes.data + place - 1, '\n', bytes.size - place + 1);
-    (void)plan;
-    (void)layout;
-    (void)position;
-    (void)is_last;
-    (void)err;
-
-    *ret_end = feed != NULL ? (size_t)(feed - bytes.data) + 1 : 0;
     return ST_OK;
 }
 
@@ -165,6 +126,6 @@ const struct format_kind JSON_KIND = {
     .close = json_close,
     .frame = json_frame,
     .decode = json_decode,
-    .skip = json_skip,
-    .split = json_split,
+    .skip = line_skip,
+    .split = line_split,
 };

@@ -5,7 +5,7 @@
 #include "format/csv_int.h"
 
 enum status
-decode_layout_open(const struct decode_plan *plan, const void *head, size_t size, bool is_whole,
+decode_layout_open(const struct decode_plan *plan, struct str name, const void *head, size_t size, bool is_whole,
                    const struct decode_sink *sink, struct decode_layout **ret_layout, struct error *err)
 {
     struct decode_layout *layout = memory_alloc_zero(sizeof *layout);
@@ -16,6 +16,7 @@ decode_layout_open(const struct decode_plan *plan, const void *head, size_t size
     enum status      status = ST_OK;
 
     layout->plan        = plan;
+    layout->name        = name;
     layout->is_readable = true;
     if (str_starts_with(text, STR("\xFF\xFE")) || str_starts_with(text, STR("\xFE\xFF"))) {
         layout->is_readable = false;
@@ -59,5 +60,7 @@ decode_layout_has(const struct decode_layout *layout, uint32_t mapping_index)
     CHECK(mapping_index < layout->plan->mapping_count);
     if (!layout->is_readable)
         return false;
+    if (layout->fixed_fits != NULL)
+        return layout->fixed_fits[mapping_index];
     return layout->csv == NULL || layout->csv->fits[mapping_index];
 }

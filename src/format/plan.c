@@ -29,7 +29,7 @@ plan_error(struct plan_errors *errors, const struct mapping *mapping, const stru
 static const struct format_kind *
 kind_of(enum model_format format)
 {
-    static const struct format_kind *const KINDS[] = { &CSV_KIND, &HL7V2_KIND, &JSON_KIND, &FHIR_KIND };
+    static const struct format_kind *const KINDS[] = { &CSV_KIND, &HL7V2_KIND, &JSON_KIND, &FHIR_KIND, &FIXED_KIND };
 
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         if (KINDS[i]->format == format)

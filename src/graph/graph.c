@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 
-static const char *const FORMAT_NAMES[GRAPH_FORMAT_COUNT] = { "auto", "csv", "hl7v2", "json", "fhir-r4" };
+static const char *const FORMAT_NAMES[GRAPH_FORMAT_COUNT] = { "auto", "csv", "hl7v2", "json", "fhir-r4", "fixed" };
 static const char *const TRANSFORM_NAMES[GRAPH_TRANSFORM_COUNT] = { "cleanse", "standardize", "deduplicate",
                                                                     "conform" };
 static const char *const KEY_NAMES[GRAPH_WINDOW_KEY_COUNT] = { "facility", "event_type", "code", "unit" };

@@ -72,6 +72,7 @@ enum graph_format {
     GRAPH_FORMAT_HL7V2,
     GRAPH_FORMAT_JSON, /* One JSON value a line. */
     GRAPH_FORMAT_FHIR_R4,
+    GRAPH_FORMAT_FIXED, /* Lines of columns at fixed places, told by the file's name. */
     GRAPH_FORMAT_COUNT
 };
 

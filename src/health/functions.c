@@ -5,7 +5,8 @@
 
 const struct function health_functions[] = {
     { .name = "to_timestamp",
-      .help = "The instant that a text names: ISO 8601 (FHIR, JSON, CSV) or HL7 v2 (YYYY[MM[DD[HH[MM[SS[.S]]]]]][+/-ZZZZ]). "
+      .help = "The instant that a text names: ISO 8601 (FHIR, JSON, CSV) or HL7 v2 (YYYY[MM[DD[HH[MM[SS[.S]]]]]][+/-ZZZZ]), "
+              "or a day as CMS writes it (17-Jan-1942). "
               "Without an offset it is a local time of the zone, which must be a constant; a date is local midnight.",
       .signature = "(text, text?) -> timestamp", .null_rule = NULL_STRICT, .kernel = kernel_to_timestamp,
       .bind = bind_to_timestamp, .unbind = unbind_to_timestamp },

@@ -2,11 +2,12 @@
 #include "model/load_int.h"
 
 static const char *const MAPPING_KEYS[] = { "mapping", "format", "entity", "help",   "detect",
-                                            "when",    "empty",  "each",   "fields", "columns", NULL };
-static const char *const DETECT_KEYS[]  = { "header", "absent", NULL };
+                                            "when",    "empty",  "each",   "fields", "columns", "quote", NULL };
+static const char *const DETECT_KEYS[]  = { "header", "absent", "file", NULL };
 static const char *const FIELD_KEYS[]   = { "path", "required", NULL };
 static const char *const EMPTIES[]      = { "null", "keep", NULL };
-static const char *const FORMATS[]      = { "csv", "hl7v2", "json", "fhir-r4", "x12", NULL };
+static const char *const FORMATS[]      = { "csv", "hl7v2", "json", "fhir-r4", "x12", "fixed", NULL };
+static const char *const QUOTES[]       = { "double", "none", NULL };
 
 /* A text, or a list of texts. */
 static const struct model_text *
@@ -149,37 +150,63 @@ load_columns(struct loader *loader, const struct json *root, struct mapping *map
         load_column(loader, member, mapping, columns);
 }
 
+/* A list of `detect`; NULL where it is not there. */
+static const struct model_text *
+load_detect_list(struct loader *loader, const struct json *detect, const char *key, const char *what, uint32_t *ret_count)
+{
+    const struct json *list = load_list(loader, detect, key, false);
+    return list == NULL ? NULL : load_texts(loader, list, what, ret_count);
+}
+
 static void
 load_detect(struct loader *loader, const struct json *root, struct mapping *mapping)
 {
+    const bool         is_csv = mapping->format == MODEL_CSV;
     const struct json *detect = json_find(root, "detect");
-    if (detect == NULL) {
-        if (mapping->format == MODEL_CSV)
-            load_error(loader, root, NULL, "\"detect\" is missing: which header names a CSV file of this mapping has");
+    if (!is_csv && mapping->format != MODEL_FIXED) {
+        if (detect != NULL)
+            load_error_key(loader, detect, NULL, "\"detect\" is for csv and fixed; records of %s are told apart by \"when\"",
+                           model_format_name(mapping->format));
         return;
     }
-    if (mapping->format != MODEL_CSV) {
-        load_error_key(loader, detect, NULL, "\"detect\" is for csv; records of %s are told apart by \"when\"",
-                       model_format_name(mapping->format));
+    if (detect == NULL) {
+        load_error(loader, root, NULL, "\"detect\" is missing: %s", is_csv ? "which header names a CSV file of this mapping has"
+                                                                         : "how a file of this mapping is called");
         return;
     }
     if (!load_keys(loader, detect, DETECT_KEYS))
         return;
-    const struct json *header = load_list(loader, detect, "header", true);
-    if (header != NULL)
-        mapping->detect_headers = load_texts(loader, header, "a header name", &mapping->detect_header_count);
-    const struct json *absent = load_list(loader, detect, "absent", false);
-    if (absent != NULL)
-        mapping->absent_headers = load_texts(loader, absent, "a header name", &mapping->absent_header_count);
+    mapping->detect_headers = load_detect_list(loader, detect, "header", "a header name", &mapping->detect_header_count);
+    mapping->absent_headers = load_detect_list(loader, detect, "absent", "a header name", &mapping->absent_header_count);
+    mapping->detect_files   = load_detect_list(loader, detect, "file", "a file name", &mapping->detect_file_count);
+    if (mapping->detect_header_count == 0 && is_csv)
+        load_error(loader, detect, NULL, "\"header\" is missing: which header names a CSV file of this mapping has");
+    if (mapping->detect_file_count > 0 && is_csv)
+        load_error(loader, detect, NULL, "\"file\" is for fixed: a CSV file is told by its header");
+    if (mapping->detect_file_count == 0 && !is_csv)
+        load_error(loader, detect, NULL, "\"file\" is missing: how a file of this mapping is called");
+    if (mapping->detect_header_count + mapping->absent_header_count > 0 && !is_csv)
+        load_error(loader, detect, NULL, "a file of fixed width has no header");
 }
 
-/* A CSV file's rows may be kept in raw.<mapping> alone: there is nothing to compute or to choose. */
+static void
+load_quote(struct loader *loader, const struct json *root, struct mapping *mapping)
+{
+    const struct json *quote = json_find(root, "quote");
+    if (quote == NULL)
+        return;
+    if (mapping->format != MODEL_CSV)
+        load_error_key(loader, quote, NULL, "\"quote\" is for csv");
+    mapping->has_no_quotes = load_name(loader, root, "quote", QUOTES, 0) == 1;
+}
+
+/* The rows of a CSV or fixed width file may be kept in raw.<mapping> alone: there is nothing to compute or to choose. */
 static void
 check_without_entity(struct loader *loader, const struct json *root, enum model_format format)
 {
     static const char *const KEYS[] = { "when", "columns" };
-    if (format != MODEL_CSV)
-        load_error(loader, root, NULL, "\"entity\" is missing: only rows of csv may be kept without one");
+    if (format != MODEL_CSV && format != MODEL_FIXED)
+        load_error(loader, root, NULL, "\"entity\" is missing: only rows of csv and fixed may be kept without one");
     for (size_t i = 0; i < sizeof(KEYS) / sizeof(*KEYS); i++) {
         const struct json *member = json_find(root, KEYS[i]);
         if (member != NULL)
@@ -209,6 +236,7 @@ load_mapping(struct loader *loader, const struct document *document, struct mapp
     if (each != NULL)
         mapping->each = load_texts(loader, each, "a path", &mapping->each_count);
     load_detect(loader, root, mapping);
+    load_quote(loader, root, mapping);
     load_fields(loader, root, mapping);
     if (mapping->entity != NULL)
         load_columns(loader, root, mapping);

@@ -5,7 +5,7 @@
 
 static const char *const OUTCOME_NAMES[]  = { "loaded", "deduplicated", "filtered", "quarantined", "late", "field" };
 static const char *const ACTION_NAMES[]   = { "null", "quarantine", "warn", "repair" };
-static const char *const FORMAT_NAMES[]   = { "csv", "hl7v2", "json", "fhir-r4", "x12" };
+static const char *const FORMAT_NAMES[]   = { "csv", "hl7v2", "json", "fhir-r4", "x12", "fixed" };
 static const char *const SEVERITY_NAMES[] = { "low", "medium", "high", "critical" };
 
 const char *

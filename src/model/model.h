@@ -134,8 +134,9 @@ enum model_format {
     MODEL_JSON,
     MODEL_FHIR_R4,
     MODEL_X12,
+    MODEL_FIXED,
 };
-#define MODEL_FORMAT_COUNT 5
+#define MODEL_FORMAT_COUNT 6
 const char *model_format_name(enum model_format format);
 bool        model_format_find(struct str name, enum model_format *ret_format);
 
@@ -160,11 +161,14 @@ struct mapping {
     const char                  *help;
     const char                  *file;
     enum model_format            format;
-    const struct entity         *entity; /* NULL (CSV only): its rows stay in raw, its records are filtered, no_entity. */
+    const struct entity         *entity; /* NULL (CSV and fixed width): its rows stay in raw, its records are filtered, no_entity. */
     const struct model_text     *detect_headers; /* CSV: all must be there. */
     uint32_t                     detect_header_count;
     const struct model_text     *absent_headers; /* CSV: none may be there. */
     uint32_t                     absent_header_count;
+    const struct model_text     *detect_files; /* Fixed width: what the file's name is like, with * and ?. */
+    uint32_t                     detect_file_count;
+    bool                         has_no_quotes; /* CSV: a quote is a letter like others. */
     struct model_text            when;
     bool                         keeps_empty; /* An empty value means that nothing changed: the version before it tells. */
     const struct model_text     *each; /* What makes a row, in order; none: the record itself. */

@@ -59,7 +59,7 @@ static const struct option_table RUNTIME_TABLE = OPTION_TABLE("runtime", RUNTIME
     .help = "How much of the machine is used. Results do not depend on it.");
 
 static const char *const INPUT_TYPE_NAMES[] = { "file", NULL };
-static const char *const FORMAT_NAMES[]     = { "auto", "csv", "hl7v2", "json", "fhir-r4", NULL };
+static const char *const FORMAT_NAMES[]     = { "auto", "csv", "hl7v2", "json", "fhir-r4", "fixed", NULL };
 static const char *const EMPTY_NAMES[]      = { "ok", "error", NULL };
 const char *const        PLAN_CHARSET_NAMES[] = { "auto", "utf-8", "windows-1252", "iso-8859-1", "iso-8859-15", NULL };
 

@@ -167,7 +167,7 @@ is_format_not_built(struct builder *builder, const struct json *value)
     for (size_t i = 0; format != NULL && format->type == JSON_TEXT && NOT_BUILT_FORMATS[i] != NULL; i++)
         if (str_equal(format->text, str_from(NOT_BUILT_FORMATS[i]))) {
             error_hint(complain(&builder->bindings, format, "format \"%s\" is not in this version", NOT_BUILT_FORMATS[i]),
-                       "this version has csv, hl7v2, json and fhir-r4");
+                       "this version has csv, hl7v2, json, fhir-r4 and fixed");
             return true;
         }
     return false;

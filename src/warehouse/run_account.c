@@ -1,5 +1,6 @@
 /* CHECKED: what became of every record and row (I1), the bytes of what is quarantined, and whether the run may be published. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/memory.h"

@@ -36,12 +36,18 @@ static enum status
 make_plans(struct run *run, struct error *err)
 {
     static const enum model_format FORMATS[] = { [GRAPH_FORMAT_CSV] = MODEL_CSV, [GRAPH_FORMAT_HL7V2] = MODEL_HL7V2, [GRAPH_FORMAT_JSON] = MODEL_JSON,
-        [GRAPH_FORMAT_FHIR_R4] = MODEL_FHIR_R4 };
+        [GRAPH_FORMAT_FHIR_R4] = MODEL_FHIR_R4,
+        [GRAPH_FORMAT_FIXED] = MODEL_FIXED };
     enum status                    status    = ST_OK;
 
     run->has_mapping = ARENA_ARRAY(&run->arena, bool, run->graph->model->mapping_count);
     if (run->has_mapping == NULL)
         return error_no_memory(err);
+    for (size_t i = 0; i < run->spec_count; i++) {
+        run->specs[i].is_read = ARENA_ARRAY(&run->arena, bool, run->graph->model->mapping_count);
+        if (run->specs[i].is_read == NULL)
+            return error_no_memory(err);
+    }
     for (size_t i = 0; i < run->spec_count; i++)
         for (int format = GRAPH_FORMAT_CSV; status == ST_OK && format < GRAPH_FORMAT_COUNT; format++)
             if (run->specs[i].input->format == GRAPH_FORMAT_AUTO || run->specs[i].input->format == (enum graph_format)format)

@@ -165,6 +165,19 @@ refuse_file(struct worker *worker, struct open_file *file, const char *reason_co
                        str_slice(str_of(file->reader.head, file->reader.head_size), 0, FORMAT_KEPT_SIZE_MAX), err);
 }
 
+/* Mappings that no file fits get no program: of a model with many, few are of an input. */
+static void
+note_mappings(struct worker *worker, const struct open_file *file)
+{
+    struct run *run     = worker->crew->run;
+    bool       *is_read = run->specs[file->input->spec_index].is_read;
+
+    mutex_lock(&worker->crew->mutex);
+    for (uint32_t i = 0; i < decode_plan_mapping_count(file->plan); i++)
+        is_read[decode_plan_mapping(file->plan, i) - run->graph->model->mappings] |= decode_layout_has(file->layout, i);
+    mutex_unlock(&worker->crew->mutex);
+}
+
 static enum status
 begin_ranges(struct worker *worker, struct open_file *file, struct error *err)
 {
@@ -175,12 +188,13 @@ begin_ranges(struct worker *worker, struct open_file *file, struct error *err)
 
     worker->plan  = file->plan;
     worker->input = file->input;
-    if (decode_layout_open(file->plan, reader->head, reader->head_size, reader->is_at_end, &sink, &file->layout, err) != ST_OK)
+    if (decode_layout_open(file->plan, str_from(file->input->path), reader->head, reader->head_size, reader->is_at_end, &sink, &file->layout, err) != ST_OK)
         return ST_ERROR;
     if (!decode_layout_is_readable(file->layout, &reason, &detail)) { /* Its decoder tells the record. */
         file->input->reason_code = decode_reason_code(reason);
         file->input->reason      = detail;
     }
+    note_mappings(worker, file);
     return ST_OK;
 }
 
@@ -189,7 +203,8 @@ static enum status
 begin_file(struct worker *worker, struct open_file *file, bool *ret_has_ranges, struct error *err)
 {
     static const enum model_format FORMATS[] = { [GRAPH_FORMAT_CSV] = MODEL_CSV, [GRAPH_FORMAT_HL7V2] = MODEL_HL7V2, [GRAPH_FORMAT_JSON] = MODEL_JSON,
-        [GRAPH_FORMAT_FHIR_R4] = MODEL_FHIR_R4 };
+        [GRAPH_FORMAT_FHIR_R4] = MODEL_FHIR_R4,
+        [GRAPH_FORMAT_FIXED] = MODEL_FIXED };
     struct run_input         *input    = file->input;
     const struct run_spec    *spec     = &worker->crew->run->specs[input->spec_index];
     struct range_reader      *reader   = &file->reader;
@@ -200,7 +215,9 @@ begin_file(struct worker *worker, struct open_file *file, bool *ret_has_ranges, 
 
     if (status != ST_OK)
         return status;
-    if (spec->input->format == GRAPH_FORMAT_AUTO)
+    if (spec->input->format == GRAPH_FORMAT_AUTO && decode_plan_names(spec->plans[MODEL_FIXED], str_from(input->path)))
+        format = MODEL_FIXED;
+    else if (spec->input->format == GRAPH_FORMAT_AUTO)
         is_known = format_detect(reader->head, reader->head_size, str_from(input->path), &format);
     else
         format = FORMATS[spec->input->format];

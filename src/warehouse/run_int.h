@@ -55,6 +55,7 @@ struct run_spec {
     const struct graph_source *source;
     const struct graph_input  *input;
     struct decode_plan        *plans[MODEL_FORMAT_COUNT]; /* NULL: no mapping of the format is meant. */
+    bool                      *is_read; /* Of each mapping of the model: some file fits it, so there may be rows and notes. */
 };
 
 /* One file. */

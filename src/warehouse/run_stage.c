@@ -49,7 +49,7 @@ build_program(struct run *run, uint32_t spec_index, const struct mapping *mappin
     return ST_OK;
 }
 
-/* A spec without files has no rows and needs no programs. */
+/* A mapping that no file of the spec fits has no rows and needs no program. */
 static enum status
 build_programs(struct run *run, struct error *err)
 {
@@ -60,12 +60,8 @@ build_programs(struct run *run, struct error *err)
     if (run->programs == NULL)
         return error_no_memory(err);
     for (uint32_t spec = 0; spec < run->spec_count; spec++) {
-        bool has_file = false;
-        for (size_t i = 0; i < run->input_count; i++)
-            has_file = has_file || run->inputs[i].spec_index == spec;
-        for (uint32_t i = 0; has_file && status == ST_OK && i < model->mapping_count; i++) {
-            const struct decode_plan *plan = run->specs[spec].plans[model->mappings[i].format];
-            if (plan != NULL && model->mappings[i].entity != NULL && run_means(run->specs[spec].input, &model->mappings[i]))
+        for (uint32_t i = 0; status == ST_OK && i < model->mapping_count; i++) {
+            if (run->specs[spec].is_read[i] && model->mappings[i].entity != NULL)
                 status = build_program(run, spec, &model->mappings[i], err);
         }
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 static const char META[] =
     "CREATE SCHEMA IF NOT EXISTS raw; CREATE SCHEMA IF NOT EXISTS core; CREATE SCHEMA IF NOT EXISTS meta;\n"
@@ -68,7 +69,7 @@ entity_status_action(const struct entity *entity)
     return find_column(entity, "status_action");
 }
 
-/* As duckdb_columns() writes the type of a column. */
+/* As DuckDB writes the type of a column. */
 static const char *
 stored_name(struct type type, char *buffer, size_t size)
 {
@@ -166,64 +167,69 @@ view_entity(struct db_connection *connection, const struct entity *entity, struc
     return status;
 }
 
-/* The type that a column of the table has in the file; empty where there is none. */
+#define STORED_TYPE_SIZE 64
+
+/* The types that the entity's columns have in the file, in the order of the model, each in STORED_TYPE_SIZE bytes of `types`;
+ * empty where there is none. One query for all: one a column would look through the whole catalog each time. */
 static enum status
-stored_type(struct db_connection *connection, const struct entity *entity, uint32_t column, char *ret_type, size_t size,
-            struct error *err)
+stored_types(struct db_connection *connection, const struct entity *entity, char *types, struct error *err)
 {
     struct str_builder sql    = STR_BUILDER_EMPTY;
     struct db_result   result = DB_RESULT_EMPTY;
     uint32_t           row_count;
     enum status        status;
 
-    ret_type[0] = '\0';
-    str_builder_printf(&sql,
-                       "SELECT data_type FROM duckdb_columns() WHERE database_name = '" DB_CATALOG
-                       "' AND schema_name = 'core' AND table_name = '%s_version' AND column_name = ",
-                       entity->name);
-    sql_append_text(&sql, str_from(entity->columns[column].name));
+    str_builder_printf(&sql, "SELECT name, type FROM pragma_table_info('core.\"%s_version\"')", entity->name);
     status = str_builder_status(&sql, err);
     if (status == ST_OK)
         status = db_query(connection, str_builder_text(&sql), &result, err);
-    if (status == ST_OK)
+    while (status == ST_OK) {
         status = db_next(&result, &row_count, err);
-    if (status == ST_OK && row_count == 1) {
-        struct str type = db_text(&result, 0, 0);
-        CHECK(type.size < size);
-        memcpy(ret_type, type.data, type.size);
-        ret_type[type.size] = '\0';
+        if (status != ST_OK || row_count == 0)
+            break;
+        for (uint32_t row = 0; row < row_count; row++) {
+            struct str type = db_text(&result, 1, row);
+            for (uint32_t i = 0; i < entity->column_count; i++)
+                if (str_equal(db_text(&result, 0, row), str_from(entity->columns[i].name)))
+                    snprintf(types + (size_t)i * STORED_TYPE_SIZE, STORED_TYPE_SIZE, "%.*s", STR_PRINTF(type));
+        }
     }
     db_result_release(&result);
     str_builder_release(&sql);
     return status;
 }
 
+/* Adds the column where it is not stored; refuses one of another type. */
+static enum status
+adapt_column(struct db_connection *connection, const struct entity *entity, const struct entity_column *column,
+             const char *stored, struct error *err)
+{
+    char wanted[32];
+
+    stored_name(column->type, wanted, sizeof wanted);
+    if (stored[0] == '\0')
+        return db_runf(connection, err, "ALTER TABLE core.\"%s_version\" ADD COLUMN \"%s\" %s", entity->name, column->name,
+                       wanted);
+    if (strcmp(stored, wanted) == 0)
+        return ST_OK;
+    error_set(err, ERR_CONFIG, "entity %s: column %s is %s in the model and %s in the warehouse", entity->name, column->name,
+              wanted, stored);
+    error_at(err, entity->file, column->line, column->column);
+    error_hint(err, "give the column another name, or start a new warehouse");
+    return ST_ERROR;
+}
+
 /* The model may gain columns; what is stored keeps its type. */
 static enum status
 adapt_entity(struct db_connection *connection, const struct entity *entity, struct error *err)
 {
-    char stored[64];
-    char wanted[32];
+    char       *types  = memory_alloc_array_zero(entity->column_count, STORED_TYPE_SIZE);
+    enum status status = types == NULL ? error_no_memory(err) : stored_types(connection, entity, types, err);
 
-    for (uint32_t i = 0; i < entity->column_count; i++) {
-        const struct entity_column *column = &entity->columns[i];
-
-        if (stored_type(connection, entity, i, stored, sizeof stored, err) != ST_OK)
-            return ST_ERROR;
-        stored_name(column->type, wanted, sizeof wanted);
-        if (stored[0] == '\0') {
-            if (db_runf(connection, err, "ALTER TABLE core.\"%s_version\" ADD COLUMN \"%s\" %s", entity->name,
-                        column->name, wanted) != ST_OK)
-                return ST_ERROR;
-        } else if (strcmp(stored, wanted) != 0) {
-            error_set(err, ERR_CONFIG, "entity %s: column %s is %s in the model and %s in the warehouse", entity->name,
-                      column->name, wanted, stored);
-            error_at(err, entity->file, column->line, column->column);
-            error_hint(err, "give the column another name, or start a new warehouse");
-            return ST_ERROR;
-        }
-    }
-    return view_entity(connection, entity, err);
+    for (uint32_t i = 0; status == ST_OK && i < entity->column_count; i++)
+        status = adapt_column(connection, entity, &entity->columns[i], types + (size_t)i * STORED_TYPE_SIZE, err);
+    memory_free(types);
+    return status == ST_OK ? view_entity(connection, entity, err) : status;
 }
 
 enum status

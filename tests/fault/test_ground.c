@@ -242,7 +242,7 @@ decode_scenario(struct io *io, void *context, struct error *err)
             mappings[count++] = &loaded->mappings[i];
     enum status status = decode_plan_compile(&options, mappings, count, NULL, NULL, &plan, err);
     if (status == ST_OK)
-        status = decode_layout_open(plan, input->bytes, size, true, &sink, &layout, err);
+        status = decode_layout_open(plan, STR_EMPTY, input->bytes, size, true, &sink, &layout, err);
     if (status == ST_OK)
         status = decoder_open(plan, layout, &of_one, &sink, &decoder, err);
     for (size_t there = 100; status == ST_OK && at < size; there += 100) {

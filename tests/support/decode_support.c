@@ -281,7 +281,7 @@ test_decode(const struct decode_plan *plan, const void *bytes, size_t size, stru
     struct decode_counts  sum    = { 0 };
 
     require(decode_plan_mapping_count(plan) <= MAPPINGS_MAX, "too many mappings");
-    enum status status = decode_layout_open(plan, bytes, size, true, &sink, &layout, err);
+    enum status status = decode_layout_open(plan, STR_EMPTY, bytes, size, true, &sink, &layout, err);
     if (status == ST_OK)
         status = decode_all(plan, layout, bytes, size, cut, &sink, &sum, err);
     if (status == ST_OK) {

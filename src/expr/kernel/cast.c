@@ -143,7 +143,7 @@ CAST(text)
     vector_out_text(out, row, text, size);
 }
 
-/* YYYY-MM-DD, YYYYMMDD (HL7 v2), or either with a time of day behind it, of which the day counts. */
+/* YYYY-MM-DD, YYYYMMDD (HL7 v2), DD-Mon-YYYY (CMS), or the first two with a time of day behind it, of which the day counts. */
 static bool
 text_to_date(struct str text, int32_t *ret_days)
 {

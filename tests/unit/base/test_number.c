@@ -102,7 +102,12 @@ test_time(void **state)
     assert_true(time_parse(STR("2024-02-29T23:59:60"), &parsed) && !parsed.has_offset);
     time_print_local(parsed.local_us, text);
     assert_string_equal(text, "2024-03-01T00:00:00.000000");
-    static const char *const BAD[] = { "", "2023-02-29", "2024-13-01", "2024-01-01T", "2024-01-01T24:00Z", "0000-01-01",
+    /* Days as CMS's claims files write them. */
+    assert_true(time_parse(STR("17-Jan-1942"), &parsed) && parsed.precision == TIME_DAY && !parsed.has_offset);
+    time_print_local(parsed.local_us, text);
+    assert_string_equal(text, "1942-01-17T00:00:00.000000");
+    assert_true(time_parse(STR("29-FEB-2024"), &parsed));
+    static const char *const BAD[] = { "29-Feb-2023", "7-Jan-1942", "17-Jam-1942", "17-Jan-42", "17-Jan-1942T", "", "2023-02-29", "2024-13-01", "2024-01-01T", "2024-01-01T24:00Z", "0000-01-01",
                                        "2024-01-01T10", "2024-01-01T10:00:00.Z", "2024-01-01T10:00+1", "2024-01T10:00Z",
                                        "2024-01-01T10:00Zx", "202", "2024-1-1" };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)

@@ -52,6 +52,8 @@ static const struct test_mapping FHIR_MAPPINGS[] = {
     { "m", MODEL_FHIR_R4, "t = 'Medication'", "contained;.", NULL, DRUG_FIELDS },
     { "o", MODEL_FHIR_R4, "t = 'Observation'", NULL, NULL, VALUE_FIELDS },
 };
+static const struct test_field   FIXED_FIELDS[]   = { { "kind", "1:1" }, { "name", "2:5" }, { "rest", "7:9;2:1" }, { NULL, NULL } };
+static const struct test_mapping FIXED_MAPPINGS[] = { { "f", MODEL_FIXED, NULL, NULL, NULL, FIXED_FIELDS } };
 
 static const struct {
     enum model_format          format;
@@ -62,6 +64,7 @@ static const struct {
     { MODEL_HL7V2, HL7_MAPPINGS, 2 },
     { MODEL_JSON, JSON_MAPPINGS, 3 },
     { MODEL_FHIR_R4, FHIR_MAPPINGS, 3 },
+    { MODEL_FIXED, FIXED_MAPPINGS, 1 },
 };
 
 static struct test_plan
@@ -96,6 +99,8 @@ struct example {
 };
 
 static const struct example EXAMPLES[] = {
+    { MODEL_FIXED, "Xabcdefgh  \r\n \nYab\n",
+      "f 0 11 0|X|abcde|gh\nf 15 3 0|Y|ab|a\n" },
     /* CSV: names in any order, quotes, doubled quotes, line ends in quotes and of all kinds, BOM, blank lines. */
     { MODEL_CSV, "\xEF\xBB\xBFName , Id\r\nAda,1\r\n\r\n\"Smith, \"\"J\"\"\nJr\",2\rpipe 5\",3",
       "people 14 5 0|1|Ada|\npeople 23 19 0|2|Smith, \"J\"\nJr|\npeople 43 9 0|3|pipe 5\"|\nmissing_column 0 2\n" },

@@ -165,7 +165,7 @@ decode(const struct decode_plan *plan, const char *bytes, size_t size, struct re
     size_t                       used    = 0;
 
     *records = (struct records){ plan, records->items, 0, records->capacity };
-    assert_int_equal(decode_layout_open(plan, bytes, size, true, NULL, &layout, NULL), ST_OK);
+    assert_int_equal(decode_layout_open(plan, STR_EMPTY, bytes, size, true, NULL, &layout, NULL), ST_OK);
     assert_int_equal(decoder_open(plan, layout, &options, &sink, &decoder, NULL), ST_OK);
     assert_int_equal(decoder_decode(decoder, bytes, size, 0, true, 0, &used, NULL), ST_OK);
     assert_int_equal(decoder_flush(decoder, NULL), ST_OK);

@@ -84,6 +84,33 @@ static const struct scenario SCENARIOS[] = {
     { "synthea_observations", { "date=2020-01-01T00:00:00Z", "patient=p", "category=laboratory", "code=718-7", "value=14.1" }, "none", { NULL }, "" },
     { "synthea_observations", { "date=2020-01-01T00:00:00Z", "patient=p", "category=vital-signs", "code=8302-2", "value=180", "unit=cm", "kind=numeric" }, "loaded",
       { "normalized_value=180.000000", "normalized_code=8302-2" }, "" },
+    { "rif_institutional_claims", { "bene=-1", "clm=-9", "final=F", "begin_day=19-Mar-2017", "end_day=20-MAR-2017", "processed=24-Mar-2017", "fac=1", "classification=1", "freq=1", "paid=33248.67", "dx_version=0", "dx1=I4891", "drg=375" }, "loaded", { "claim_start_date=2017-03-19", "claim_end_date=2017-03-20", "bill_type_code=111", "paid_amount=33248.67", "normalized_diagnosis_code_type=icd-10-cm", "diagnosis_code_1=I4891", "event_time=2017-03-24T04:00:00.000000Z", "status_action=upsert" }, "" },
+    { "rif_institutional_claims", { "bene=-1", "clm=-9", "final=N", "begin_day=19-Mar-2017", "end_day=18-Mar-2017", "processed= " }, "loaded", { "claim_end_date=", "status_action=retract" }, "inconsistent claim_end_date null;" },
+    { "rif_institutional_lines", { "bene=-1", "clm=-9", "final=F", "begin_day=19-Mar-2017", "end_day=19-Mar-2017", "line=1", "revenue=0001", "hcpcs=99221", "charge=2.345" }, "loaded", { "claim_line_number=1", "hcpcs_code=99221", "charge_amount=2.35" }, "" },
+    { "rif_professional_claims", { "bene=-1", "clm=-9", "final=F", "begin_day=30-May-2015", "end_day=30-May-2015", "paid=563.36", "dx_version=9", "dx1=4019" }, "loaded", { "claim_type=professional", "normalized_diagnosis_code_type=icd-9-cm", "paid_amount=563.36" }, "" },
+    { "rif_professional_lines", { "bene=-1", "clm=-9", "final=F", "begin_day=30-May-2015", "end_day=30-May-2015", "line=x" }, "quarantined bad_number claim_line_number", { NULL }, "" },
+    { "rif_pde_claims", { "bene=-1", "pde=-8", "final=F", "served=01-Mar-2015", "covered=1.00" }, "loaded", { "claim_system=urn:test:pde", "claim_type=pharmacy", "paid_amount=1.00" }, "" },
+    { "rif_pde_lines", { "bene=-1", "pde=-8", "final=F", "served=01-Mar-2015", "ndc=50090443201", "days=90" }, "loaded", { "claim_line_number=1", "ndc_code=50090443201", "days_supply=90" }, "" },
+    { "rif_beneficiaries", { "bene=-1", "year=2012", "birth=17-Jan-1942", "sex_code=2", "race_code=1", "zip=1730" }, "loaded", { "birth_date=1942-01-17", "sex=female", "race=white", "zip_code=01730" }, "repaired zip_code repair;" },
+    { "rif_part_a", { "bene=-1", "year=2012", "months=12" }, "loaded", { "coverage_type=part a", "enrollment_end_date=2012-12-31", "coverage_months=12" }, "" },
+    { "rif_part_a", { "bene=-1", "year=2012", "months=0" }, "none", { NULL }, "" },
+    { "rif_part_b", { "bene=-1", "year=2012", "months=3" }, "loaded", { "coverage_type=part b" }, "" },
+    { "rif_part_d", { "bene=-1", "year=2012", "months=3" }, "loaded", { "coverage_type=part d" }, "" },
+    { "rif_mbi", { "bene=-1", "year=2012", "number=1S00E00AA06" }, "loaded", { "identifier_value=1S00E00AA06", "identifier_type=MC" }, "" },
+    { "rif_hicn", { "bene=-1", "year=2012", "number= " }, "none", { NULL }, "" },
+    { "idr_claims", { "bene=8", "clm=64", "kind=40", "begin_day=2022-01-20", "final=Y", "latest=N", "number=c", "original=c", "inserted=2024-10-21 17:16:42.119283", "charge=416484.63" }, "loaded", { "claim_type=institutional", "charge_amount=416484.63", "replaces_claim_id=", "status_action=retract" }, "" },
+    { "idr_claim_lines", { "clm=64", "kind=3", "line=1", "claim_day=2022-01-20", "ndc=00264780020" }, "loaded", { "patient_id=", "claim_line_number=1", "ndc_code=00264780020" }, "" },
+    { "idr_beneficiaries", { "bene=8", "birth=1943-03-21", "sex_code=1", "effective=2020-09-08T07:36:12.441931" }, "loaded", { "sex=male", "birth_date=1943-03-21" }, "" },
+    { "idr_mbi", { "bene=8", "mbi=3O70AK7EV90", "effective=2020-09-08T07:36:12.441931" }, "loaded", { "identifier_value=3O70AK7EV90" }, "" },
+    { "idr_entitlements", { "bene=8", "part=A", "begin_day=2019-01-09", "end_day=9999-12-31", "effective=2019-01-09T00:00:00.000000" }, "loaded", { "coverage_type=part a", "enrollment_end_date=" }, "" },
+    { "idr_enrollments", { "bene=8", "contract=S0001", "pbp=003", "begin_day=2019-02-18", "end_day=9999-12-31", "effective=2019-02-18T00:00:00.000000" }, "loaded", { "plan=S0001003", "enrollment_end_date=" }, "" },
+    { "cclf_beneficiaries", { "mbi=1S00A00AA00" }, "loaded", { "patient_id=1S00A00AA00" }, "" },
+    { "cclf_identifiers", { "kind=M", "current=203031401M", "previous=203031401A", "begin_day=1959-12-31" }, "loaded", { "identifier_value=203031401A", "identifier_system=http://hl7.org/fhir/sid/us-mbi" }, "" },
+    { "synthea_claims", { "id=c", "patient=p", "served=2023-01-27T16:17:47Z", "kind=2", "owed=0" }, "loaded", { "claim_type=institutional", "outstanding_amount=0.00" }, "" },
+    { "synthea_claim_lines", { "id=t", "claim=c", "charge=1", "patient=p", "kind=CHARGE", "amount=77.49", "begin_time=2023-01-27T16:17:47Z" }, "loaded", { "charge_amount=77.49", "claim_line_number=1" }, "" },
+    { "synthea_claim_payments", { "id=t", "claim=c", "charge=1", "patient=p", "kind=PAYMENT", "paid=77.49", "begin_time=2023-01-27T16:17:47Z" }, "loaded", { "paid_amount=77.49", "payment_type=payment" }, "repaired payment_type repair;" },
+    { "synthea_payers", { "id=o", "title=Medicare" }, "loaded", { "name=Medicare", "organization_type=payer" }, "" },
+    { "synthea_payer_transitions", { "patient=p", "begin_time=2014-10-14T04:17:47Z", "end_time=2015-10-20T04:17:47Z", "payer_key=o" }, "loaded", { "enrollment_start_date=2014-10-14", "payer_id=o" }, "" },
     { "synthea_conditions", { "patient=p", "encounter=v", "start=2020-01-02", "stop=2020-01-01", "code=44054006" }, "loaded",
       { "onset_date=2020-01-02", "resolved_date=", "status=resolved", "normalized_code_type=snomed-ct", "labels=" }, "inconsistent resolved_date null;" },
     { "synthea_procedures", { "patient=p", "start=2020-01-02T00:00:00Z", "code=430193006", "cost=1.5" }, "loaded", { "base_cost=1.50", "procedure_date=2020-01-02" }, "" },
@@ -298,7 +325,7 @@ fill_row(struct chunk *raw, const struct mapping *mapping, const struct scenario
 static void
 run(const struct mapping *mapping, uint32_t row_count, const bool *wanted)
 {
-    static struct schema_column  columns[128];
+    static struct schema_column  columns[256];
     const struct program_options options = { .with_event = mapping->format == MODEL_JSON, .with_key = wanted == NULL,
                                              .with_hash = wanted == NULL, .wanted = wanted };
     const struct scenario       *of_row[CHUNK_ROW_COUNT_MAX];
