@@ -207,7 +207,8 @@ fixed_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t siz
             break;
         }
         if (line_size > size_max) {
-            frame.kind   = FRAME_TOO_LARGE;
+            frame.kind   = FRAME_PASSED;
+            frame.reason = DECODE_TOO_LARGE;
             frame.detail = "the line is longer than the limit";
             break;
         }

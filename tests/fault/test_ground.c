@@ -143,7 +143,7 @@ unload(void **state)
 }
 
 /* The schema of a mapping's raw chunks, without a decoder. */
-#define RAW_COLUMN_COUNT_MAX 64
+#define RAW_COLUMN_COUNT_MAX 256
 
 static enum status
 run_program(const struct program *program, const struct mapping *mapping, struct error *err)
@@ -270,6 +270,7 @@ decoders(void **state)
         { MODEL_JSON, "{\"type\":\"lab_result\",\"event_id\":\"an event id of some length\",\"value\":4.1,\"tags\":[1,{\"a\":[]}]}\n{\"type\":\"unknown\"}\n{broken\n" },
         { MODEL_FHIR_R4, "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[{\"fullUrl\":\"https:\\/\\/a\\/Patient\\/1\",\"resource\":{\"resourceType\":"
                          "\"Patient\",\"id\":\"1\"}},{\"request\":{\"method\":\"DELETE\",\"url\":\"Patient/7\"}}]}\n{\"resourceType\":\"Device\"}\n{broken\n" },
+        { MODEL_FIXED, "M12345678901109876543211959-12-312016-12-31\nH1\n\xff\n" },
     };
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         sweep_run(decode_scenario, (void *)(uintptr_t)&inputs[i]);

@@ -130,6 +130,10 @@ def organization(row):
     return {"organization_id": row["Id"], "name": row["NAME"], "zip_code": zip_code(row["ZIP"]), "latitude": rounded(row["LAT"], 6)}
 
 
+def payer(row):
+    return {"organization_id": row["Id"], "name": row["NAME"], "zip_code": zip_code(row["ZIP"]), "latitude": None}
+
+
 def identifier(column, kind, system):
     return lambda row: {"patient_id": row["Id"], "identifier_value": row[column], "identifier_type": kind, "identifier_system": system}
 
@@ -155,6 +159,7 @@ def wanted(which):
     yield "patient", "patients", None, patient
     yield "practitioner", "providers", None, practitioner
     yield "organization", "organizations", None, organization
+    yield "organization", "payers", None, payer
     yield "patient_identifier", "patients", None, identifier("Id", "MR", f"urn:{which}")
     yield "patient_identifier", "patients", lambda row: row["DRIVERS"], identifier("DRIVERS", "DL", f"urn:{which}:DL")
     yield "patient_identifier", "patients", lambda row: row["PASSPORT"], identifier("PASSPORT", "PPN", f"urn:{which}:PPN")

@@ -100,7 +100,7 @@ struct example {
 
 static const struct example EXAMPLES[] = {
     { MODEL_FIXED, "Xabcdefgh  \r\n \nYab\n",
-      "f 0 11 0|X|abcde|gh\nf 15 3 0|Y|ab|a\n" },
+      "f 0 11 0|X|abcde|fgh\nf 15 3 0|Y|ab|a\n" },
     /* CSV: names in any order, quotes, doubled quotes, line ends in quotes and of all kinds, BOM, blank lines. */
     { MODEL_CSV, "\xEF\xBB\xBFName , Id\r\nAda,1\r\n\r\n\"Smith, \"\"J\"\"\nJr\",2\rpipe 5\",3",
       "people 14 5 0|1|Ada|\npeople 23 19 0|2|Smith, \"J\"\nJr|\npeople 43 9 0|3|pipe 5\"|\nmissing_column 0 2\n" },
