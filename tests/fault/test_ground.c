@@ -230,7 +230,7 @@ decode_scenario(struct io *io, void *context, struct error *err)
     const struct decode_plan_options options = { .format = input->format };
     const struct decoder_options     of_one  = { .chunk_capacity = 2 };
     const struct decode_sink         sink    = { NULL, take_rows, NULL, NULL };
-    const struct mapping            *mappings[32];
+    const struct mapping            *mappings[FORMAT_MAPPING_COUNT_MAX];
     struct decode_plan              *plan    = NULL;
     struct decode_layout            *layout  = NULL;
     struct decoder                  *decoder = NULL;

@@ -404,11 +404,10 @@ every_allocation_may_fail(void **state)
             struct str_builder               out     = STR_BUILDER_EMPTY;
             struct decode_counts             counts  = { 0 };
             struct error                     err     = ERROR_EMPTY;
-            uint32_t                         which   = options.format == MODEL_CSV     ? 0
-                                                         : options.format == MODEL_HL7V2 ? 1
-                                                         : options.format == MODEL_JSON  ? 2
-                                                                                         : 3;
+            size_t                           which   = 0;
 
+            while (PLANS[which].format != options.format)
+                which++;
             memory_fail_after(n);
             if (test_plan_compile(&options, PLANS[which].mappings, PLANS[which].count, &plan, &err) == ST_OK)
                 (void)test_decode(plan.plan, EXAMPLES[i].bytes, strlen(EXAMPLES[i].bytes), (struct test_cut){ 0 }, &out,
