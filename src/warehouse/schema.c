@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/memory.h"
 
 static const char META[] =
@@ -250,6 +251,43 @@ schema_check_version(struct db_connection *connection, struct error *err)
 }
 
 static enum status
+prepare_entities(struct db_connection *connection, const struct model *model, struct error *err)
+{
+    for (uint32_t i = 0; i < model->entity_count; i++)
+        if (create_entity(connection, &model->entities[i], err) != ST_OK ||
+            adapt_entity(connection, &model->entities[i], err) != ST_OK)
+            return ST_ERROR;
+    return ST_OK;
+}
+
+/* Does nothing where the file was prepared for the same entities before: it is told by a digest of their statements. */
+static enum status
+prepare_entities_once(struct db_connection *connection, const struct model *model, struct error *err)
+{
+    struct str_builder text = STR_BUILDER_EMPTY;
+    char               digest[HASH128_TEXT_SIZE];
+    int64_t            is_prepared = 0;
+    enum status        status;
+
+    schema_print(model, &text);
+    status = str_builder_status(&text, err);
+    if (status == ST_OK)
+        hash128_print(hash128(text.data, text.size), digest);
+    str_builder_release(&text);
+    if (status == ST_OK)
+        status = db_query_int64(connection, &is_prepared, err,
+                                "SELECT count(*) FROM meta.warehouse WHERE name = 'schema_digest' AND value = '%s'", digest);
+    if (status == ST_OK && is_prepared == 0) {
+        status = prepare_entities(connection, model, err);
+        if (status == ST_OK)
+            status = db_runf(connection, err,
+                             "DELETE FROM meta.warehouse WHERE name = 'schema_digest';\n"
+                             "INSERT INTO meta.warehouse VALUES ('schema_digest', '%s')", digest);
+    }
+    return status;
+}
+
+static enum status
 prepare(struct db_connection *connection, const struct model *model, struct error *err)
 {
     if (db_run(connection, str_from(META), err) != ST_OK || schema_check_version(connection, err) != ST_OK ||
@@ -260,11 +298,7 @@ prepare(struct db_connection *connection, const struct model *model, struct erro
                 "(SELECT 1 FROM meta.warehouse WHERE name = 'schema_version')",
                 SCHEMA_VERSION) != ST_OK)
         return ST_ERROR;
-    for (uint32_t i = 0; i < model->entity_count; i++)
-        if (create_entity(connection, &model->entities[i], err) != ST_OK ||
-            adapt_entity(connection, &model->entities[i], err) != ST_OK)
-            return ST_ERROR;
-    return ST_OK;
+    return prepare_entities_once(connection, model, err);
 }
 
 enum status
