@@ -43,7 +43,7 @@ def ended_by(folder, day, after, number):
     except subprocess.TimeoutExpired:
         process.send_signal(number)
         _, errors = process.communicate()
-    assert process.returncode in (0, -signal.SIGKILL, 128 + number), (process.returncode, errors.decode()[-2000:])
+    assert process.returncode in (0, -number, 128 + number), (process.returncode, errors.decode()[-2000:])
     return process.returncode
 
 

@@ -233,6 +233,31 @@ dimension_versions_within_a_run(void **state)
     expect(fixture, THINGS, "xA:2-2 xB:2-2 xAc:2-");
 }
 
+/* A model that has gained a column gives it to a table that is there; one that has another type for a column is refused at its place. */
+static void
+schema_follows_the_model(void **state)
+{
+    struct fixture      *fixture   = *state;
+    struct entity_column columns[] = {DIMENSION_COLUMNS[0], DIMENSION_COLUMNS[1], DIMENSION_COLUMNS[2],
+                                      {.name = "amount", .type = {.kind = TYPE_DECIMAL, .scale = 2}, .line = 7}};
+    struct entity        changed[] = {ENTITIES[0], ENTITIES[1]};
+    const struct model   model     = {.entities = changed, .entity_count = 2};
+    struct error         err       = ERROR_EMPTY;
+    char                 text[ERROR_TEXT_SIZE];
+
+    changed[1].columns      = columns;
+    changed[1].column_count = 4;
+    check(schema_prepare(fixture->connection, &model, &err), &err);
+    check(schema_prepare(fixture->connection, &model, &err), &err);
+    expect(fixture, "SELECT string_agg(data_type, ' ') FROM duckdb_columns() WHERE schema_name = 'core' AND column_name = 'amount' "
+                    "AND table_name IN ('thing', 'thing_version', 'fact')", "DECIMAL(18,2) DECIMAL(18,2)");
+    columns[3].type = (struct type){.kind = TYPE_INT64};
+    assert_int_equal(schema_prepare(fixture->connection, &model, &err), ST_ERROR);
+    error_print(&err, text, sizeof text);
+    assert_non_null(strstr(text, "thing.json:7"));
+    assert_non_null(strstr(text, "amount is BIGINT in the model and DECIMAL(18,2) in the warehouse"));
+}
+
 int
 main(void)
 {
@@ -243,6 +268,7 @@ main(void)
         cmocka_unit_test_setup_teardown(fact_promotion_keeps_the_value, setup, teardown),
         cmocka_unit_test_setup_teardown(dimension_closes_and_opens, setup, teardown),
         cmocka_unit_test_setup_teardown(dimension_versions_within_a_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(schema_follows_the_model, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
