@@ -175,11 +175,30 @@ def ask(folder):
             failures.append(f"{number}. {title}: nothing to compare")
 
 
+def count_records(path, form):
+    """Records of a file, as its format says what one is."""
+    if form == "hl7v2":
+        return format_counts.hl7_expected(path)[0]
+    if form == "csv" and "cms-bfd-rif" not in path.parts:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return sum(1 for row in csv.reader(file) if row) - 1
+    if form == "fhir-r4" and path.suffix == ".json":
+        return len(json.loads(path.read_text())["entry"])
+    lines = sum(1 for line in path.read_bytes().split(b"\n") if line.strip())
+    return lines - (form == "csv")  # RIF has a header and no quotes; NDJSON and CCLF have none of either.
+
+
 def check_accounts(folder):
-    """Each source adds up, in records, in rows of each entity, and in bytes."""
+    """Each source adds up, in records, in rows of each entity, and in bytes; each file has the records that Python counts."""
     for row in query(folder, WAREHOUSE, "SELECT * FROM meta.accounting"):
         counts = [int(row[key]) for key in ("loaded", "deduplicated", "filtered", "quarantined")]
         expect(f"{row['source']} {row['entity'] or 'records'}: received", int(row["received"]), sum(counts))
+    inputs = query(folder, WAREHOUSE, "SELECT file, format, status, record_count, decoded_bytes, record_bytes + between_bytes AS told FROM meta.input")
+    received = {row["file"]: int(row["record_count"]) for row in inputs}
+    wanted = {row["file"]: 1 if row["status"] == "refused" else count_records((folder / row["file"]).resolve(), row["format"]) for row in inputs}
+    expect("files", len(inputs) > 700, True)
+    expect("records of each file", received, wanted)
+    expect("bytes that are not told of", sum(abs(int(row["decoded_bytes"]) - int(row["told"])) for row in inputs), 0)
 
 
 def main():
