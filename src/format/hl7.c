@@ -310,6 +310,32 @@ is_shown(struct str key)
     return is_plain;
 }
 
+/* Events of ADT that change what the model keeps in a way that is not applied, so that a message of theirs must not be read as
+ * a plain update (HL7 2.5 chapter 3). */
+static const struct {
+    const char *event;
+    const char *what;
+} NOT_APPLIED[] = {
+    { "A19", "it is a query" },           { "A20", "it tells of a bed" },        { "A23", "it deletes a visit" },
+    { "A24", "it links two patients" },   { "A29", "it deletes a person" },      { "A35", "it merges accounts" },
+    { "A37", "it unlinks two patients" }, { "A39", "it merges persons by their external identifier" },
+    { "A41", "it merges accounts" },      { "A42", "it merges visits" },         { "A43", "it moves identifiers to another patient" },
+    { "A44", "it moves an account to another patient" },                         { "A45", "it moves a visit to another patient" },
+    { "A46", "it changes an identifier" }, { "A47", "it changes identifiers" },  { "A48", "it changes an identifier" },
+    { "A49", "it changes an account's number" },                                 { "A50", "it changes a visit's number" },
+    { "A51", "it changes a visit's number" },
+};
+
+static const char *
+not_applied(struct str type, struct str event)
+{
+    for (size_t i = 0; i < sizeof NOT_APPLIED / sizeof *NOT_APPLIED && str_equal(type, STR("ADT")); i++) {
+        if (str_equal(event, str_from(NOT_APPLIED[i].event)))
+            return NOT_APPLIED[i].what;
+    }
+    return NULL;
+}
+
 static const char *
 unknown_type_detail(struct decoder *decoder, struct str type, struct str event)
 {
@@ -317,6 +343,9 @@ unknown_type_detail(struct decoder *decoder, struct str type, struct str event)
         return "MSH-9 is empty";
     if (!is_shown(type))
         return "no mapping reads messages of this type";
+    const char *what = not_applied(type, event);
+    if (what != NULL)
+        return decoder_detail(decoder, "no mapping reads messages of type ADT^%.3s: %s, which is not applied", event.data, what);
     return is_shown(event) ? decoder_detail(decoder, "no mapping reads messages of type %.3s^%.3s", type.data, event.data)
                            : decoder_detail(decoder, "no mapping reads messages of type %.3s", type.data);
 }

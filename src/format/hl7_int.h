@@ -11,6 +11,7 @@ enum hl7_path_kind {
     HL7_VALUE,     /* SEG-f… */
     HL7_PRESENT,   /* SEG: "1" where one is in scope. */
     HL7_FOLLOWING, /* SEG>SEG-f…: of those that follow directly, joined by line feeds. */
+    HL7_OF_MESSAGE, /* ^SEG-f…: of the first in the message, wherever the row stands. */
 };
 
 enum hl7_repetition {
@@ -37,7 +38,7 @@ struct hl7_path {
     bool                is_of_first; /* It leads into the first repetition, to a component that one walk finds, or to the whole. */
     enum hl7_repetition repetition;
     uint16_t            name;      /* Segment in scope: index into hl7_plan.names. */
-    uint16_t            following; /* FOLLOWING: the segments that follow it. */
+    uint16_t            following; /* FOLLOWING: the segments that follow it; OF_MESSAGE: the segment (name is MSH). */
     uint16_t            field;
     uint16_t            repetition_number; /* INDEX: from 1. */
     uint16_t            match_component;   /* MATCH: from 1. */
@@ -150,6 +151,7 @@ struct hl7_message {
     uint64_t             *inner; /* A bit a byte of the message: it is the component, repetition, escape or subcomponent delimiter. */
     size_t                inner_capacity;
     uint32_t              stray_line_count;
+    int32_t               first[HL7_NAME_COUNT_MAX]; /* For each name its first segment; -1: none. */
 };
 
 /* Field separator and encoding characters of a message that begins with MSH. False: they cannot be (fewer than four

@@ -58,12 +58,15 @@ add_segment(const struct hl7_plan *plan, struct hl7_message *message, uint32_t b
             return ST_ERROR;
         message->segments = segments;
     }
+    int32_t name = hl7_name_find(plan, hl7_name_code(bytes));
+    if (name >= 0 && message->first[name] < 0)
+        message->first[name] = (int32_t)message->segment_count;
     message->segments[message->segment_count++] = (struct hl7_segment){
         .begin = begin,
         .end = end,
         .separator = separator,
         .separator_count = (uint32_t)message->separator_count - separator,
-        .name = hl7_name_find(plan, hl7_name_code(bytes)),
+        .name = name,
     };
     return ST_OK;
 }
@@ -129,6 +132,8 @@ hl7_message_split(const struct hl7_plan *plan, struct str bytes, struct hl7_deli
     message->separator_count  = 0;
     message->stray_line_count = 0;
     message->pieces.field     = NULL;
+    for (uint32_t i = 0; i < plan->name_count; i++)
+        message->first[i] = -1;
     if (scratch_grow(&words, &message->inner_capacity, bytes.size / SCAN_BLOCK_SIZE + 1, sizeof(uint64_t), err) != ST_OK)
         return ST_ERROR;
     message->inner = words;

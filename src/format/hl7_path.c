@@ -187,13 +187,20 @@ read_field(struct path_reader *reader, struct hl7_path *path)
 static bool
 read_path(struct path_reader *reader, struct hl7_path *path)
 {
-    if (!read_segment(reader, &path->name))
+    if (take(reader, '^')) {
+        /* MSH is in scope throughout. */
+        path->kind = HL7_OF_MESSAGE;
+        path->name = reader->plan->hl7->msh;
+        if (!read_segment(reader, &path->following))
+            return false;
+    } else if (!read_segment(reader, &path->name)) {
         return false;
-    if (reader->next == reader->end) {
+    }
+    if (path->kind == HL7_VALUE && reader->next == reader->end) {
         path->kind = HL7_PRESENT;
         return true;
     }
-    if (take(reader, '>')) {
+    if (path->kind == HL7_VALUE && take(reader, '>')) {
         path->kind = HL7_FOLLOWING;
         if (!read_segment(reader, &path->following))
             return false;

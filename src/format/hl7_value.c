@@ -341,6 +341,8 @@ hl7_value(const struct hl7_plan *plan, const struct hl7_message *message, const 
 
     *ret_text       = STR_EMPTY;
     *ret_is_scratch = false;
+    if (path->kind == HL7_OF_MESSAGE)
+        segment_index = message->first[path->following];
     if (segment_index < 0)
         return ST_OK;
     if (path->kind == HL7_PRESENT) {
@@ -351,7 +353,8 @@ hl7_value(const struct hl7_plan *plan, const struct hl7_message *message, const 
     if (path->kind == HL7_FOLLOWING) {
         status = append_following(plan, message, path, (size_t)segment_index, scratch, err);
     } else {
-        struct str text = raw_value(plan, message, path, path->name, (size_t)segment_index, repetition, &is_plain);
+        uint16_t   name = path->kind == HL7_OF_MESSAGE ? path->following : path->name;
+        struct str text = raw_value(plan, message, path, name, (size_t)segment_index, repetition, &is_plain);
         bool       is_changed = is_plain && hl7_inner_find(message, text, message->delimiters.escape) < text.size;
         bool       is_joined  = path->repetition == HL7_ALL && message->delimiters.repetition != '~';
 

@@ -13,8 +13,10 @@ HEDDLE = os.environ["HEDDLE"]
 PIPELINE = {"pipeline": {"batch": {"sources": ["EHR"], "transforms": ["cleanse", "standardize", "deduplicate", "conform"],
                                    "gates": {"quarantined_max": 1}, "sink": "W"}}}
 # Events whose PID says what the patient is, those that also say what a visit is, and merges of persons. All others are refused by name.
-PERSON = {f"A{n:02}" for n in (*range(1, 19), 21, 22, 25, 26, 27, 28, 30, 31, 34, 36, 38, 40)}
+PERSON = {f"A{n:02}" for n in (*range(1, 19), 21, 22, 25, 26, 27, 28, 30, 31, 34, 36, 38, 40, 60)}
 VISIT = {f"A{n:02}" for n in (1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 17, 21, 22)}
+# Refused ones that would link, merge, move, renumber or delete, which must be said.
+CHANGE = {f"A{n:02}" for n in (19, 20, 23, 24, 29, 35, 37, 39, *range(41, 52))}
 MERGE = {"A18", "A30", "A34", "A36", "A40"}
 FAILED = []
 
@@ -99,8 +101,9 @@ def every_event(base):
         expect(f"merged {kind}", {row[0] for row in site.ask("SELECT identifier_value FROM core.patient_identifier WHERE identifier_use = 'old'")},
                {f"W{event}" for event in MERGE})
         expect(f"reasons {kind}", site.reasons(), {"unknown_type": len(events) - len(PERSON)})
-        expect(f"names {kind}", {row[0] for row in site.ask("SELECT reason FROM meta.quarantine WHERE reason_code = 'unknown_type'")},
-               {f"no mapping reads messages of type ADT^{event}" for event in set(events) - PERSON})
+        told = [row[0].split(": ", 1) for row in site.ask("SELECT reason FROM meta.quarantine WHERE reason_code = 'unknown_type'")]
+        expect(f"names {kind}", {name for name, *_ in told}, {f"no mapping reads messages of type ADT^{event}" for event in set(events) - PERSON})
+        expect(f"what they would change {kind}", {name[-3:] for name, *what in told if what and what[0].endswith(", which is not applied")}, CHANGE)
         expect(f"no column is lost {kind}", site.ask("SELECT count(*)::INTEGER FROM core.encounter WHERE encounter_start_time IS NULL"), [(0,)])
 
 
@@ -203,6 +206,60 @@ def merge_forms(base):
     expect("an account is no person", no.reasons("patient_identifier")["stop_identifier"], 1)
 
 
+def message(kind, *segments, at="20260101100000"):
+    return "\r".join([f"MSH|^~\\&|APP|STE|HUB|HUB|{at}||{kind}|M{at}|P|2.5.1", *segments]) + "\r"
+
+
+def clinical(base):
+    """Diagnoses, allergies, procedures, insurances, places and people of ADT; appointments, vaccines, orders and drugs of their own messages."""
+    site = Site(base, "clinical", zone="UTC")
+    site.run(
+        adt("A01", "PD1||||88^Hippo^Rold", "ROL|1|AD|PP|121^Phoeb^Harold", pid("P1"), pv1("V1", f3="3E^12^B^GHH", f7="9^West^Rob"),
+            "DG1|1||E11.9^Diabetes^I10C||20251231|A|||||||||1|20^Stewart^Pat|||20260101|D1|A", "DG1|2||J45^Asthma^I10|||||||||||||||Y", "DG1|3",
+            "AL1|1|DA^Drug^HL70127|7980^Penicillin^RXNORM|SV|Rash~Hives|20200101", "AL1|2", "PR1|1||99221^Care^C4||20260101090000||||||7^Cut^Ann|||||RT~LT|||PR9",
+            "IN1|1|HMO^Health plan|31572^^^AETNA|Aetna||||G1|Group|||20250101|20261231|||Doe^Jane|SEL" + "|" * 19 + "W1"),
+        adt("A60", pid("P1"), "IAM|1|FA|12345^Peanut^L|MI||A|77", "IAM|2|FA|12346^Milk^L|MI||A|78", at="20260102100000"),
+        adt("A60", pid("P1"), "IAM|1|FA|12345^Peanut^L|MI||D|77", at="20260103100000"),
+        message("SIU^S12^SIU_S12", "SCH|P1|F1||||ROUTINE|CHECKUP^Check-up|Normal|30|min|^^^20260201083000^20260201090000", pid("P1"), pid("P2"), "RGS|1", "AIS|1||X",
+                "AIL|1||OPD^2^^GHH", "AIP|1||600^GP^Linda|11^General practice", "RGS|2", "AIL|2||LAB"),
+        message("SIU^S15^SIU_S12", "SCH|P1|F1||||WHY^Ill|CHECKUP|Normal|30|min|^^^20260201083000^20260201090000", pid("P2"), at="20260102100000"),
+        message("SIU^S12", "SCH|P2|F2|||||||2|h|^^^20260301083000", pid("P1")), message("SIU^S17", "SCH|P2|F2", pid("P1"), at="20260102100000"),
+        message("SIU^S18", "SCH|P2|F2", pid("P3")),
+        message("VXU^V04^VXU_V04", pid("P1"), "ORC|RE||I1", "RXA|0|1|20260101||58160-0820^Engerix^NDC^08^HepB^CVX|0.5|mL||00|7824^Jackson^Lily|||||L1||MSD^Merck^MVX|||CP|A",
+                "RXR|IM^Intramuscular|RD^Right Deltoid", "ORC|RE||I2", "RXA|0|1|20260101||88^Influenza^CVX|999|||01|||||||||||RE", "ORC|RE||9999", "RXA|0|1|20260101||998^None^CVX|999"),
+        message("OML^O21^OML_O21", pid("P1"), "ORC|NW|O1||||||||20260101090000", "TQ1|1||||||||S", "OBR|1|O1||57698-3^Lipids^LN||||||||||||1234567893^Doc^Ann^^^^^^^^^^NPI",
+                "ORC|PR|O0", "OBR|1|O0||1^Old^L"),
+        message("ORM^O01", pid("P1"), "ORC|NW|O2", "OBR|1|O2||71020^Chest^C4||||||||||||||||||||RAD", "ORC|NW|O3", "RXO|1191^Aspirin^RXNORM"),
+        message("ORM^O01", pid("P1"), "ORC|CA|O2", "OBR|1|O2||71020^Chest^C4", at="20260102100000"),
+        message("RDE^O11^RDE_O11", pid("P1"), "ORC|NW|O4", "RXE||00143963401^Nicardipine^NDC|1||||^Daily|||10|caps|2|13^Pre^Scriber||PN1", "RXR|PO^oral"),
+        message("RDS^O13^RDS_O13", pid("P1"), "ORC|NW|O4", "RXD|1|00143963401^Nicardipine^NDC|20260105|10|caps||PN1"))
+    for what, sql, wanted in [
+        ("conditions", "SELECT condition_id, condition_type, normalized_code, encounter_id, practitioner_id, labels, recorded_date::VARCHAR FROM core.condition ORDER BY source_code",
+         [("D1", "admitting", "E119", "V1", "20", None, "2026-01-01"), ("V1|J45|\\0", None, "J45", "V1", None, "R", None)]),
+        ("allergies", "SELECT source_code, category, reaction_1_severity, reaction_2_description FROM core.allergy ORDER BY source_code",
+         [("12346", "food", "mild", None), ("7980", "medication", "severe", "Hives")]),
+        ("procedures", "SELECT procedure_id, source_code, modifier_2, practitioner_id, procedure_date::VARCHAR FROM core.procedure", [("PR9", "99221", "LT", "7", "2026-01-01")]),
+        ("insurances", "SELECT payer_system, payer_id, plan, subscriber_id, relationship, enrollment_end_date::VARCHAR FROM core.eligibility",
+         [("AETNA", "31572", "Health plan", "W1", "SEL", "2026-12-31")]),
+        ("places", "SELECT name, parent_location_id, location_id IN (SELECT location_id FROM core.encounter) FROM core.location ORDER BY name",
+         [("3E 12 B", "GHH", True), ("LAB", None, False), ("OPD 2", "GHH", False)]),
+        ("people", "SELECT practitioner_id, last_name FROM core.practitioner ORDER BY practitioner_id",
+         [("121", "Phoeb"), ("1234567893", "Doc"), ("600", "GP"), ("7824", "Jackson"), ("88", "Hippo"), ("9", "West")]),
+        ("appointments", "SELECT appointment_id, patient_id, normalized_status, practitioner_id, location_id IN (SELECT location_id FROM core.location), start_time::VARCHAR, duration_minutes "
+         "FROM core.appointment ORDER BY 2", [("F1", "P1", "booked", "600", True, "2026-02-01 08:30:00", 30), ("F1", "P2", "cancelled", "600", True, "2026-02-01 08:30:00", 30)]),
+        ("a deleted appointment", "SELECT DISTINCT appointment_id, duration_minutes FROM core.appointment_version WHERE status_action = 'retract'", [("F2", 120)]),
+        ("vaccines", "SELECT immunization_id, source_code, status, route, is_primary_source, source_dose, manufacturer FROM core.immunization ORDER BY 1",
+         [("I1", "08", "completed", "Intramuscular", True, "0.5", "Merck"), ("I2", "88", "not-done", None, False, None, None)]),
+        ("orders", "SELECT clinical_order_id, order_type, source_code, priority, ordering_practitioner_id FROM core.clinical_order ORDER BY 1",
+         [("O1", "laboratory", "57698-3", "stat", "1234567893"), ("O3", "medication", "1191", None, None)]),
+        ("drugs", "SELECT medication_type, ndc_code, status, dosage, route, quantity::VARCHAR, practitioner_id FROM core.medication ORDER BY 1",
+         [("dispense", "00143963401", "completed", None, None, "10.000000", None), ("prescription", "00143963401", "active", "Daily", "oral", "10.000000", "13")]),
+        ("whose", "SELECT patient_id FROM core.patient ORDER BY 1", [("P1",), ("P2",)]),
+        ("refused", "SELECT reason FROM meta.quarantine", [("no mapping reads messages of type SIU^S18",)]),
+    ]:
+        expect(what, site.ask(sql), wanted)
+
+
 def strangers(base):
     """An identifier that stands for nobody, or has no assigner, joins nobody."""
     shared = ["000-00-0000^^^SSA^SS", "999999999^^^STATE^EI", "UNKNOWN^^^STATE^EI", "6789^^^SSA^SS", "123-45-6789^^^SSA^SS", "000^^^STATE^EI", "666-12-3456^^^SSA^SS",
@@ -245,7 +302,7 @@ def batches(base):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         wanted = set(sys.argv[1:])
-        for part in (every_event, visit_states, empty_fields, merges, merge_forms, strangers, batches):
+        for part in (every_event, visit_states, empty_fields, merges, merge_forms, clinical, strangers, batches):
             if not wanted or part.__name__ in wanted:
                 part(pathlib.Path(folder))
     for text in FAILED:

@@ -113,28 +113,34 @@ def encoding_is_right(message, declared):
     return True
 
 
-# Events of ADT whose patient, visit and merge are read; others are of an unknown type.
-PERSON = {f"A{number:02}" for number in (*range(1, 19), 21, 22, 25, 26, 27, 28, 30, 31, 34, 36, 38, 40)}
+# Events of ADT whose patient, visit and merge are read, and what else is read of which type; others are of an unknown type.
+PERSON = {f"A{number:02}" for number in (*range(1, 19), 21, 22, 25, 26, 27, 28, 30, 31, 34, 36, 38, 40, 60)}
 VISIT = {f"A{number:02}" for number in (1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 17, 21, 22)}
 MERGE = {"A18", "A30", "A34", "A36", "A40"}
+EVENTS = {"ADT": PERSON, "SIU": {"S12", "S13", "S14", "S15", "S16", "S17", "S26"}, "VXU": {"V04"}, "ORM": {"O01"}, "OMG": {"O19"}, "OML": {"O21"},
+          "RDE": {"O11", "O25"}, "RDS": {"O13"}}
+ORDERS = ("ORM", "OML", "OMG")
+# (segment, the field whose repetitions are rows, or 0: the segment is one, types, events or all, mapping)
+EVENT_ROWS = [
+    ("PID", 0, EVENTS, None, "hl7v2_adt_patient"), ("PID", 3, EVENTS, None, "hl7v2_adt_patient_identifier"), ("MRG", 1, ["ADT"], MERGE, "hl7v2_adt_merge"),
+    ("PV1", 0, ["ADT"], VISIT, "hl7v2_adt_encounter"), ("PV1", 7, ["ADT"], VISIT, "hl7v2_adt_practitioner"), ("PV1", 0, EVENTS, None, "hl7v2_location"),
+    ("PD1", 4, EVENTS, None, "hl7v2_primary_practitioner"), ("ROL", 4, EVENTS, None, "hl7v2_role_practitioner"), ("DG1", 0, EVENTS, None, "hl7v2_condition"),
+    ("AL1", 0, EVENTS, None, "hl7v2_allergy"), ("IN1", 0, EVENTS, None, "hl7v2_eligibility"), ("PR1", 0, ["ADT"], None, "hl7v2_procedure"), ("IAM", 0, ["ADT"], {"A60"}, "hl7v2_adverse_reaction"),
+    ("PID", 0, ["SIU"], None, "hl7v2_appointment"), ("AIL", 0, ["SIU"], None, "hl7v2_appointment_location"), ("AIP", 3, ["SIU"], None, "hl7v2_appointment_practitioner"),
+    ("RXA", 0, ["VXU"], None, "hl7v2_immunization"), ("RXA", 10, ["VXU"], None, "hl7v2_immunization_practitioner"), ("OBR", 0, ORDERS, None, "hl7v2_clinical_order"),
+    ("OBR", 16, ORDERS, None, "hl7v2_order_practitioner"), ("RXO", 0, ["ORM", "RDE"], None, "hl7v2_medication_order"), ("RXE", 0, ["RDE"], None, "hl7v2_medication"),
+    ("RXD", 0, ["RDS"], None, "hl7v2_medication_dispense"),
+]
 
 
-def adt_rows(segments, of, event, repetition):
-    """Rows of an ADT message, by mapping. `of` gives a field of a segment."""
+def event_rows(kind, event, segments, of, repetition):
+    """Rows of a message whose event tells what it is, by mapping. `of` gives a field of a segment."""
     rows = collections.Counter()
-
-    def repetitions(segment, number):
-        return len(of(segment, number).split(repetition)) if of(segment, number) else 0
-
-    for segment in segments:
-        if segment[0] == "PID":
-            rows["hl7v2_adt_patient"] += 1
-            rows["hl7v2_adt_patient_identifier"] += repetitions(segment, 3)
-        elif segment[0] == "MRG" and event in MERGE:
-            rows["hl7v2_adt_merge"] += repetitions(segment, 1)
-        elif segment[0] == "PV1" and event in VISIT:
-            rows["hl7v2_adt_encounter"] += 1
-            rows["hl7v2_adt_practitioner"] += repetitions(segment, 7)
+    for name, field, kinds, events, mapping in EVENT_ROWS:
+        if kind in kinds and (events is None or event in events):
+            for segment in segments:
+                if segment[0] == name:
+                    rows[mapping] += 1 if field == 0 else len(of(segment, field).split(repetition)) if of(segment, field) else 0
     return rows
 
 
@@ -156,12 +162,12 @@ def message_outcome(message, found):
     if of(segments[0], 11).split(component)[0] not in ("", "P"):
         return "wrong_processing_id"
     kind = of(segments[0], 9).split(repetition)[0].split(component)[0]
-    if kind == "ADT":
+    if kind in EVENTS:
         named = (of(segments[0], 9).split(repetition)[0].split(component) + [""])[1]
         said = next((of(segment, 1).split(component)[0] for segment in segments if segment[0] == "EVN"), "")
-        if (named or said) not in PERSON:
+        if (named or said) not in EVENTS[kind]:
             return "unknown_type"
-        rows = adt_rows(segments, of, named or said, repetition)
+        rows = event_rows(kind, named or said, segments, of, repetition)
         found.update(rows)
         return None if sum(rows.values()) else "no_entity"
     if kind != "ORU":

@@ -365,14 +365,14 @@ static void
 wrong_paths_are_refused_at_their_place(void **state)
 {
     static const char *const HL7_WRONG[]  = { "PI-3", "PID", "PID-0", "PID-3[", "PID-3[5=MR", "PID-3@.1", "PID-3@LN.4",
-                                              "PID-3.", "PID-3.1.1.1", "PID-3[#].1", "PID>NTE", "" };
+                                              "PID-3.", "PID-3.1.1.1", "PID-3[#].1", "PID>NTE", "^NTE", "^NTE>OBX-3", "" };
     static const char *const JSON_WRONG[] = { "", "a..b", "a[", "a[x]", "a.[0]", "\"a", "^.a", "a b" };
     (void)state;
 
-    for (size_t i = 0; i < 12 + 8; i++) {
-        bool                             is_hl7   = i < 12;
+    for (size_t i = 0; i < 14 + 8; i++) {
+        bool                             is_hl7   = i < 14;
         enum model_format                format   = is_hl7 ? MODEL_HL7V2 : MODEL_JSON;
-        const struct test_field          fields[] = { { "x", is_hl7 ? HL7_WRONG[i] : JSON_WRONG[i - 12] }, { NULL, NULL } };
+        const struct test_field          fields[] = { { "x", is_hl7 ? HL7_WRONG[i] : JSON_WRONG[i - 14] }, { NULL, NULL } };
         const struct test_mapping        mapping  = { "m", format, NULL, NULL, NULL, fields };
         const struct decode_plan_options options  = { .format = format };
         struct test_plan                 plan     = { 0 };
