@@ -67,7 +67,7 @@ reference: release
 	python3 tools/tidy --regenerate
 
 format:
-	git ls-files '*.c' '*.h' ':!third_party' | xargs -r $(CLANG_FORMAT) -i
+	git ls-files '*.c' '*.h' '*.cpp' ':!third_party' | xargs -r $(CLANG_FORMAT) -i
 
 install: release
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"

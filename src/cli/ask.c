@@ -87,7 +87,7 @@ ask_owner_or_file(const struct ask *ask, const struct warehouse_ask *asked, stru
     status = control_ask(io_system(), bound->path.data, asked, &is_answered, err);
     if (status != ST_OK || is_answered)
         return status;
-    status = warehouse_open_read_only(io_system(), bound->path.data, &db, err);
+    status = warehouse_open_read_only(io_system(), bound, &db, err);
     if (status == ST_OK)
         status = db_connect(db, &connection, err);
     if (status == ST_OK)

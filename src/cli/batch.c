@@ -57,7 +57,7 @@ show_progress(void *context, const struct batch_progress *progress)
 #define REFUSED_SHOWN_MAX 20
 
 static void
-print_json(const struct batch_summary *summary, struct str_builder *out)
+print_json(const struct batch_summary *summary, bool is_encrypted, struct str_builder *out)
 {
     struct json_out json;
     char            digest[HASH128_TEXT_SIZE];
@@ -69,7 +69,7 @@ print_json(const struct batch_summary *summary, struct str_builder *out)
     json_out_key_text(&json, "run_id", summary->run_id);
     json_out_key_bool(&json, "published", summary->is_published);
     json_out_key_text(&json, "gate", summary->gate);
-    json_out_key_cstr(&json, "encryption", "none");
+    json_out_key_cstr(&json, "encryption", is_encrypted ? "key" : "none");
     json_out_key_array(&json, "sources");
     for (size_t i = 0; i < summary->source_count; i++) {
         const struct batch_source *source = &summary->sources[i];
@@ -178,7 +178,7 @@ batch_print(const struct batch_summary *summary, const struct graph *graph, bool
     enum status     status = ST_OK;
 
     if (is_json) {
-        print_json(summary, out);
+        print_json(summary, graph->batch.warehouse.encryption.is_encrypted, out);
         return str_builder_status(out, err);
     }
     hash128_print(summary->digest, digest);

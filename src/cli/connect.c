@@ -10,6 +10,7 @@
 #include "io/walk.h"
 #include "store/query.h"
 #include "warehouse/ask.h"
+#include "warehouse/file.h"
 
 struct connector {
     struct io         *io;
@@ -128,16 +129,24 @@ static void
 connect_warehouse(struct connector *connector, const struct graph_warehouse *warehouse)
 {
     struct error err = ERROR_EMPTY;
+    struct key   key = { { 0 } };
     struct db   *db  = NULL;
+    bool         has_key = true;
     bool         is_made = is_there(connector, warehouse->path.data, &err);
     const char  *found   = is_made ? "a warehouse" : "is made by the first run";
-    if (is_made && err.code == ERR_NONE && warehouse_open_read_only(connector->io, warehouse->path.data, &db, &err) != ST_OK &&
+    if (is_made && err.code == ERR_NONE)
+        (void)warehouse_check_file(connector->io, warehouse, &err);
+    if (warehouse->encryption.is_encrypted && err.code == ERR_NONE)
+        has_key = connect_key(connector, warehouse->name, &warehouse->encryption.key, is_made ? "the warehouse" : NULL, &key);
+    key_clear(&key);
+    if (is_made && has_key && err.code == ERR_NONE && warehouse_open_read_only(connector->io, warehouse, &db, &err) != ST_OK &&
         err.code == ERR_BUSY) {
         found = "a warehouse that a process owns just now";
         error_clear(&err);
     }
     db_free(db);
-    add(connector, warehouse->name, warehouse->path, found, &err);
+    if (has_key || !is_made)
+        add(connector, warehouse->name, warehouse->path, found, &err);
 }
 
 static enum status

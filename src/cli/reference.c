@@ -168,7 +168,7 @@ print_reasons(struct str_builder *out, struct error *err)
 static enum status
 print_tables(struct str_builder *out, struct error *err)
 {
-    str_builder_append_cstr(out, "## The warehouse\n\nDuckDB. These are the statements that make an empty one. `core.<entity>_version` has every version, `core.<entity>` the current rows; what "
+    str_builder_append_cstr(out, "## The warehouse\n\nDuckDB, encrypted by AES-256-GCM. These are the statements that make an empty one. `core.<entity>_version` has every version, `core.<entity>` the current rows; what "
                                  "the columns of an entity mean stands in [model.md](model.md). A row was current at a time T where `recorded_from <= T < recorded_to` "
                                  "(NULL: still is). `raw.<mapping>` is a view of what the last published run read: `source`, `file`, `position`, `length`, `row_number`, then the "
                                  "mapping's fields as text.\n\n```sql\n");

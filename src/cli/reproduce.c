@@ -16,11 +16,11 @@
 /* ---- What was ---- */
 
 static enum status
-read_chain(const char *path, struct str run_id, struct run_chain *ret_chain, struct error *err)
+read_chain(const struct graph_warehouse *bound, struct str run_id, struct run_chain *ret_chain, struct error *err)
 {
     struct db            *db         = NULL;
     struct db_connection *connection = NULL;
-    enum status           status     = warehouse_open_read_only(io_system(), path, &db, err);
+    enum status           status     = warehouse_open_read_only(io_system(), bound, &db, err);
 
     if (status != ST_OK && err->code == ERR_BUSY)
         error_hint(err, "what is made again is read from the file itself: try when nobody owns it");
@@ -48,6 +48,7 @@ load_plan(const struct run_record *record, const struct graph *now, const char *
     if (status != ST_OK)
         return status;
     ret_plan->graph->batch.warehouse.path = str_from(path);
+    ret_plan->graph->batch.warehouse.encryption = now->batch.warehouse.encryption; /* Holds what that holds. */
     ret_plan->graph->bindings_folder      = now->bindings_folder; /* So files have the names that they had. */
     ret_plan->graph->has_streaming        = false;
     hash128_print(ret_plan->model->digest, digest);
@@ -184,7 +185,7 @@ reproduce(const struct graph *graph, struct str run_id, bool is_json, struct err
 
     if (!graph->has_batch)
         return error_set(err, ERR_USAGE, "the pipeline has no batch leg, and so no runs");
-    if (read_chain(path, run_id, &chain, err) != ST_OK)
+    if (read_chain(&graph->batch.warehouse, run_id, &chain, err) != ST_OK)
         return ST_ERROR;
     enum status status = run_chain_check_files(io_system(), &chain, graph->bindings_folder, err);
     if (status == ST_OK)

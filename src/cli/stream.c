@@ -59,7 +59,7 @@ static enum status
 history_open(struct history *history, struct error *err)
 {
     if (history->db == NULL) {
-        if (warehouse_open_read_only(io_system(), history->graph->batch.warehouse.path.data, &history->opened, err) != ST_OK)
+        if (warehouse_open_read_only(io_system(), &history->graph->batch.warehouse, &history->opened, err) != ST_OK)
             return ST_ERROR;
         history->db = history->opened;
     }

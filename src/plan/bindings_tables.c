@@ -136,7 +136,7 @@ static const char *const ENCRYPTION_NAMES[]     = { "key", "none", NULL };
 
 static const struct option WAREHOUSE_OPTIONS[] = { DATABASE_OPTIONS(WAREHOUSE_TYPE_NAMES) };
 const struct option_table  WAREHOUSE_TABLE     = OPTION_TABLE("warehouse", WAREHOUSE_OPTIONS, struct database_config,
-        .help = "Where the batch leg publishes. Its encryption is not in this version: it must say \"encryption\": \"none\".");
+        .help = "Where the batch leg publishes.");
 
 static const struct option STORE_OPTIONS[] = { DATABASE_OPTIONS(STORE_TYPE_NAMES) };
 const struct option_table  STORE_TABLE     = OPTION_TABLE("store", STORE_OPTIONS, struct database_config,

@@ -75,18 +75,11 @@ plan_warehouse(struct builder *builder, const struct json *reference, struct gra
     const struct json     *value = plan_binding(builder, reference, ROLE_WAREHOUSE);
 
     if (value == NULL ||
-        !require_object(builder, value, "{ \"type\": \"duckdb\", \"path\": \"warehouse.db\", \"encryption\": \"none\" }") ||
+        !require_object(builder, value, "{ \"type\": \"duckdb\", \"path\": \"warehouse.db\", \"key\": \"file:warehouse.key\" }") ||
         plan_is_not_built(builder, value, NOT_BUILT_WAREHOUSES, "duckdb") || is_publish_not_built(builder, value))
         return false;
     bool is_ok = config_bind(&builder->bindings.binder, value, &WAREHOUSE_TABLE, &config);
-    if (config.has_key && config.encryption != ENCRYPTION_NONE) {
-        error_hint(complain(&builder->bindings, config_value_of(value, &WAREHOUSE_TABLE, "key"),
-                            "an encrypted warehouse is not in this version"),
-                   "write \"encryption\": \"none\" in place of \"key\"");
-        is_ok = false;
-    } else {
-        is_ok &= settle_encryption(builder, value, &WAREHOUSE_TABLE, &config, &warehouse.encryption);
-    }
+    is_ok &= settle_encryption(builder, value, &WAREHOUSE_TABLE, &config, &warehouse.encryption);
     is_ok &= require_path(builder, value, &WAREHOUSE_TABLE, config.has_path, config.path, &warehouse.path);
     is_ok &= plan_text(builder, reference->text, &warehouse.name);
     warehouse.type = GRAPH_WAREHOUSE_DUCKDB;

@@ -8,6 +8,7 @@
 #include "io/stream.h"
 #include "warehouse/diff_int.h"
 #include "warehouse/duckdb_functions.h"
+#include "warehouse/file.h"
 #include "warehouse/query.h"
 #include "warehouse/schema.h"
 #include "warehouse/sql.h"
@@ -219,36 +220,6 @@ check_free(struct io *io, const char *path, struct error *err)
     return status;
 }
 
-/* DuckDB opens a CSV, JSON or Parquet file, too: as views in memory, so that a run would be published and lost. */
-static enum status
-check_head(struct io *io, const char *path, struct error *err)
-{
-    static const char  MAGIC[] = "DUCK";
-    const size_t       begin   = 8; /* Behind the checksum of the first block. */
-    char               head[12] = "";
-    size_t             size   = 0;
-    struct file_reader reader = FILE_READER_EMPTY;
-    enum status        status = file_reader_open(&reader, io, path, 0, err);
-
-    if (status == ST_OK)
-        status = file_reader_read(&reader, head, sizeof head, &size, err);
-    file_reader_release(&reader);
-    if (status == ST_OK && (size < sizeof head || memcmp(head + begin, MAGIC, sizeof MAGIC - 1) != 0)) {
-        status = error_set(err, ERR_CORRUPT, "the file is there and is no DuckDB database");
-        error_hint(err, "bind another path, or put the warehouse back that was there");
-    }
-    return status;
-}
-
-enum status
-warehouse_check_file(struct io *io, const char *path, struct error *err)
-{
-    uint64_t    size   = 0;
-    enum status status = io_file_check_regular(io, path, &size, err);
-
-    return status == ST_OK && size > 0 ? check_head(io, path, err) : status;
-}
-
 static enum status
 tell_missing(const char *path, struct error *err)
 {
@@ -270,9 +241,11 @@ check_schemas(struct db_connection *connection, const char *path, struct error *
 }
 
 enum status
-warehouse_open_read_only(struct io *io, const char *path, struct db **ret_db, struct error *err)
+warehouse_open_read_only(struct io *io, const struct graph_warehouse *bound, struct db **ret_db, struct error *err)
 {
-    const struct db_options options    = { .path = path, .is_read_only = true, .register_functions = duckdb_functions_register };
+    const char             *path       = bound->path.data;
+    struct db_options       options    = { .path = path, .is_read_only = true, .register_functions = duckdb_functions_register };
+    struct key              key        = { { 0 } };
     struct file_reader      reader  = FILE_READER_EMPTY;
     struct db_connection   *connection = NULL;
     struct db              *db         = NULL;
@@ -290,13 +263,16 @@ warehouse_open_read_only(struct io *io, const char *path, struct db **ret_db, st
         return tell_missing(path, err);
     if (status == ST_OK) {
         file_reader_release(&reader);
-        status = warehouse_check_file(io, path, err);
+        status = warehouse_check_file(io, bound, err);
     }
     if (status == ST_OK) {
-        status = db_open(&db, &options, err);
+        status = warehouse_take_key(io, bound, &key, &options.key, err);
+        if (status == ST_OK)
+            status = db_open(&db, &options, err);
     } else if (found.code != ERR_NONE && err != NULL) {
         *err = found;
     }
+    key_clear(&key);
     if (status == ST_OK)
         status = db_connect(db, &connection, err);
     if (status == ST_OK)

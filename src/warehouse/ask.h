@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/rows_out.h"
 #include "base/str.h"
+#include "graph/graph.h"
 #include "io/io.h"
 #include "model/model.h"
 #include "warehouse/db.h"
@@ -35,11 +36,8 @@ struct warehouse_ask {
 enum status warehouse_answer(struct db_connection *connection, const struct model *model, const struct warehouse_ask *ask,
                              struct error *err);
 
-/* ERR_CORRUPT, ERR_IO where something is there that no warehouse can be. What is not there, or empty, is fine. */
-enum status warehouse_check_file(struct io *io, const char *path, struct error *err);
-
-/* Opens the file of a warehouse for reading only. ERR_NOT_FOUND where there is none yet, ERR_BUSY where a process owns it.
- * The caller frees *ret_db. */
-enum status warehouse_open_read_only(struct io *io, const char *path, struct db **ret_db, struct error *err);
+/* Opens the file of a warehouse for reading only. ERR_NOT_FOUND where there is none yet, ERR_BUSY where a process owns it,
+ * ERR_KEY where it does not open under the binding's key. The caller frees *ret_db. */
+enum status warehouse_open_read_only(struct io *io, const struct graph_warehouse *bound, struct db **ret_db, struct error *err);
 
 #endif

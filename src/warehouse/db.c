@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/str_builder.h"
 #include "warehouse/db_int.h"
+#include "warehouse/encryption.h"
 
 struct db {
     duckdb_database database;
@@ -80,6 +81,11 @@ db_fail(struct error *err, duckdb_error_type type, const char *text)
 
     if (text != NULL && strstr(text, DB_OUT_OF_MEMORY) != NULL)
         return error_no_memory(err);
+    if (text != NULL && strstr(text, ENCRYPTION_DAMAGED) != NULL) {
+        error_set(err, ERR_CORRUPT, "the file is damaged, or was changed outside of heddle: a block of it does not have the seal it was written with");
+        error_hint(err, "put a copy of it back; what was read before came from blocks that are whole");
+        return ST_ERROR;
+    }
     if (code == ERR_IO && text != NULL && strstr(text, "No space left") != NULL)
         code = ERR_FULL;
     if (code == ERR_IO && text != NULL && strstr(text, "Could not set lock on file") != NULL)
@@ -146,6 +152,7 @@ make_config(const struct db_options *options, duckdb_config *ret_config, struct 
         {"autoinstall_known_extensions", "false"},
         {"allow_community_extensions", "false"},
         {"errors_as_json", "false"},
+        {"temp_file_encryption", "true"},           /* What spills is rows of patients, whatever the warehouse is. */
     };
 
     if (duckdb_create_config(&config) != DuckDBSuccess)
@@ -174,45 +181,39 @@ make_config(const struct db_options *options, duckdb_config *ret_config, struct 
     return ST_OK;
 }
 
-/* 'a''b' */
-static void
-append_literal(struct str_builder *out, const char *text)
+/* What every instance is given before its first file, whether that is encrypted or not: what spills is. */
+static enum status
+install_encryption(duckdb_connection connection, struct error *err)
 {
-    str_builder_append_char(out, '\'');
-    for (; *text != '\0'; text++) {
-        if (*text == '\'')
-            str_builder_append_char(out, '\'');
-        str_builder_append_char(out, *text);
-    }
-    str_builder_append_char(out, '\'');
+    const char *wrong = encryption_install(connection);
+
+    if (wrong == NULL)
+        return ST_OK;
+    error_set(err, ERR_UNAVAILABLE, "%s", wrong);
+    error_hint(err, "run tools/setup, and see that no other libduckdb.so or libcrypto.so comes first");
+    return ST_ERROR;
 }
 
 static enum status
 attach(struct db *db, const struct db_options *options, struct error *err)
 {
-    struct db_connection connection = {.db = db};
-    struct str_builder   sql        = STR_BUILDER_EMPTY;
-    enum status          status;
+    struct db_connection       connection = {.db = db};
+    const struct db_attachment attachment = {.path = options->path, .name = DB_CATALOG, .key = options->key,
+                                             .is_read_only = options->is_read_only};
+    enum status                status;
 
     if (duckdb_connect(db->database, &connection.connection) != DuckDBSuccess)
         return error_no_memory(err);
 
-    str_builder_append_cstr(&sql, "ATTACH ");
-    append_literal(&sql, options->path != NULL ? options->path : ":memory:");
-    str_builder_append_cstr(&sql, " AS " DB_CATALOG);
-    if (options->is_read_only)
-        str_builder_append_cstr(&sql, " (READ_ONLY)");
-    else if (options->path != NULL)
-        str_builder_append_cstr(&sql, " (STORAGE_VERSION 'v1.5.0')");
-    /* Behind this no SQL reaches a file, neither ours nor a user's query; the file that is attached stays open. */
-    str_builder_append_cstr(&sql, "; SET enable_external_access = false");
-    status = str_builder_status(&sql, err);
+    status = install_encryption(connection.connection, err);
     if (status == ST_OK)
-        status = db_run(&connection, str_builder_text(&sql), err);
+        status = db_attach(&connection, &attachment, err);
+    /* Behind this no SQL reaches a file, neither ours nor a user's query; the file that is attached stays open. */
+    if (status == ST_OK)
+        status = db_run(&connection, STR("SET enable_external_access = false"), err);
     if (status == ST_OK && options->register_functions != NULL)
         status = options->register_functions(connection.connection, err);
 
-    str_builder_release(&sql);
     duckdb_disconnect(&connection.connection);
     return status;
 }

@@ -3,7 +3,8 @@
  * The rest of the folder sees no duckdb_… name but through here. What is always true:
  *
  *   - The instance's own main database is in memory; the warehouse's file is attached under the name DB_CATALOG and is
- *     every connection's default. So a file of any name has one catalog name, and the next version can attach with a key.
+ *     every connection's default. So a file of any name has one catalog name, and is attached with its key.
+ *   - What spills to temp_folder is encrypted, by a key that only the instance has, also where the file is not.
  *   - Nothing is fetched, loaded or read behind our back: extensions are neither installed nor loaded by themselves, and
  *     after opening no file can be reached from SQL.
  *   - An error of DuckDB reaches the caller as its kind and the step; its text only where it cannot hold a value of a row
@@ -18,6 +19,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "column/chunk.h"
+#include "io/key.h"
 
 #define DB_CATALOG "warehouse"
 /* The version that the header in third_party/duckdb and tools/setup are pinned to. */
@@ -36,12 +38,13 @@ struct db_options {
     int64_t     memory_limit_bytes; /* 0: DuckDB's own, 80 % of the machine. */
     int64_t     temp_space_bytes;   /* The most that temp_folder may hold; 0: DuckDB's own, 90 % of what is free. */
     bool        is_read_only;
+    const struct key *key;          /* What the file is encrypted with; NULL: it is not. Of no use where path is NULL. */
     /* Called once on the first connection, before anything else runs: registers our functions (I4). May be NULL. */
     enum status (*register_functions)(duckdb_connection connection, struct error *err);
 };
 
 /* Opens or creates the file. ERR_UNAVAILABLE where the library is not the pinned one, ERR_CORRUPT where the file is not
- * a DuckDB database, ERR_IO otherwise. */
+ * a DuckDB database, ERR_KEY where the key is not the file's, ERR_IO otherwise. */
 enum status db_open(struct db **ret_db, const struct db_options *options, struct error *err);
 /* All connections must be closed before. NULL is allowed. */
 void db_free(struct db *db);

@@ -27,7 +27,7 @@
 #define CALL_STEPS 6
 
 static struct fixture {
-    char           folder[TEMP_DIR_SIZE_MAX];
+    char           folder[TEMP_DIR_SIZE_MAX], key_reference[TEMP_DIR_SIZE_MAX + 96];
     struct plan    plan;
     unsigned char *first; /* The warehouse's file after the first day. */
     size_t         first_size;
@@ -89,6 +89,10 @@ make_world(void)
     if (plan_load(io_system(), &request, &errors, &fixture.plan, &err) != ST_OK)
         fail_msg("%s", err.message);
     config_errors_release(&errors);
+    /* Encrypted, so that what fails also fails around keys and seals. */
+    snprintf(fixture.key_reference, sizeof fixture.key_reference, "file:%s", path_of("warehouse.key"));
+    fixture.plan.graph->batch.warehouse.encryption =
+        (struct graph_encryption){ .is_encrypted = true, .key = { .kind = GRAPH_SECRET_FILE, .text = str_from(fixture.key_reference) } };
     return 0;
 }
 

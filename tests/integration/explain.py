@@ -28,7 +28,7 @@ def long_forms_agree(pipeline, *words):
 
 def texts_hold(pipeline):
     text = explain(pipeline)
-    wanted = ("with all that was left out", "├─ batch, at \"0 2 * * *\" in America/New_York", "source LAB_RESULTS_RAW", "not encrypted",
+    wanted = ("with all that was left out", "├─ batch, at \"0 2 * * *\" in America/New_York", "source LAB_RESULTS_RAW", "warehouse.db, encrypted",
               "window_5m: every 300 s, up to 3600 s late", "rule unusual_access", "-- hl7v2_lab_result of ", "hd_unit_standard(")
     sql = explain(pipeline, "--as", "duckdb")
     return [f"explain lacks {part!r}" for part in wanted if part not in text] + ([] if sql in text and sql.startswith("-- ") else ["--as duckdb is another SQL"])

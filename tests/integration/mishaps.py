@@ -95,6 +95,47 @@ def keys_say_what_is_wrong_with_them(folder):
     heddle(folder, "stream", "pipeline.json", "--once", code=77, said="the store is there and was made with that key: put it back")
 
 
+def a_warehouse_opens_with_its_key_alone(folder):
+    """Wrong, lost, open to others; and a binding that says of the file what it is not. Nothing tells the key."""
+    key, bindings, database = folder / "warehouse.key", folder / "bindings.json", folder / "warehouse.db"
+    heddle(folder, "batch", "pipeline.json")
+    made, kept = key.read_text().strip(), database.read_bytes()
+    expect("the made key", (len(made), key.stat().st_mode & 0o777), (64, 0o600))
+    expect("names in the file", b"Springfield" in kept or b"patient_version" in kept, False)
+    commands = (("batch", "pipeline.json"), ("query", "ENTERPRISE_DATA_WAREHOUSE", PATIENTS), ("runs",), ("check", "pipeline.json", "--connect"))
+
+    def refused(said):
+        for words in commands:
+            printed = heddle(folder, *words, code=77, said="" if words[0] == "check" else said)
+            expect(f"what check says, {said}", words[0] != "check" or said in printed, True)
+            expect("a key that is told", made in printed, False)
+
+    key.write_text("34" * 32)
+    refused("the key does not open the file: it was made with another one")
+    key.chmod(0o644)
+    refused("can be read by others")
+    key.unlink()
+    refused("the warehouse is there and was made with that key: put it back")
+    expect("a new key", key.exists(), False)
+
+    with_key = bindings.read_text()
+    bindings.write_text(with_key.replace('"key": "file:warehouse.key"', '"encryption": "none"'))
+    refused('the warehouse is encrypted, and its binding says "encryption": "none"')
+    database.rename(folder / "encrypted.db")
+    heddle(folder, "batch", "pipeline.json", said='is not encrypted ("encryption": "none")')
+    bindings.write_text(with_key)
+    refused("the warehouse is not encrypted, and its binding has a key")
+    (folder / "encrypted.db").replace(database)
+    key.write_text(made)
+    key.chmod(0o600)
+    told = json.loads(heddle(folder, "batch", "pipeline.json", "--format", "json").splitlines()[-1])
+    expect("the summary", (told["published"], told["encryption"]), (True, "key"))
+    for table in ("duckdb_settings()", "duckdb_databases()", "duckdb_variables()", "meta.warehouse", "meta.run"):
+        expect(f"rows of {table} with the key",
+               heddle(folder, "query", "ENTERPRISE_DATA_WAREHOUSE", f"select count(*) as n from {table} x where contains(x::varchar, '{made[:40]}' || '{made[40:]}')",
+                      "--format", "json"), '{"n":0}\n')
+
+
 def rebind(folder, name, path):
     """One binding's file is another one."""
     bindings = folder / "bindings.json"
@@ -324,6 +365,7 @@ CASES = (
     a_second_stream_leaves_the_first_alone,
     persons_keep_their_key,
     keys_say_what_is_wrong_with_them,
+    a_warehouse_opens_with_its_key_alone,
     a_file_that_is_no_warehouse_is_refused,
     a_database_s_message_is_read_as_it_is_meant,
     pipes_and_devices_are_no_files,

@@ -64,7 +64,8 @@ ask(enum warehouse_question question, const char *text, enum rows_format format,
     struct db_connection      *connection = NULL;
     str_builder_clear(&output);
     audit_count        = 0;
-    enum status status = warehouse_open_read_only(io_system(), path, &db, err);
+    const struct graph_warehouse bound = { .path = str_from(path) };
+    enum status status = warehouse_open_read_only(io_system(), &bound, &db, err);
     if (status == ST_OK)
         status = db_connect(db, &connection, err);
     if (status == ST_OK)
