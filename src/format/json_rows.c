@@ -35,6 +35,33 @@ json_member(yyjson_val *object, struct str name)
     return found;
 }
 
+/* Whether what `path` (names with points between) leads to from the object is the text; of an array on the way any element may be. */
+static bool
+is_match(yyjson_val *value, struct str path, struct str text)
+{
+    size_t      point    = str_find_byte(path, '.');
+    bool        is_last  = point == STR_NOT_FOUND;
+    yyjson_val *member   = NULL;
+    struct str  found    = STR_EMPTY;
+    bool        is_shape = false;
+
+    if (!yyjson_is_obj(value))
+        return false;
+    member = json_member(value, str_slice(path, 0, is_last ? path.size : point));
+    if (is_last)
+        return json_scalar_text(member, &found, &is_shape) && str_equal(found, text);
+    struct str rest = str_slice(path, point + 1, path.size);
+    if (!yyjson_is_arr(member))
+        return is_match(member, rest, text);
+    yyjson_arr_iter iter    = yyjson_arr_iter_with(member);
+    yyjson_val     *element = NULL;
+    while ((element = yyjson_arr_iter_next(&iter)) != NULL) {
+        if (is_match(element, rest, text))
+            return true;
+    }
+    return false;
+}
+
 yyjson_val *
 json_step_follow(const struct json_step *step, yyjson_val *value)
 {
@@ -48,10 +75,7 @@ json_step_follow(const struct json_step *step, yyjson_val *value)
     yyjson_arr_iter iter    = yyjson_arr_iter_with(value);
     yyjson_val     *element = NULL;
     while ((element = yyjson_arr_iter_next(&iter)) != NULL) {
-        struct str text     = STR_EMPTY;
-        bool       is_shape = false;
-        if (yyjson_is_obj(element) && json_scalar_text(json_member(element, step->name), &text, &is_shape)
-            && str_equal(text, step->text))
+        if (is_match(element, step->name, step->text))
             return element;
     }
     return NULL;
