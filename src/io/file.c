@@ -22,6 +22,8 @@ io_error(struct error *err, const char *what, const char *path)
     error_set(err, code, "cannot %s %s: %s", what, path, strerror_r(number, text, sizeof(text)));
     if (code == ERR_FULL)
         error_hint(err, "free space on the device of %s and try again", path);
+    else if (number == EACCES || number == EPERM || number == EROFS)
+        error_hint(err, "give the user who runs this the right to it, or name another place");
     return ST_ERROR;
 }
 

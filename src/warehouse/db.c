@@ -24,7 +24,6 @@ static enum error_code
 code_of(duckdb_error_type type)
 {
     switch (type) {
-    case DUCKDB_ERROR_OUT_OF_MEMORY: return ERR_NO_MEMORY;
     case DUCKDB_ERROR_IO: return ERR_IO;
     case DUCKDB_ERROR_PERMISSION: return ERR_IO;
     case DUCKDB_ERROR_SERIALIZATION: return ERR_CORRUPT;
@@ -74,6 +73,36 @@ data_fault(duckdb_error_type type)
     }
 }
 
+#define NO_SPACE "No space left on device"
+#define NO_QUOTA "Disk quota exceeded"
+
+/* What is full: a device, or what the configuration allows. DuckDB tells the first within errors of several kinds (a commit, an append, a
+ * database that is invalid since) and all with advice on settings of its own. Names of files, sizes and limits are shown, nothing else. */
+static bool
+fail_full(struct error *err, duckdb_error_type type, const char *text)
+{
+    const bool  is_device = strstr(text, NO_SPACE) != NULL || strstr(text, NO_QUOTA) != NULL;
+    const char *write     = strstr(text, "Could not write file");
+    const int   size      = (int)strcspn(text, "\n");
+
+    if (!is_device && type != DUCKDB_ERROR_OUT_OF_MEMORY)
+        return false;
+    if (is_device) {
+        if (write != NULL)
+            error_set(err, ERR_FULL, "DuckDB: %.*s", (int)strcspn(write, "\n"), write);
+        else
+            error_set(err, ERR_FULL, "DuckDB: %.*s", may_show(type) ? size : (int)strlen(NO_SPACE), may_show(type) ? text : NO_SPACE);
+        error_hint(err, "free space on its device and try again: the last published run stays");
+    } else if (strstr(text, "max_temp_directory_size") != NULL) {
+        error_set(err, ERR_FULL, "more would be spilled than runtime.temp_space, or what is free on the device, lets it: DuckDB: %.*s", size, text);
+        error_hint(err, "allow more with runtime.temp_space, free space on the warehouse's device, or spill less with more runtime.memory");
+    } else {
+        error_set(err, ERR_FULL, "runtime.memory does not do: DuckDB: %.*s", size, text);
+        error_hint(err, "allow more, like --set runtime.memory=4GiB: the last published run stays");
+    }
+    return true;
+}
+
 enum status
 db_fail(struct error *err, duckdb_error_type type, const char *text)
 {
@@ -86,26 +115,24 @@ db_fail(struct error *err, duckdb_error_type type, const char *text)
         error_hint(err, "put a copy of it back; what was read before came from blocks that are whole");
         return ST_ERROR;
     }
-    if (code == ERR_IO && text != NULL && strstr(text, "No space left") != NULL)
-        code = ERR_FULL;
+    const char *fault = data_fault(type);
+    if (fault != NULL)
+        return error_set(err, ERR_RECORD, "DuckDB: %s", fault);
+    if (text != NULL && fail_full(err, type, text))
+        return ST_ERROR;
     if (code == ERR_IO && text != NULL && strstr(text, "Could not set lock on file") != NULL)
         code = ERR_BUSY;
     if (type == DUCKDB_ERROR_TRANSACTION && text != NULL && strstr(text, "Cannot open file") != NULL)
         code = ERR_IO; /* A commit that may not make its log: a folder that is not to be written. */
-    const char *fault = data_fault(type);
-    if (fault != NULL)
-        return error_set(err, ERR_RECORD, "DuckDB: %s", fault);
     if (may_show(type) && text != NULL)
         error_set(err, code, "DuckDB: %s", text);
     else
         error_set(err, code, "DuckDB failed with an error of kind %d, whose text may hold data and is not shown",
                   (int)type);
-    if (code == ERR_NO_MEMORY)
-        error_hint(err, "raise the warehouse's limit, like --set runtime.memory=4GiB, or give its folder more room to spill");
     if (code == ERR_BUSY)
         error_hint(err, "close the program that has the file open, or wait until it is done");
-    if (code == ERR_FULL)
-        error_hint(err, "free space on its device and try again: the last published run stays");
+    if (code == ERR_IO && text != NULL && (strstr(text, "Permission denied") != NULL || strstr(text, "Read-only file system") != NULL))
+        error_hint(err, "give the user who runs this the right to write there, or bind the warehouse to another place");
     return ST_ERROR;
 }
 
