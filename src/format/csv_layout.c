@@ -8,6 +8,23 @@
 
 /* ---- Plan ---- */
 
+static enum status
+compile_details(struct decode_plan *plan, struct plan_mapping *entry, struct error *err)
+{
+    const struct mapping *mapping = entry->mapping;
+
+    entry->missing_details = ARENA_ARRAY(&plan->arena, const char *, mapping->detect_header_count);
+    if (entry->missing_details == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < mapping->detect_header_count; i++) {
+        entry->missing_details[i] = arena_printf(&plan->arena, "no mapping fits the header; %s comes nearest, and misses the column \"%.*s\"",
+                                                 mapping->name, STR_PRINTF(str_trim(mapping->detect_headers[i].text)));
+        if (entry->missing_details[i] == NULL)
+            return error_no_memory(err);
+    }
+    return ST_OK;
+}
+
 enum status
 csv_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *err)
 {
@@ -27,6 +44,8 @@ csv_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *
 
     for (uint32_t i = 0; i < plan->mapping_count; i++) {
         const struct mapping *mapping = plan->mappings[i].mapping;
+        if (compile_details(plan, &plan->mappings[i], err) != ST_OK)
+            return ST_ERROR;
         if (mapping->each_count > 0)
             plan_error(errors, mapping, &mapping->each[0], "a CSV row makes one row: `each` has no meaning");
         for (uint32_t f = 0; f < mapping->field_count; f++) {
@@ -177,6 +196,32 @@ note_missing(const struct decode_plan *plan, const struct csv_layout *csv, uint3
     return ST_OK;
 }
 
+/* Names the mapping that comes nearest, and the first column that it misses. Names of the file's own columns are not shown: without a
+ * header they are data. */
+static const char *
+no_mapping_detail(const struct decode_plan *plan, const struct header *header)
+{
+    const char *detail = "no mapping fits the header";
+    uint32_t    most   = 0;
+
+    for (uint32_t i = 0; i < plan->mapping_count; i++) {
+        const struct mapping *mapping = plan->mappings[i].mapping;
+        const char           *missing = NULL;
+        uint32_t              found   = 0;
+        for (uint32_t k = mapping->detect_header_count; k > 0; k--) {
+            if (header_find(header, str_trim(mapping->detect_headers[k - 1].text)) < 0)
+                missing = plan->mappings[i].missing_details[k - 1];
+            else
+                found++;
+        }
+        if (missing != NULL && found > most) {
+            detail = missing;
+            most   = found;
+        }
+    }
+    return detail;
+}
+
 static enum status
 bind_header(struct decode_layout *layout, const struct header *header, const struct decode_sink *sink,
             struct error *err)
@@ -198,7 +243,7 @@ bind_header(struct decode_layout *layout, const struct header *header, const str
     if (!has_any) {
         layout->is_readable = false;
         layout->reason      = DECODE_NO_MAPPING;
-        layout->detail      = "no mapping fits the header";
+        layout->detail      = no_mapping_detail(plan, header);
     }
     return ST_OK;
 }

@@ -34,6 +34,7 @@ struct plan_mapping {
     uint32_t              each_count;
     bool                  is_dispatched; /* Reads only records whose type is among its dispatch values. */
     bool                  is_element_typed; /* FHIR: the type is that of the element of `each`, not the record's. */
+    const char          **missing_details; /* CSV: of each header of `detect`, what is said where it alone is what keeps a file from fitting. */
     bool                  reads_entries;    /* FHIR: asks for @method, so that it knows a deletion from a resource. */
 };
 
@@ -103,7 +104,7 @@ struct decode_layout {
     const struct decode_plan *plan;
     bool                      is_readable;
     enum decode_reason        reason; /* Where it is not. */
-    const char               *detail;
+    const char               *detail; /* The plan's, or a constant. */
     uint64_t                  records_begin; /* Position of the first byte behind BOM and header. */
     struct csv_layout        *csv;
     bool                      is_document; /* FHIR: values over several lines; else a line ends what is on it. */
