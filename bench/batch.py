@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The batch leg beside the same job hand-written in DuckDB SQL (bench/peers/), in turn over the same files: a first day, and a second one on which 4 % of
 the rows are changed and 1 % new. Wall time, processor time, the most memory held; what both leave is compared. Then, with --cost, the
-instructions of a first day of 1, 10 and 100 times 20,000 observations (perf stat, or valgrind where the machine has no counters).
+instructions of a first day of 1, 10 and 100 times 20,000 observations (perf stat, or valgrind where the machine has no counters). With --encryption,
+the first day without and with a key, three times in turn.
 
-    bench/batch.py [--rows 1000000] [--threads 2] [--memory 2GB] [--heddle PATH] [--folder DIR] [--cost]"""
+    bench/batch.py [--rows 1000000] [--threads 2] [--memory 2GB] [--heddle PATH] [--folder DIR] [--cost] [--encryption]"""
 import argparse
 import json
 import os
@@ -109,6 +110,22 @@ class Bench:
               f"{results['DuckDB', 2][1] / results['DuckDB', 1][1]:.2f}")
         return is_equal
 
+    def encryption(self):
+        """What a key costs: a first day, and reading every row of a table that was not read since."""
+        self.generate(1)
+        for turn in range(3):
+            for name, secret in (("no key", {"encryption": "none"}), ("a key", {"key": "file:w.key"})):
+                bindings = json.loads(json.dumps(BINDINGS))
+                bindings["bindings"]["W"] = {"type": "duckdb", "path": "w.db", **secret}
+                (self.folder / "bindings.json").write_text(json.dumps(bindings))
+                for old in self.folder.glob("w.db*"):
+                    old.unlink()
+                wall, processor, memory = measure(self.heddle_day(1), self.folder)
+                sums = "SELECT count(DISTINCT content_hash), sum(normalized_value) FROM core.observation_version"
+                asked = measure([self.heddle, "query", "W", sums], self.folder)
+                print(f"{name}: {wall:.1f} s, {processor:.1f} s of processor time, {memory:.0f} MB resident at most, {(self.folder / 'w.db').stat().st_size / 1e6:.0f} MB; "
+                      f"a query of all observations {asked[0]:.2f} s, {asked[1]:.2f} s", flush=True)
+
     def cost(self):
         """Instructions of a first day, by rows."""
         for rows in (20_000, 200_000, 2_000_000):
@@ -139,11 +156,14 @@ def main():
     parser.add_argument("--heddle", default=str(ROOT / "build/release/heddle"))
     parser.add_argument("--folder", help="where the files go; default: the temporary folder")
     parser.add_argument("--cost", action="store_true")
+    parser.add_argument("--encryption", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as base:
         bench = Bench(options, pathlib.Path(base))
         if options.cost:
             bench.cost()
+        elif options.encryption:
+            bench.encryption()
         elif not bench.days():
             sys.exit("what heddle and DuckDB left differs")
 

@@ -56,8 +56,14 @@ show_progress(void *context, const struct batch_progress *progress)
 /* Of refused files: more than that fill a screen. */
 #define REFUSED_SHOWN_MAX 20
 
+static bool
+is_copy_left(const struct batch_summary *summary, const struct graph_warehouse *bound)
+{
+    return bound->publish.is_bound && summary->is_published && summary->copy_error.code == ERR_NONE;
+}
+
 static void
-print_json(const struct batch_summary *summary, bool is_encrypted, struct str_builder *out)
+print_json(const struct batch_summary *summary, const struct graph_warehouse *bound, struct str_builder *out)
 {
     struct json_out json;
     char            digest[HASH128_TEXT_SIZE];
@@ -69,7 +75,9 @@ print_json(const struct batch_summary *summary, bool is_encrypted, struct str_bu
     json_out_key_text(&json, "run_id", summary->run_id);
     json_out_key_bool(&json, "published", summary->is_published);
     json_out_key_text(&json, "gate", summary->gate);
-    json_out_key_cstr(&json, "encryption", is_encrypted ? "key" : "none");
+    json_out_key_cstr(&json, "encryption", bound->encryption.is_encrypted ? "key" : "none");
+    if (is_copy_left(summary, bound))
+        json_out_key_text(&json, "copy", bound->publish.path);
     json_out_key_array(&json, "sources");
     for (size_t i = 0; i < summary->source_count; i++) {
         const struct batch_source *source = &summary->sources[i];
@@ -178,7 +186,7 @@ batch_print(const struct batch_summary *summary, const struct graph *graph, bool
     enum status     status = ST_OK;
 
     if (is_json) {
-        print_json(summary, graph->batch.warehouse.encryption.is_encrypted, out);
+        print_json(summary, &graph->batch.warehouse, out);
         return str_builder_status(out, err);
     }
     hash128_print(summary->digest, digest);
@@ -189,6 +197,8 @@ batch_print(const struct batch_summary *summary, const struct graph *graph, bool
     str_builder_append_char(out, '\n');
     if (status == ST_OK)
         status = print_tables(summary, width, out, err);
+    if (is_copy_left(summary, &graph->batch.warehouse))
+        str_builder_printf(out, "\ncopy for others to read: %.*s\n", STR_PRINTF(graph->batch.warehouse.publish.path));
     str_builder_printf(out, "\ndigest %s, %.1f s\nlook next: heddle query %.*s \"SELECT * FROM meta.accounting_reason\", heddle runs show %.*s\n", digest,
                        (double)summary->duration_us / 1e6, STR_PRINTF(graph->batch.warehouse.name), STR_PRINTF(summary->run_id));
     return status == ST_OK ? str_builder_status(out, err) : status;
@@ -232,6 +242,10 @@ run_and_print(struct warehouse *warehouse, const struct graph *graph, int32_t lo
     if (status == ST_OK && !summary.is_published) {
         status = error_set(err, ERR_NO, "run %.*s was not published: %.*s", STR_PRINTF(summary.run_id), STR_PRINTF(summary.gate));
         error_hint(err, "its counts and quarantine are kept: heddle runs show %.*s", STR_PRINTF(summary.run_id));
+    }
+    if (status == ST_OK && summary.copy_error.code != ERR_NONE) {
+        *err   = summary.copy_error;
+        status = ST_ERROR;
     }
     str_builder_release(&text);
     batch_summary_release(&summary);

@@ -149,6 +149,18 @@ connect_warehouse(struct connector *connector, const struct graph_warehouse *war
         add(connector, warehouse->name, warehouse->path, found, &err);
 }
 
+static void
+connect_copy(struct connector *connector, const struct graph_publish *publish)
+{
+    struct error err     = ERROR_EMPTY;
+    struct key   key     = { { 0 } };
+    bool         is_made = is_there(connector, publish->path.data, &err);
+    if (publish->encryption.is_encrypted)
+        (void)connect_key(connector, STR("the warehouse's copy"), &publish->encryption.key, is_made ? "the copy" : NULL, &key);
+    key_clear(&key);
+    add(connector, STR("the warehouse's copy"), publish->path, is_made ? "is replaced by the next run" : "is made by the first run", &err);
+}
+
 static enum status
 drop_rows(void *context, struct str bytes, struct error *err)
 {
@@ -207,6 +219,8 @@ connect_all(struct io *io, const struct graph *graph, struct arena *arena, struc
         connect_source(&connector, &graph->batch.sources[i]);
     if (graph->has_batch)
         connect_warehouse(&connector, &graph->batch.warehouse);
+    if (graph->has_batch && graph->batch.warehouse.publish.is_bound)
+        connect_copy(&connector, &graph->batch.warehouse.publish);
     if (graph->has_streaming) {
         connect_source(&connector, &graph->streaming.source);
         connect_store(&connector, &graph->streaming.store);

@@ -54,6 +54,8 @@ tree_batch(const struct graph_batch *batch, struct str_builder *out)
                        (long long)(batch->gates.quarantined_max / 100 % 100), batch->gates.is_no_input_accepted ? "" : ", and some input");
     str_builder_printf(out, "│  └─ warehouse %s at %s, %s\n", batch->warehouse.name.data, batch->warehouse.path.data,
                        batch->warehouse.encryption.is_encrypted ? "encrypted" : "not encrypted");
+    if (batch->warehouse.publish.is_bound)
+        str_builder_printf(out, "│     └─ then a copy of it for others to read, at %s\n", batch->warehouse.publish.path.data);
 }
 
 static void

@@ -48,6 +48,7 @@ load_plan(const struct run_record *record, const struct graph *now, const char *
     if (status != ST_OK)
         return status;
     ret_plan->graph->batch.warehouse.path = str_from(path);
+    ret_plan->graph->batch.warehouse.publish.is_bound = false;
     ret_plan->graph->batch.warehouse.encryption = now->batch.warehouse.encryption; /* Holds what that holds. */
     ret_plan->graph->bindings_folder      = now->bindings_folder; /* So files have the names that they had. */
     ret_plan->graph->has_streaming        = false;

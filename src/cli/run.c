@@ -39,11 +39,12 @@ show(struct str_builder *text, struct error *err)
 }
 
 /* A run that its gates keep from being published stops nobody: the stream goes on with what was published before, and the
- * command fails at its end. *ret_is_published says which. */
+ * command fails at its end. *ret_is_published says which. Neither does a copy that could not be left. */
 static enum status
 run_batch(struct warehouse *warehouse, const struct graph *graph, int32_t logical_date, bool is_json, struct str_builder *text,
-          bool *ret_is_published, struct error *err)
+          bool *ret_is_published, struct error *ret_copy_error, struct error *err)
 {
+    char                 told[ERROR_TEXT_SIZE];
     struct batch_summary summary = { 0 };
     enum status          status  = batch_run(warehouse, logical_date, &summary, err);
 
@@ -54,6 +55,11 @@ run_batch(struct warehouse *warehouse, const struct graph *graph, int32_t logica
     if (status == ST_OK)
         status = show(text, err);
     *ret_is_published = summary.is_published;
+    *ret_copy_error   = summary.copy_error;
+    if (status == ST_OK && summary.copy_error.code != ERR_NONE) {
+        error_print(&summary.copy_error, told, sizeof told);
+        fprintf(stderr, "heddle: %s\n", told);
+    }
     if (status == ST_OK && !summary.is_published)
         fprintf(stderr, "heddle: run %.*s was not published: %.*s\n", STR_PRINTF(summary.run_id), STR_PRINTF(summary.gate));
     batch_summary_release(&summary);
@@ -68,11 +74,12 @@ run_legs(const struct graph *graph, const struct run_verb_options *given, int32_
     struct control     *control      = NULL;
     struct str_builder  text         = STR_BUILDER_EMPTY;
     struct stream_summary summary    = { 0 };
+    struct error        copy_error   = ERROR_EMPTY;
     bool                is_published = true;
     enum status         status       = batch_open(graph, &person_key, &warehouse, &control, err);
 
     if (status == ST_OK)
-        status = run_batch(warehouse, graph, logical_date, is_json, &text, &is_published, err);
+        status = run_batch(warehouse, graph, logical_date, is_json, &text, &is_published, &copy_error, err);
     if (status == ST_OK)
         status = stream_run(graph, &person_key, warehouse_db(warehouse), stream_end(given->is_once, given->is_drain), &summary, err);
     if (status == ST_OK)
@@ -81,6 +88,10 @@ run_legs(const struct graph *graph, const struct run_verb_options *given, int32_
         status = show(&text, err);
     if (status == ST_OK)
         status = stream_check_end(&summary, err);
+    if (status == ST_OK && copy_error.code != ERR_NONE) { /* Told before; it is the end of a command that did all else. */
+        *err   = copy_error;
+        status = ST_ERROR;
+    }
     if (status == ST_OK && !is_published) {
         error_set(err, ERR_NO, "the batch run was not published");
         error_hint(err, "its counts and quarantine are kept: heddle runs");

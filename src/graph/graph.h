@@ -190,12 +190,21 @@ enum graph_warehouse_type {
     GRAPH_WAREHOUSE_DUCKDB,
 };
 
+/* After each published run: a copy of the warehouse that others read while the pipeline's own process has that open. */
+struct graph_publish {
+    bool                    is_bound;
+    struct graph_origin     origin;
+    struct str              path; /* Absolute. */
+    struct graph_encryption encryption; /* As the warehouse: encrypted where that is, under its key if none is given here. */
+};
+
 struct graph_warehouse {
     struct graph_origin       origin;
     struct str                name; /* "ENTERPRISE_DATA_WAREHOUSE". */
     enum graph_warehouse_type type;
     struct str                path; /* Absolute. */
     struct graph_encryption   encryption;
+    struct graph_publish      publish;
 };
 
 enum graph_store_type {

@@ -134,7 +134,23 @@ static const char *const ENCRYPTION_NAMES[]     = { "key", "none", NULL };
       .help = "\"none\" says in writing that the file is not encrypted; otherwise a key is required.",                \
       OPTION_FIELD(struct database_config, encryption) }
 
-static const struct option WAREHOUSE_OPTIONS[] = { DATABASE_OPTIONS(WAREHOUSE_TYPE_NAMES) };
+static const struct option PUBLISH_OPTIONS[] = {
+    { .name = "path", .type = OPTION_PATH, .min = 1, .is_required = true,
+      .help = "The copy's file. A relative path starts from the folder of bindings.json. It is replaced whole by each published run.",
+      OPTION_FIELD(struct publish_config, path) },
+    { .name = "key", .type = OPTION_SECRET,
+      .help = "Where the copy's key is, which its readers need. Default: the warehouse's own. Its file is made with the first copy.",
+      OPTION_FIELD(struct publish_config, key), OPTION_GIVEN(struct publish_config, has_key) },
+};
+static const struct option_table PUBLISH_TABLE = OPTION_TABLE("publish", PUBLISH_OPTIONS, struct publish_config,
+    .help = "A copy of the warehouse for others to read, while heddle has the warehouse itself open.");
+
+static const struct option WAREHOUSE_OPTIONS[] = {
+    DATABASE_OPTIONS(WAREHOUSE_TYPE_NAMES),
+    { .name = "publish", .type = OPTION_OBJECT, .table = &PUBLISH_TABLE,
+      .help = "After each published run a copy is left here, that any DuckDB opens with its key. None without it.",
+      OPTION_FIELD(struct database_config, publish), OPTION_GIVEN(struct database_config, has_publish) },
+};
 const struct option_table  WAREHOUSE_TABLE     = OPTION_TABLE("warehouse", WAREHOUSE_OPTIONS, struct database_config,
         .help = "Where the batch leg publishes.");
 

@@ -187,7 +187,7 @@ print_source(const struct graph_source *source, struct json_out *json)
 
 static void
 print_database(struct str name, const char *type, struct str path, const struct graph_encryption *encryption,
-               struct json_out *json)
+               const struct graph_publish *publish, struct json_out *json)
 {
     json_out_key(json, name);
     json_out_object_begin(json);
@@ -196,6 +196,13 @@ print_database(struct str name, const char *type, struct str path, const struct 
     if (encryption->is_encrypted)
         json_out_key_text(json, "key", encryption->key.text);
     json_out_key_cstr(json, "encryption", encryption->is_encrypted ? "key" : "none");
+    if (publish != NULL && publish->is_bound) {
+        json_out_key_object(json, "publish");
+        json_out_key_text(json, "path", publish->path);
+        if (publish->encryption.is_encrypted)
+            json_out_key_text(json, "key", publish->encryption.key.text);
+        json_out_object_end(json);
+    }
     json_out_object_end(json);
 }
 
@@ -279,11 +286,11 @@ print_bindings(const struct graph *graph, bool with_runtime, struct json_out *js
     for (size_t i = 0; i < batch->source_count; i++)
         print_source(&batch->sources[i], json);
     if (graph->has_batch)
-        print_database(batch->warehouse.name, "duckdb", batch->warehouse.path, &batch->warehouse.encryption, json);
+        print_database(batch->warehouse.name, "duckdb", batch->warehouse.path, &batch->warehouse.encryption, &batch->warehouse.publish, json);
     if (graph->has_streaming) {
         if (graph_source_find(graph, streaming->source.name) == &streaming->source)
             print_source(&streaming->source, json);
-        print_database(streaming->store.name, "sqlite", streaming->store.path, &streaming->store.encryption, json);
+        print_database(streaming->store.name, "sqlite", streaming->store.path, &streaming->store.encryption, NULL, json);
         print_routes(streaming, json);
     }
     json_out_object_end(json);

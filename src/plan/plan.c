@@ -221,7 +221,7 @@ check_outputs(struct builder *builder)
 {
     static const struct graph_origin NOWHERE = { 0 };
     const struct graph              *graph   = builder->graph;
-    struct output                    outputs[4];
+    struct output                    outputs[5];
     size_t                           count = 0;
 
     outputs[count++] = (struct output){ "the audit file", graph->audit_path, &NOWHERE };
@@ -229,6 +229,8 @@ check_outputs(struct builder *builder)
         outputs[count++] = (struct output){ "the person key", graph->person_key.name, &graph->person_key.origin };
     if (graph->has_batch)
         outputs[count++] = (struct output){ "the warehouse", graph->batch.warehouse.path, &graph->batch.warehouse.origin };
+    if (graph->has_batch && graph->batch.warehouse.publish.is_bound)
+        outputs[count++] = (struct output){ "the warehouse's copy", graph->batch.warehouse.publish.path, &graph->batch.warehouse.publish.origin };
     if (graph->has_streaming)
         outputs[count++] = (struct output){ "the store", graph->streaming.store.path, &graph->streaming.store.origin };
     for (size_t i = 0; i < count + graph->streaming.route_count; i++) {

@@ -53,18 +53,24 @@ require_object(struct builder *builder, const struct json *value, const char *ex
     return false;
 }
 
+/* Encrypted where the warehouse is. */
 static bool
-is_publish_not_built(struct builder *builder, const struct json *value)
+settle_publish(struct builder *builder, const struct json *value, const struct publish_config *config, struct graph_warehouse *warehouse)
 {
-    const struct json *publish = json_find(value, "publish");
-    if (publish == NULL)
+    const struct json    *written = json_find(value, "publish");
+    const struct json    *key     = written != NULL ? json_find(written, "key") : NULL;
+    struct graph_publish *publish = &warehouse->publish;
+
+    publish->is_bound   = true;
+    publish->origin     = plan_origin(&builder->bindings, written != NULL ? written : value);
+    publish->encryption = warehouse->encryption;
+    bool is_ok          = plan_path(builder, config->path, &publish->path);
+    if (config->has_key && !warehouse->encryption.is_encrypted) {
+        error_hint(complain(&builder->bindings, key != NULL ? key : value, "the copy has a key, and the warehouse says \"encryption\": \"none\""),
+                   "encrypt both: give the warehouse a key, too");
         return false;
-    struct error err = ERROR_EMPTY;
-    error_set(&err, ERR_CONFIG, "\"publish\" is not in this version");
-    error_hint(&err, "take it out; heddle query asks the warehouse while it is in use");
-    json_error_place_key(publish, builder->bindings.binder.file, &err);
-    config_errors_add(builder->errors, &err);
-    return true;
+    }
+    return is_ok && (!config->has_key || plan_secret(builder, config->key, key != NULL ? key : value, &publish->encryption.key));
 }
 
 bool
@@ -76,11 +82,13 @@ plan_warehouse(struct builder *builder, const struct json *reference, struct gra
 
     if (value == NULL ||
         !require_object(builder, value, "{ \"type\": \"duckdb\", \"path\": \"warehouse.db\", \"key\": \"file:warehouse.key\" }") ||
-        plan_is_not_built(builder, value, NOT_BUILT_WAREHOUSES, "duckdb") || is_publish_not_built(builder, value))
+        plan_is_not_built(builder, value, NOT_BUILT_WAREHOUSES, "duckdb"))
         return false;
     bool is_ok = config_bind(&builder->bindings.binder, value, &WAREHOUSE_TABLE, &config);
     is_ok &= settle_encryption(builder, value, &WAREHOUSE_TABLE, &config, &warehouse.encryption);
     is_ok &= require_path(builder, value, &WAREHOUSE_TABLE, config.has_path, config.path, &warehouse.path);
+    if (is_ok && config.has_publish)
+        is_ok &= settle_publish(builder, value, &config.publish, &warehouse);
     is_ok &= plan_text(builder, reference->text, &warehouse.name);
     warehouse.type = GRAPH_WAREHOUSE_DUCKDB;
     *ret_warehouse = warehouse;

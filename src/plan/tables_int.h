@@ -150,7 +150,13 @@ struct source_config {
     struct option_list inputs;
 };
 
-/* Of a warehouse or a store. */
+struct publish_config {
+    struct str path;
+    struct str key;
+    bool       has_key;
+};
+
+/* Of a warehouse or a store, which has no `publish`. */
 struct database_config {
     int        type;
     struct str use;
@@ -159,6 +165,8 @@ struct database_config {
     int        encryption;
     bool       has_key;
     bool       has_path;
+    struct publish_config publish;
+    bool       has_publish;
 };
 
 struct retry_config {

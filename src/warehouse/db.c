@@ -235,6 +235,8 @@ attach(struct db *db, const struct db_options *options, struct error *err)
     status = install_encryption(connection.connection, err);
     if (status == ST_OK)
         status = db_attach(&connection, &attachment, err);
+    if (status == ST_OK && options->copy_path != NULL)
+        status = db_allow_copy(&connection, options->copy_path, err);
     /* Behind this no SQL reaches a file, neither ours nor a user's query; the file that is attached stays open. */
     if (status == ST_OK)
         status = db_run(&connection, STR("SET enable_external_access = false"), err);

@@ -38,6 +38,7 @@ struct db_options {
     int64_t     memory_limit_bytes; /* 0: DuckDB's own, 80 % of the machine. */
     int64_t     temp_space_bytes;   /* The most that temp_folder may hold; 0: DuckDB's own, 90 % of what is free. */
     bool        is_read_only;
+    const char       *copy_path;    /* Where db_copy may write; NULL: nowhere. */
     const struct key *key;          /* What the file is encrypted with; NULL: it is not. Of no use where path is NULL. */
     /* Called once on the first connection, before anything else runs: registers our functions (I4). May be NULL. */
     enum status (*register_functions)(duckdb_connection connection, struct error *err);
@@ -52,6 +53,10 @@ void db_free(struct db *db);
 /* A connection may be used by one thread at a time; several connections work at once. */
 enum status db_connect(struct db *db, struct db_connection **ret_connection, struct error *err);
 void        db_disconnect(struct db_connection *connection);
+
+/* Writes all of the warehouse, as the connection sees it, to a new file at the options' `copy_path`, on disk when it returns: nothing
+ * may be there yet. `key` as for opening. On failure a part of the file may be left there. */
+enum status db_copy(struct db_connection *connection, const char *copy_path, const struct key *key, struct error *err);
 /* From any thread: ends the statement that runs on the connection with ERR_INTERRUPTED. */
 void db_interrupt(struct db_connection *connection);
 

@@ -20,4 +20,7 @@ struct db_attachment {
  * statement is wiped, DuckDB's own are only freed. ERR_KEY where it is not the file's key. */
 enum status db_attach(struct db_connection *connection, const struct db_attachment *attachment, struct error *err);
 
+/* Before external access is turned off: lets db_copy make a file there later. */
+enum status db_allow_copy(struct db_connection *connection, const char *copy_path, struct error *err);
+
 #endif

@@ -66,19 +66,26 @@ warehouse_check_file(struct io *io, const struct graph_warehouse *bound, struct 
 
 /* The key is made before the file, so what a start leaves that ends in between is a key that nothing is sealed under. */
 enum status
-warehouse_take_key(struct io *io, const struct graph_warehouse *bound, struct key *ret_key, const struct key **ret_used,
-                   struct error *err)
+encryption_take_key(struct io *io, const struct graph_encryption *encryption, const char *path, const char *what, struct key *ret_key,
+                    const struct key **ret_used, struct error *err)
 {
-    const struct str reference = bound->encryption.key.text;
+    const struct str reference = encryption->key.text;
     struct stat      info;
     bool             is_new = false;
 
-    *ret_used = bound->encryption.is_encrypted ? ret_key : NULL;
-    if (!bound->encryption.is_encrypted)
+    *ret_used = encryption->is_encrypted ? ret_key : NULL;
+    if (!encryption->is_encrypted)
         return ST_OK;
-    if (io->stat(io, bound->path.data, &info) == 0)
-        return key_read_kept(io, reference, NULL, "the warehouse", ret_key, err);
+    if (io->stat(io, path, &info) == 0)
+        return key_read_kept(io, reference, NULL, what, ret_key, err);
     if (errno != ENOENT)
-        return io_error(err, "look at", bound->path.data);
+        return io_error(err, "look at", path);
     return key_obtain(io, reference, NULL, ret_key, &is_new, err);
+}
+
+enum status
+warehouse_take_key(struct io *io, const struct graph_warehouse *bound, struct key *ret_key, const struct key **ret_used,
+                   struct error *err)
+{
+    return encryption_take_key(io, &bound->encryption, bound->path.data, "the warehouse", ret_key, ret_used, err);
 }

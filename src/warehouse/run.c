@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "io/process.h"
+#include "warehouse/copy_int.h"
 #include "warehouse/run_int.h"
 
 enum status
@@ -214,6 +215,17 @@ run_release(struct run *run)
     arena_release(&run->arena);
 }
 
+/* It has all of the run but what the run cost, of which it is a part itself. */
+static void
+leave_copy(struct run *run)
+{
+    struct error *err = &run->summary->copy_error;
+
+    run_step(run, "copy");
+    if (copy_leave(run->warehouse, err) != ST_OK)
+        error_context(err, "leaving the copy of the warehouse; run %s is published all the same", run->id);
+}
+
 enum status
 warehouse_run(struct warehouse *warehouse, const struct batch_options *options, struct batch_summary *ret_summary,
               struct error *err)
@@ -246,6 +258,8 @@ warehouse_run(struct warehouse *warehouse, const struct batch_options *options, 
     run_step(&run, "clear");
     drop_schemas(&run);
     db_run(run.connection, STR("CHECKPOINT"), NULL); /* Costs room only where it fails. */
+    if (status == ST_OK && summary.is_published && run.graph->batch.warehouse.publish.is_bound)
+        leave_copy(&run);
     run_write_steps(&run, NULL);                     /* What it cost is no part of what it is. */
     if (status == ST_OK && summary.is_published && (status = warehouse_write_master(warehouse, &own)) != ST_OK)
         error_context(&own, "leaving the patient master of run %s, which is published, beside the store", run.id);

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "health/person.h"
+#include "warehouse/copy_int.h"
 #include "warehouse/duckdb_functions.h"
 #include "warehouse/export.h"
 #include "warehouse/file.h"
@@ -53,23 +54,31 @@ open_file(struct warehouse *warehouse, const char *path, struct error *err)
 {
     const struct graph_runtime *runtime = &warehouse->options.graph->runtime;
     const struct run_bounds     bounds  = warehouse_bounds(runtime);
+    const struct graph_publish *publish = &warehouse->options.graph->batch.warehouse.publish;
     struct str_builder          temp    = STR_BUILDER_EMPTY;
+    struct str_builder          beside  = STR_BUILDER_EMPTY;
     struct key                  key     = { { 0 } };
     const struct key           *used    = NULL;
     enum status                 status;
 
     str_builder_printf(&temp, "%s.tmp", path);
     status = str_builder_status(&temp, err);
+    if (status == ST_OK && publish->is_bound) {
+        copy_path_beside(publish, &beside);
+        status = str_builder_status(&beside, err);
+    }
     if (status == ST_OK)
         status = warehouse_take_key(warehouse->options.io, &warehouse->options.graph->batch.warehouse, &key, &used, err);
     if (status == ST_OK) {
         const struct db_options options = { .path = path, .temp_folder = str_builder_cstr(&temp), .thread_count = bounds.thread_count,
                                             .memory_limit_bytes = bounds.memory_bytes, .temp_space_bytes = runtime->temp_space_bytes,
-                                            .key = used, .register_functions = duckdb_functions_register };
+                                            .key = used, .copy_path = publish->is_bound ? str_builder_cstr(&beside) : NULL,
+                                            .register_functions = duckdb_functions_register };
         status = db_open(&warehouse->db, &options, err);
     }
     key_clear(&key);
     str_builder_release(&temp);
+    str_builder_release(&beside);
     return status == ST_OK ? db_connect(warehouse->db, &warehouse->connection, err) : status;
 }
 
@@ -194,6 +203,8 @@ warehouse_open(const struct warehouse_options *options, struct warehouse **ret_w
     status             = take_lock(warehouse, path, err);
     if (status == ST_OK)
         status = warehouse_check_file(options->io, &options->graph->batch.warehouse, err);
+    if (status == ST_OK)
+        status = copy_check(options->io, &options->graph->batch.warehouse.publish, err);
     if (status == ST_OK)
         status = open_file(warehouse, path, err);
     if (status == ST_OK)

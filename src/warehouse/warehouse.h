@@ -90,12 +90,14 @@ struct batch_summary {
     const struct batch_table  *tables;
     size_t                     table_count;
     struct hash128             digest; /* Of all tables. */
+    struct error               copy_error; /* Why the copy for others could not be left; the run is published all the same. */
     int64_t                    duration_us;
 };
 
 /* One run. A failed gate is not an error: is_published is false and `gate` says why. On an error meta.run has the run as
  * failed, and core is as before (I9); unless is_published is true: then only the patient master could not be written, which the
- * next warehouse_open makes good. The caller releases the summary in both cases where it is filled. */
+ * next warehouse_open makes good. A copy (`publish` of the binding) that could not be left is no error of the run: it stands in
+ * copy_error. The caller releases the summary in both cases where it is filled. */
 enum status warehouse_run(struct warehouse *warehouse, const struct batch_options *options, struct batch_summary *ret_summary,
                           struct error *err);
 void        batch_summary_release(struct batch_summary *summary);

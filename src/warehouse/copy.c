@@ -1,0 +1,93 @@
+#include "warehouse/copy_int.h"
+
+#include <errno.h>
+
+#include "io/file.h"
+#include "warehouse/file.h"
+
+void
+copy_path_beside(const struct graph_publish *publish, struct str_builder *out)
+{
+    str_builder_printf(out, "%.*s.new", STR_PRINTF(publish->path));
+}
+
+static enum status
+take_key(struct io *io, const struct graph_publish *publish, struct key *ret_key, const struct key **ret_used, struct error *err)
+{
+    return encryption_take_key(io, &publish->encryption, publish->path.data, "the copy", ret_key, ret_used, err);
+}
+
+enum status
+copy_check(struct io *io, const struct graph_publish *publish, struct error *err)
+{
+    struct key        key  = { { 0 } };
+    const struct key *used = NULL;
+
+    if (!publish->is_bound)
+        return ST_OK;
+    enum status status = take_key(io, publish, &key, &used, err);
+    if (status != ST_OK)
+        error_context(err, "reading the key of the warehouse's copy %.*s", STR_PRINTF(publish->path));
+    key_clear(&key);
+    return status;
+}
+
+/* A file and the log that belongs to it. */
+static enum status
+remove_file(struct io *io, const char *path, const char *end, struct error *err)
+{
+    struct str_builder name = STR_BUILDER_EMPTY;
+
+    str_builder_printf(&name, "%s%s", path, end);
+    enum status status = str_builder_status(&name, err);
+    if (status == ST_OK && io->unlink(io, str_builder_cstr(&name)) != 0 && errno != ENOENT)
+        status = io_error(err, "remove", str_builder_cstr(&name));
+    str_builder_release(&name);
+    return status;
+}
+
+static enum status
+remove_both(struct io *io, const char *path, struct error *err)
+{
+    enum status status = remove_file(io, path, ".wal", err);
+    return status == ST_OK ? remove_file(io, path, "", err) : status;
+}
+
+/* The log that somebody left who opened the old copy for writing would not fit the new one. */
+static enum status
+put_in_place(struct io *io, const char *from, const char *to, struct error *err)
+{
+    enum status status = remove_file(io, to, ".wal", err);
+
+    if (status == ST_OK && io->rename(io, from, to) != 0)
+        status = io_error(err, "rename to", to);
+    return status == ST_OK ? io_folder_sync(io, to, err) : status;
+}
+
+enum status
+copy_leave(struct warehouse *warehouse, struct error *err)
+{
+    const struct graph_publish *publish = &warehouse->options.graph->batch.warehouse.publish;
+    struct io                  *io      = warehouse->options.io;
+    struct str_builder          beside  = STR_BUILDER_EMPTY;
+    struct key                  key     = { { 0 } };
+    const struct key           *used    = NULL;
+
+    if (!publish->is_bound)
+        return ST_OK;
+    copy_path_beside(publish, &beside);
+    enum status status = str_builder_status(&beside, err);
+    if (status == ST_OK)
+        status = remove_both(io, str_builder_cstr(&beside), err);
+    if (status == ST_OK)
+        status = take_key(io, publish, &key, &used, err);
+    if (status == ST_OK)
+        status = db_copy(warehouse->connection, str_builder_cstr(&beside), used, err);
+    key_clear(&key);
+    if (status == ST_OK)
+        status = put_in_place(io, str_builder_cstr(&beside), publish->path.data, err);
+    if (status != ST_OK && str_builder_is_ok(&beside))
+        remove_both(io, str_builder_cstr(&beside), NULL);
+    str_builder_release(&beside);
+    return status;
+}
