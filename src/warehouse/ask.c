@@ -38,6 +38,8 @@ static const struct {
                     "FROM meta.accounting WHERE run_id = {run} ORDER BY source, entity" },
     { "reasons", "SELECT {part}source, entity, outcome, reason_code, row_count\n"
                  "FROM meta.accounting_reason WHERE run_id = {run} ORDER BY source, entity, outcome, reason_code" },
+    { "quality", "SELECT {part}source, entity, column_name, reason_code, action, row_count, samples\n"
+                 "FROM meta.quality WHERE run_id = {run} ORDER BY source, entity, column_name, reason_code, action" },
     { "tables", "SELECT {part}table_name, row_count, digest\n"
                 "FROM meta.run_digest WHERE run_id = {run} ORDER BY table_name" },
     { "steps", "SELECT {part}step, round(duration_us / 1e6, 3) AS seconds, round(user_us / 1e6, 3) AS user_seconds,\n"

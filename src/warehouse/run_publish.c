@@ -98,21 +98,27 @@ write_fields(struct run *run, struct error *err)
     return status;
 }
 
+/* Places of the first findings, `file:position`, never what stands there. */
+#define SAMPLE_COUNT "5"
+#define SAMPLES                                                                                                                   \
+    "array_to_string(list_slice(flatten(list([file || ':' || p FOR p IN list_sort(list_distinct(positions))] ORDER BY file, input_number)), " \
+    "1, " SAMPLE_COUNT "), ', ')"
+
 /* Findings at fields of loaded rows: what programs say, then what decoders noted. A column that a file lacks is one finding of
  * the file, at its head. */
 static const char QUALITY[] =
     "INSERT INTO meta.quality\n"
-    "SELECT {run_id}, source, {entity}, column_name, action, reason_code, sum(n), min(file) FILTER (place = 1), min(position) FILTER (place = 1)\n"
+    "SELECT {run_id}, source, {entity}, column_name, action, reason_code, sum(n), min(file) FILTER (place = 1), min(positions[1]) FILTER (place = 1),\n  " SAMPLES "\n"
     "FROM (SELECT *, rank() OVER (PARTITION BY source, column_name, action, reason_code ORDER BY file, input_number) AS place FROM (\n"
-    "  SELECT f.input_number, s.column_name, s.action, s.reason_code, f.n, f.position FROM (\n"
+    "  SELECT f.input_number, s.column_name, s.action, s.reason_code, f.n, f.positions FROM (\n"
     "    SELECT n.input_number, n.mapping_number, CAST(substr(n.row_issues, CAST(3 * t.k + 1 AS BIGINT), 3) AS BIGINT) AS issue, count(*) AS n,\n"
-    "      min(n.position) AS position\n"
+    "      min(n.position, " SAMPLE_COUNT ") AS positions\n"
     "    FROM {rows} n, range(64) t(k) WHERE n.row_code = '0' AND length(n.row_issues) > 3 * t.k GROUP BY ALL) f\n"
     "  JOIN {run}.issue s USING (mapping_number, issue)\n"
-    "  UNION ALL SELECT n.input_number, f.column_name, 'null', n.reason_code, count(*), min(n.position) FROM {run}.note n\n"
+    "  UNION ALL SELECT n.input_number, f.column_name, 'null', n.reason_code, count(*), min(n.position, " SAMPLE_COUNT ") FROM {run}.note n\n"
     "  JOIN (SELECT DISTINCT input_number, position, mapping_number FROM {rows} WHERE row_code = '0') r USING (input_number, position)\n"
     "  JOIN {run}.field f USING (mapping_number, mapping, field) WHERE n.reason_code = 'wrong_shape' GROUP BY ALL\n"
-    "  UNION ALL SELECT n.input_number, f.column_name, 'null', n.reason_code, count(*), min(n.position) FROM {run}.note n\n"
+    "  UNION ALL SELECT n.input_number, f.column_name, 'null', n.reason_code, count(*), min(n.position, " SAMPLE_COUNT ") FROM {run}.note n\n"
     "  JOIN (SELECT DISTINCT mapping, field, column_name FROM {run}.field WHERE entity = {entity}) f USING (mapping, field)\n"
     "  WHERE n.reason_code = 'missing_column' GROUP BY ALL)\n"
     "JOIN {run}.input USING (input_number))\n"
@@ -121,9 +127,9 @@ static const char QUALITY[] =
 /* What decoders noted of no mapping stands at the source's records, as in meta.accounting. */
 static const char RECORD_NOTES[] =
     "INSERT INTO meta.quality\n"
-    "SELECT {run_id}, source, '', '', 'warn', reason_code, sum(n), min(file) FILTER (place = 1), min(position) FILTER (place = 1)\n"
+    "SELECT {run_id}, source, '', '', 'warn', reason_code, sum(n), min(file) FILTER (place = 1), min(positions[1]) FILTER (place = 1),\n  " SAMPLES "\n"
     "FROM (SELECT *, rank() OVER (PARTITION BY source, reason_code ORDER BY file, input_number) AS place FROM (\n"
-    "  SELECT input_number, reason_code, count(*) AS n, min(position) AS position FROM {run}.note WHERE mapping IS NULL GROUP BY ALL)\n"
+    "  SELECT input_number, reason_code, count(*) AS n, min(position, " SAMPLE_COUNT ") AS positions FROM {run}.note WHERE mapping IS NULL GROUP BY ALL)\n"
     "JOIN {run}.input USING (input_number))\n"
     "GROUP BY source, reason_code";
 

@@ -35,7 +35,7 @@ static const char META[] =
     "  path VARCHAR, reason_code VARCHAR, reason VARCHAR, bytes BLOB);\n"
     "CREATE TABLE IF NOT EXISTS meta.quality (\n"
     "  run_id VARCHAR, source VARCHAR, entity VARCHAR, column_name VARCHAR, action VARCHAR, reason_code VARCHAR,\n"
-    "  row_count BIGINT, sample_file VARCHAR, sample_position BIGINT);\n"
+    "  row_count BIGINT, sample_file VARCHAR, sample_position BIGINT, samples VARCHAR);\n"
     "CREATE TABLE IF NOT EXISTS core.person_identifier (\n"
     "  identifier_system VARCHAR, identifier_value VARCHAR, provisional_person_id VARCHAR, person_id VARCHAR,\n"
     "  recorded_from TIMESTAMP, run_id VARCHAR);\n"
@@ -47,7 +47,8 @@ static const char META_GAINED[] =
     "ALTER TABLE meta.run_step ADD COLUMN IF NOT EXISTS number BIGINT;\n"
     "ALTER TABLE meta.run_step ADD COLUMN IF NOT EXISTS user_us BIGINT;\n"
     "ALTER TABLE meta.run_step ADD COLUMN IF NOT EXISTS system_us BIGINT;\n"
-    "ALTER TABLE meta.run_step ADD COLUMN IF NOT EXISTS resident_bytes_max BIGINT";
+    "ALTER TABLE meta.run_step ADD COLUMN IF NOT EXISTS resident_bytes_max BIGINT;\n"
+    "ALTER TABLE meta.quality ADD COLUMN IF NOT EXISTS samples VARCHAR";
 
 static int32_t
 find_column(const struct entity *entity, const char *name)

@@ -123,6 +123,23 @@ def notes_are_counted(base):
             ("B", "lab_result", "accession_number", "null", "wrong_shape", 2, "in/c.ndjson", len(lines[0]))])
 
 
+def samples_of_findings(base):
+    """Up to five places of each finding, the first by file and position, each once, in meta.quality and in `runs show`; no value."""
+    site = Site(base / "samples", {"A": "in/*.csv"}, {"quarantined_max": 1})
+    bad = [patient(number).replace("02703", "secret") for number in range(1, 8)]
+    site.put("in/a.csv", OLD + "\n" + "".join(bad[:3]))
+    site.put("in/b.csv", OLD + "\n" + patient(8) + "".join(bad[3:]))
+    summary, _ = site.batch()
+    begin, size, good = len(OLD) + 1, len(bad[0]), len(patient(8))
+    places = [f"in/a.csv:{begin + size * number}" for number in range(3)] + [f"in/b.csv:{begin + good + size * number}" for number in range(2)]
+    found = site.ask("SELECT action, reason_code, row_count, samples FROM meta.quality WHERE column_name = 'zip_code'")
+    expect("samples", [tuple(row.values()) for row in found], [("null", "bad_code", 7, ", ".join(places))])
+    shown = [json.loads(line) for line in site.heddle("runs", "show", summary["run_id"], "--format", "json").stdout.splitlines()]
+    part = [row for row in shown if row["part"] == "quality" and row["column_name"] == "zip_code"]
+    expect("samples shown", [(row["source"], row["entity"], row["reason_code"], row["samples"]) for row in part], [("A", "patient", "bad_code", ", ".join(places))])
+    expect("samples without values", "secret" in json.dumps(shown), False)
+
+
 def notes_of_records(base):
     """What is noted of no field stands at the source's records: lines that are no segments, a batch's trailer that counts otherwise than what came.
     Of a file that is refused as a whole nothing is noted."""
@@ -237,7 +254,7 @@ def gates(base):
 def main():
     with tempfile.TemporaryDirectory() as base:
         base = pathlib.Path(base)
-        tests = (the_same_however_it_is_wrapped, both_headers, notes_are_counted, notes_of_records, character_sets, several_inputs, a_file_is_shared, sources_without_files, gates)
+        tests = (the_same_however_it_is_wrapped, both_headers, notes_are_counted, samples_of_findings, notes_of_records, character_sets, several_inputs, a_file_is_shared, sources_without_files, gates)
         for test in tests:
             test(base)
     print("\n".join(failures + [f"{len(tests)} tests, {len(failures)} differences"]))
