@@ -134,6 +134,19 @@ db_allow_copy(struct db_connection *connection, const char *copy_path, struct er
     return status;
 }
 
+/* Takes no memory of ours: a copy that could not be detached would keep the next one from being attached. */
+static enum status
+detach_copy(struct db_connection *connection, struct error *err)
+{
+    duckdb_result result;
+    enum status   status = ST_OK;
+
+    if (duckdb_query(db_handle(connection), "DETACH DATABASE IF EXISTS " COPY_CATALOG, &result) != DuckDBSuccess)
+        status = db_fail(err, duckdb_result_error_type(&result), duckdb_result_error(&result));
+    duckdb_destroy_result(&result);
+    return status;
+}
+
 enum status
 db_copy(struct db_connection *connection, const char *copy_path, const struct key *key, struct error *err)
 {
@@ -145,7 +158,7 @@ db_copy(struct db_connection *connection, const char *copy_path, const struct ke
     status = db_run(connection, STR("COPY FROM DATABASE " DB_CATALOG " TO " COPY_CATALOG), err);
     if (status == ST_OK)
         status = db_run(connection, STR("CHECKPOINT " COPY_CATALOG), err);
-    if (db_run(connection, STR("DETACH " COPY_CATALOG), status == ST_OK ? err : NULL) != ST_OK)
+    if (detach_copy(connection, status == ST_OK ? err : NULL) != ST_OK)
         status = ST_ERROR;
     return status;
 }

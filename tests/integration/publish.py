@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEDDLE = os.environ["HEDDLE"]
@@ -150,6 +151,24 @@ def a_copy_is_a_warehouse(folder, parent):
         expect(f"rows of {view}", ask(moved, f"SELECT count(*) AS n FROM {view}"), ask(folder, f"SELECT count(*) AS n FROM {view}"))
 
 
+def killed_while_it_copies(folder):
+    """C1, C3: the copy is always of one published run, whole; what is left beside goes with the next."""
+    beside, runs = folder / "published.db.new", "SELECT count(*) AS n FROM p.meta.run WHERE published"
+    for delay in range(6):
+        with subprocess.Popen([HEDDLE, "batch", "pipeline.json"], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as made:
+            while made.poll() is None and not beside.exists():
+                pass
+            until = time.monotonic() + delay * 0.05
+            while made.poll() is None and time.monotonic() < until:
+                pass
+            made.kill()
+        copied = int(asked_once(folder / "published.db", folder / "bi.key", runs)[0]["n"])
+        expect("a run that the copy has is published", copied <= ask(folder, "SELECT count(*) AS n FROM meta.run WHERE published")[0]["n"], True)
+    heddle(folder, "batch", "pipeline.json")
+    counts_equal(folder, "the copy behind kills")
+    expect("what lies beside", sorted(path.name for path in folder.glob("published*")), ["published.db"])
+
+
 def a_lost_key_is_told_before_the_run(folder):
     key = folder / "bi.key"
     kept = key.read_text()
@@ -199,6 +218,7 @@ def main():
         opened_while_heddle_runs(site)
         replaced_whole(site)
         a_copy_is_a_warehouse(site, name)
+        killed_while_it_copies(site)
         a_lost_key_is_told_before_the_run(site)
         other = pathlib.Path(name) / "other"
         world(other, "gone/published.db")
