@@ -93,6 +93,8 @@
  * more than DuckDB waits for by itself, 204,800 rows, but where rows are wide. */
 #define DECODE_APPEND_SIZE (64u << 20)
 #define DECODE_THREAD_SIZE (DECODE_RANGE_SIZE + DECODE_APPEND_SIZE)
+/* Of DuckDB's memory, what a row takes at most where the rows of a run are grouped by their records: two thirds are left for all else. */
+#define VERDICT_ROW_SIZE 256
 /* What a run's cost is told by: list, decode, then a step an activity. */
 #define RUN_STEP_COUNT_MAX 16
 /* What is read behind a range at first, to find where a record ends; rows have hundreds of bytes, messages some thousand. */

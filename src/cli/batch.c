@@ -171,7 +171,9 @@ print_refused(const struct batch_summary *summary, struct str_builder *out)
         str_builder_printf(out, "\nrefused files: %zu\n", summary->refused_count);
     for (size_t i = 0; i < shown; i++) {
         const struct batch_refused *refused = &summary->refused[i];
-        str_builder_printf(out, "  %.*s: %.*s (%.*s)\n", STR_PRINTF(refused->file), STR_PRINTF(refused->reason), STR_PRINTF(refused->reason_code));
+        str_builder_append_cstr(out, "  ");
+        str_builder_append_escaped(out, refused->file);
+        str_builder_printf(out, ": %.*s (%.*s)\n", STR_PRINTF(refused->reason), STR_PRINTF(refused->reason_code));
     }
     if (shown < summary->refused_count)
         str_builder_printf(out, "  and %zu more\n", summary->refused_count - shown);

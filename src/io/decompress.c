@@ -268,6 +268,12 @@ decompress_stored_position(const struct decompress *decompress)
     return decompress->file.offset;
 }
 
+enum status
+decompress_info(const struct decompress *decompress, struct file_info *ret_info, struct error *err)
+{
+    return file_reader_info(&decompress->file, ret_info, err);
+}
+
 void
 decompress_free(struct decompress *decompress)
 {

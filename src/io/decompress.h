@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "io/io.h"
+#include "io/stream.h"
 
 enum compression {
     COMPRESSION_NONE,
@@ -30,6 +31,9 @@ enum compression decompress_kind(const struct decompress *decompress);
 uint64_t decompress_position(const struct decompress *decompress);
 /* Bytes of the file itself that were read so far; at the end the file's size. */
 uint64_t decompress_stored_position(const struct decompress *decompress);
+
+/* Of the open file, whatever its name is by now. */
+enum status decompress_info(const struct decompress *decompress, struct file_info *ret_info, struct error *err);
 
 /* NULL is allowed. */
 void decompress_free(struct decompress *decompress);

@@ -45,11 +45,18 @@ close_named(struct io *io, int *fd, char **path)
 enum status
 file_reader_open(struct file_reader *reader, struct io *io, const char *path, uint64_t offset, struct error *err)
 {
-    if (open_named(io, path, O_RDONLY, "open", &reader->fd, &reader->path, err) != ST_OK)
+    struct stat info;
+
+    /* Opening a pipe would wait for its other end, and a device may have no end. */
+    if (open_named(io, path, O_RDONLY | O_NONBLOCK, "open", &reader->fd, &reader->path, err) != ST_OK)
         return ST_ERROR;
     reader->io     = io;
     reader->offset = offset;
-    return ST_OK;
+    if (io->fstat(io, reader->fd, &info) == 0 && S_ISREG(info.st_mode))
+        return ST_OK;
+    error_set(err, ERR_IO, "cannot read %s: it is no regular file", path);
+    file_reader_release(reader);
+    return ST_ERROR;
 }
 
 enum status

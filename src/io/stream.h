@@ -28,6 +28,7 @@ struct file_reader {
 };
 #define FILE_READER_EMPTY ((struct file_reader){ .fd = -1 })
 
+/* Regular files only. */
 enum status file_reader_open(struct file_reader *reader, struct io *io, const char *path, uint64_t offset,
                              struct error *err);
 /* Fills the buffer as far as the file goes: *ret_size < size only at its present end. A later call goes on there. On

@@ -109,6 +109,7 @@ struct walker {
     struct error *err;
     struct walk   found;
     size_t        capacity;
+    bool          keeps_odd; /* What has a file's place and is none is kept, too. */
 };
 
 static enum status
@@ -128,7 +129,8 @@ keep(struct walker *walker, const char *path)
     return ST_OK;
 }
 
-/* Type of what a path names; links are followed (by opening) where asked. 0 in *ret_mode: it is not there. */
+/* Type of what a path names; links are followed (by opening) where asked. 0 in *ret_mode: it is not there. One that leads nowhere, and
+ * may be kept, stays a link. */
 static enum status
 look_at(struct walker *walker, const char *path, bool follows, mode_t *ret_mode)
 {
@@ -137,11 +139,18 @@ look_at(struct walker *walker, const char *path, bool follows, mode_t *ret_mode)
     if (walker->io->lstat(walker->io, path, &info) != 0)
         return errno == ENOENT || errno == ENOTDIR ? ST_OK : io_error(walker->err, "look at", path);
     if (S_ISLNK(info.st_mode) && follows) {
+        *ret_mode = walker->keeps_odd ? info.st_mode : 0;
         if (walker->io->stat(walker->io, path, &info) != 0)
-            return errno == ENOENT || errno == ENOTDIR ? ST_OK : io_error(walker->err, "look at", path);
+            return walker->keeps_odd || errno == ENOENT || errno == ENOTDIR ? ST_OK : io_error(walker->err, "look at", path);
     }
     *ret_mode = info.st_mode;
     return ST_OK;
+}
+
+static bool
+is_kept(const struct walker *walker, mode_t mode)
+{
+    return S_ISREG(mode) || (walker->keeps_odd && mode != 0 && !S_ISDIR(mode));
 }
 
 static enum status walk_part(struct walker *walker, const char *folder, struct str rest, unsigned depth);
@@ -154,7 +163,7 @@ walk_entry(struct walker *walker, const char *path, struct str rest, bool is_nam
     if (look_at(walker, path, is_named || rest.size == 0, &mode) != ST_OK)
         return ST_ERROR;
     if (rest.size == 0)
-        return S_ISREG(mode) ? keep(walker, path) : ST_OK;
+        return is_kept(walker, mode) ? keep(walker, path) : ST_OK;
     return S_ISDIR(mode) ? walk_part(walker, path, rest, depth + 1) : ST_OK;
 }
 
@@ -186,7 +195,7 @@ walk_name(struct walker *walker, const char *folder, struct str part, struct str
     mode_t mode;
     if (look_at(walker, path, rest.size == 0, &mode) != ST_OK)
         return ST_ERROR;
-    if (S_ISREG(mode) && rest.size == 0)
+    if (rest.size == 0 && is_kept(walker, mode))
         return keep(walker, path);
     if (!S_ISDIR(mode))
         return ST_OK;
@@ -280,10 +289,10 @@ compare_paths(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-enum status
-walk_files(struct io *io, const char *pattern, struct arena *arena, struct walk *ret_walk, struct error *err)
+static enum status
+walk(struct io *io, const char *pattern, bool keeps_odd, struct arena *arena, struct walk *ret_walk, struct error *err)
 {
-    struct walker walker = { .io = io, .arena = arena, .err = err };
+    struct walker walker = { .io = io, .arena = arena, .err = err, .keeps_odd = keeps_odd };
     struct str    rest   = str_from(pattern);
     const char   *root   = "";
     if (str_starts_with(rest, STR("/"))) {
@@ -309,4 +318,16 @@ walk_files(struct io *io, const char *pattern, struct arena *arena, struct walk 
     }
     *ret_walk          = walker.found;
     return ST_OK;
+}
+
+enum status
+walk_files(struct io *io, const char *pattern, struct arena *arena, struct walk *ret_walk, struct error *err)
+{
+    return walk(io, pattern, false, arena, ret_walk, err);
+}
+
+enum status
+walk_inputs(struct io *io, const char *pattern, struct arena *arena, struct walk *ret_walk, struct error *err)
+{
+    return walk(io, pattern, has_wildcard(str_from(pattern)), arena, ret_walk, err);
 }

@@ -26,6 +26,11 @@ struct walk {
 enum status walk_files(struct io *io, const char *pattern, struct arena *arena, struct walk *ret_walk,
                        struct error *err);
 
+/* The same for files that are to be accounted for: what wildcards find in a file's place and is none, a pipe, a socket, a device, a link
+ * that leads nowhere, comes too, and is refused when it is opened. */
+enum status walk_inputs(struct io *io, const char *pattern, struct arena *arena, struct walk *ret_walk,
+                        struct error *err);
+
 /* Whether walk_files would find a file of that path, if it is there. Nothing is looked at. */
 bool walk_path_matches(struct str pattern, struct str path);
 

@@ -1,5 +1,6 @@
 #include "warehouse/range_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -15,33 +16,51 @@ static void
 set_fault(struct range_reader *reader, const char *code, const char *reason)
 {
     reader->fault_code = code;
-    reader->fault      = reason;
+    snprintf(reader->fault, sizeof reader->fault, "%s", reason);
     reader->is_at_end = reader->is_done = true;
 }
 
+/* Of an error's message only the system's own words, which stand behind the path. */
 static enum status
 take_fault(struct range_reader *reader, const struct error *fault, struct error *err)
 {
+    const char *words = strrchr(fault->message, ':');
+
     if (fault->code == ERR_NO_MEMORY)
         return error_no_memory(err);
-    if (fault->code == ERR_CORRUPT)
+    if (fault->code == ERR_CORRUPT) {
         set_fault(reader, "truncated", "the compressed stream is damaged");
-    else
-        set_fault(reader, "malformed_record", "the file cannot be read");
+        return ST_OK;
+    }
+    set_fault(reader, "malformed_record", "the file cannot be read");
+    if (words != NULL)
+        snprintf(reader->fault, sizeof reader->fault, "the file cannot be read%s", words);
     return ST_OK;
 }
 
 /* All is read. A file that is not what was listed and digested would make rows that no digest vouches for (I5). */
-static void
-take_end(struct range_reader *reader)
+static enum status
+take_end(struct range_reader *reader, struct error *err)
 {
-    int64_t found = range_reader_stored_size(reader);
+    const struct file_info *listed = &reader->listed;
+    struct file_info        found;
+    struct error            fault = ERROR_EMPTY;
+    uint64_t                size  = (uint64_t)range_reader_stored_size(reader);
 
     reader->is_at_end = true;
-    if (reader->stored_size >= 0 && found < reader->stored_size)
+    if (!reader->is_listed)
+        return ST_OK;
+    if (decompress_info(reader->stream, &found, &fault) != ST_OK)
+        return take_fault(reader, &fault, err);
+    if (found.inode != listed->inode || found.device != listed->device)
+        set_fault(reader, "malformed_record", "another file took its place after it was listed");
+    else if (size < listed->size_bytes)
         set_fault(reader, "truncated", "the file became shorter while it was read");
-    else if (reader->stored_size >= 0 && found > reader->stored_size)
+    else if (size > listed->size_bytes)
         set_fault(reader, "malformed_record", "the file became longer while it was read");
+    else if (found.modified_us != listed->modified_us)
+        set_fault(reader, "malformed_record", "the file was written to after it was listed");
+    return ST_OK;
 }
 
 /* Appends to bytes[0, *size) until there are `wanted`, or all. */
@@ -54,8 +73,8 @@ fill(struct range_reader *reader, char *bytes, size_t *size, size_t wanted, stru
         if (decompress_read(reader->stream, bytes + *size, wanted - *size, &got, &fault) != ST_OK)
             return take_fault(reader, &fault, err);
         *size += got;
-        if (got == 0)
-            take_end(reader);
+        if (got == 0 && take_end(reader, err) != ST_OK)
+            return ST_ERROR;
     }
     return ST_OK;
 }
@@ -76,11 +95,13 @@ grow(char **bytes, size_t *capacity, size_t wanted, struct error *err)
 /* ---- Ranges ---- */
 
 enum status
-range_reader_open(struct range_reader *reader, struct io *io, const char *path, int64_t stored_size, struct error *err)
+range_reader_open(struct range_reader *reader, struct io *io, const char *path, const struct file_info *listed, struct error *err)
 {
     struct error fault = ERROR_EMPTY;
 
-    *reader      = (struct range_reader){ .stored_size = stored_size };
+    *reader      = (struct range_reader){ .is_listed = listed != NULL };
+    if (listed != NULL)
+        reader->listed = *listed;
     reader->head = memory_alloc(DECODE_HEAD_SIZE);
     if (reader->head == NULL)
         return error_no_memory(err);

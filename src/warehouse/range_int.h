@@ -18,11 +18,12 @@ struct range_reader {
     char              *carry;
     size_t             carry_size, carry_capacity;
     int64_t            position;    /* Of the next range. */
-    int64_t            stored_size; /* What the file is known to have; -1: not known. */
+    struct file_info   listed;      /* What the file was when it was digested. */
+    bool               is_listed;   /* It was; else nothing is known of it. */
     bool               is_at_end;   /* Of the bytes, for good or by a fault. */
     bool               is_done;     /* No further range comes. */
     const char        *fault_code;  /* A reason's code; NULL: none. */
-    const char        *fault;       /* Static. */
+    char               fault[96];   /* Why, in words. */
 };
 #define RANGE_READER_EMPTY ((struct range_reader){ .stream = NULL })
 
@@ -35,8 +36,9 @@ struct range {
 };
 #define RANGE_EMPTY ((struct range){ .bytes = NULL })
 
-/* Reads the head. A file that has another size than `stored_size` when its end is read is a fault. */
-enum status range_reader_open(struct range_reader *reader, struct io *io, const char *path, int64_t stored_size, struct error *err);
+/* Reads the head. A file that is not the `listed` one any more when its end is read is a fault: another size, another file of the name,
+ * or written to meanwhile. NULL: it could not be read when it was listed. */
+enum status range_reader_open(struct range_reader *reader, struct io *io, const char *path, const struct file_info *listed, struct error *err);
 /* The next range, of about `range_size` bytes. Where no record ends within the largest size of one behind them (an HL7 v2 batch, an
  * input that is one record), the rest of the file is one range that comes in pieces: is_last is false. */
 enum status range_reader_next(struct range_reader *reader, const struct decode_plan *plan, const struct decode_layout *layout,

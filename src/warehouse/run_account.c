@@ -12,16 +12,28 @@
 /* One row a record: those that the decoder told, and those that yielded rows. A record all of whose rows were refused is of
  * an unknown type where only `when` tells types (JSON, HL7 v2), and else of no entity. */
 static const char VERDICT[] =
-    "CREATE TABLE {run}.verdict AS\n"
-    "SELECT input_number, position, length, code FROM {run}.record\n"
-    "UNION ALL\n"
+    "CREATE TABLE {run}.verdict AS SELECT input_number, position, length, code FROM {run}.record";
+
+static const char VERDICT_OF_ROWS[] =
+    "INSERT INTO {run}.verdict\n"
     "SELECT input_number, position, length, CASE WHEN code <> '4' THEN code\n"
     "  WHEN input_number IN (SELECT input_number FROM {run}.typed) THEN '1unknown_type' ELSE '3no_entity' END\n"
-    "FROM (SELECT input_number, position, max(length) AS length, min(code) AS code FROM ({rows}) GROUP BY input_number, position)";
+    "FROM (SELECT input_number, position, max(length) AS length, min(code) AS code FROM ({rows})\n"
+    "  WHERE input_number BETWEEN {first} AND {last} AND position >= {from} AND position < {to} GROUP BY input_number, position)";
 
 static const char ACCOUNT[] =
     "CREATE TABLE {run}.account AS SELECT source, '' AS entity, code, count(*) AS n, CAST(sum(length) AS BIGINT) AS bytes\n"
     "FROM {run}.verdict JOIN {run}.input USING (input_number) GROUP BY source, code{entities}";
+
+/* Each branch of a union holds memory of its own in the aggregate behind it, rows or none: tables that no file fits are left out. */
+static bool
+is_read(const struct run *run, uint32_t mapping_index)
+{
+    for (size_t i = 0; i < run->spec_count; i++)
+        if (run->specs[i].is_read[mapping_index])
+            return true;
+    return false;
+}
 
 static enum status
 append_sources(struct run *run, struct str_builder *rows, struct str_builder *entities, struct error *err)
@@ -30,7 +42,7 @@ append_sources(struct run *run, struct str_builder *rows, struct str_builder *en
 
     str_builder_append_cstr(rows, "SELECT NULL::BIGINT AS input_number, NULL::BIGINT AS position, NULL::BIGINT AS length, NULL AS code WHERE false");
     for (uint32_t i = 0; i < model->mapping_count; i++)
-        if (run->has_mapping[i])
+        if (is_read(run, i))
             str_builder_printf(rows, "\nUNION ALL SELECT input_number, position, length, '4' FROM %s.\"%s\"", run->schema,
                                model->mappings[i].name);
     for (uint32_t i = 0; i < model->entity_count; i++) {
@@ -66,6 +78,47 @@ list_typed(struct run *run, struct error *err)
     return status;
 }
 
+/* The records of inputs[first, last] that begin in [from, to) of their bytes. */
+static enum status
+judge_records(struct run *run, size_t first, size_t last, int64_t from, int64_t to, struct error *err)
+{
+    sql_setf(&run->names, "first", "%" PRId64, run->inputs[first].number);
+    sql_setf(&run->names, "last", "%" PRId64, run->inputs[last].number);
+    sql_setf(&run->names, "from", "%" PRId64, from);
+    sql_setf(&run->names, "to", "%" PRId64, to);
+    return sql_run(run->connection, &run->names, err, VERDICT_OF_ROWS);
+}
+
+/* Some inputs at a time, and of a large one some of its bytes: grouped at once, the records of a large run would not fit (I10), for DuckDB
+ * holds the table of a partition whole, and one thread makes few. */
+static enum status
+judge_all(struct run *run, struct error *err)
+{
+    const int64_t rows_max = warehouse_bounds(&run->graph->runtime).memory_bytes / VERDICT_ROW_SIZE;
+    int64_t       rows     = 0;
+    size_t        first    = 0;
+    enum status   status   = sql_run(run->connection, &run->names, err, VERDICT);
+
+    for (size_t i = 0; status == ST_OK && i < run->input_count; i++) {
+        const struct run_input *input = &run->inputs[i];
+        const int64_t           parts = input->row_count / rows_max + 1, size = input->decoded_bytes / parts + 1;
+
+        if (i > first && rows + input->row_count > rows_max) {
+            status = judge_records(run, first, i - 1, 0, INT64_MAX, err);
+            first  = i;
+            rows   = 0;
+        }
+        rows += input->row_count;
+        for (int64_t part = 0; status == ST_OK && parts > 1 && part < parts; part++)
+            status = judge_records(run, i, i, part * size, part == parts - 1 ? INT64_MAX : (part + 1) * size, err);
+        if (parts > 1) {
+            first = i + 1;
+            rows  = 0;
+        }
+    }
+    return status == ST_OK && first < run->input_count ? judge_records(run, first, run->input_count - 1, 0, INT64_MAX, err) : status;
+}
+
 static enum status
 count_all(struct run *run, struct error *err)
 {
@@ -76,7 +129,7 @@ count_all(struct run *run, struct error *err)
     if (status == ST_OK) {
         sql_set(&run->names, "rows", str_builder_text(&rows));
         sql_set(&run->names, "entities", entities.size == 0 ? STR("") : str_builder_text(&entities));
-        status = sql_run(run->connection, &run->names, err, VERDICT);
+        status = judge_all(run, err);
     }
     if (status == ST_OK)
         status = sql_run(run->connection, &run->names, err, ACCOUNT);

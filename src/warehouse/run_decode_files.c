@@ -147,6 +147,16 @@ take_note(void *context, const struct decode_note *note, struct error *err)
 
 /* ---- One file, one range ---- */
 
+/* The reader with its words ends before the run does. NULL only where memory ran out: then the code says it. */
+static const char *
+keep_reason(struct worker *worker, const char *reason)
+{
+    mutex_lock(&worker->crew->mutex);
+    const char *kept = arena_cstr(&worker->crew->run->arena, str_from(reason));
+    mutex_unlock(&worker->crew->mutex);
+    return kept != NULL ? kept : "";
+}
+
 /* A file that cannot be read, or that no mapping is for, is one quarantined record. */
 static enum status
 refuse_file(struct worker *worker, struct open_file *file, const char *reason_code, const char *reason, struct error *err)
@@ -156,7 +166,7 @@ refuse_file(struct worker *worker, struct open_file *file, const char *reason_co
 
     input->is_withdrawn  = file->counts.record_count > 0;
     input->reason_code   = reason_code;
-    input->reason        = reason;
+    input->reason        = keep_reason(worker, reason);
     input->decoded_bytes = size;
     input->record_count  = 1;
     input->record_bytes  = size;
@@ -210,7 +220,7 @@ begin_file(struct worker *worker, struct open_file *file, bool *ret_has_ranges, 
     struct range_reader      *reader   = &file->reader;
     enum model_format         format   = FORMATS[GRAPH_FORMAT_CSV];
     bool                      is_known = true;
-    int64_t                   listed   = input->digest[0] == '\0' ? -1 : input->size_bytes;
+    const struct file_info   *listed   = input->digest[0] == '\0' ? NULL : &input->info;
     enum status status = range_reader_open(reader, worker->crew->run->warehouse->options.io, input->path, listed, err);
 
     if (status != ST_OK)

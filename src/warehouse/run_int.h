@@ -27,6 +27,7 @@
 #include "format/decoder.h"
 #include "io/lock.h"
 #include "io/process.h"
+#include "io/stream.h"
 #include "model/program.h"
 #include "warehouse/sql.h"
 #include "warehouse/warehouse.h"
@@ -65,6 +66,7 @@ struct run_input {
     const char          *path;       /* To open. */
     const char          *file;       /* As rows name it: below the bindings' folder, else the path. */
     int64_t              size_bytes; /* As stored. */
+    struct file_info     info;       /* When it was digested. */
     char                 digest[65]; /* SHA-256 of the stored bytes. */
     const char          *format;     /* "csv"; "" where it could not be told. */
     const char          *reason_code; /* Why it is one refused record; NULL: it is not. */

@@ -1,8 +1,10 @@
 /* LISTED: which files there are, in the order of their paths' bytes, with size and digest. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "io/key.h"
 #include "io/stream.h"
 #include "io/walk.h"
@@ -22,6 +24,8 @@ run_digest_file(struct io *io, struct run_input *input, char *buffer, struct err
 
     if (file_reader_open(&reader, io, input->path, 0, &fault) != ST_OK)
         return fault.code == ERR_NO_MEMORY ? error_no_memory(err) : ST_OK;
+    if (file_reader_info(&reader, &input->info, &fault) != ST_OK)
+        goto out;
     hash = sha256_begin();
     if (hash == NULL)
         status = error_no_memory(err);
@@ -44,16 +48,36 @@ out:
     return status;
 }
 
+/* Text of a database is UTF-8, names of files are any bytes: those that are none are written as \xNN. NULL: no memory. */
+static const char *
+readable_name(struct arena *arena, struct str name)
+{
+    char  *out  = arena_alloc(arena, 4 * name.size + 1, 1);
+    size_t size = 0;
+
+    while (out != NULL && name.size > 0) {
+        size_t valid = utf8_valid_prefix(name);
+        memcpy(out + size, name.data, valid);
+        size += valid;
+        if (valid < name.size)
+            size += (size_t)snprintf(out + size, 5, "\\x%02x", (unsigned)(unsigned char)name.data[valid++]);
+        name = str_slice(name, valid, name.size);
+    }
+    if (out != NULL)
+        out[size] = '\0';
+    return out;
+}
+
 /* Below the bindings' folder a copy of the folder names its files alike (I5). */
 static const char *
-name_of(const struct graph *graph, const char *path)
+name_of(struct run *run, const char *path)
 {
-    struct str folder = graph->bindings_folder;
+    struct str folder = run->graph->bindings_folder;
     struct str text   = str_from(path);
 
     if (folder.size > 1 && str_starts_with(text, folder) && path[folder.size] == '/')
-        return path + folder.size + 1;
-    return path;
+        path += folder.size + 1;
+    return utf8_is_valid(str_from(path)) ? path : readable_name(&run->arena, str_from(path));
 }
 
 static enum status
@@ -61,7 +85,7 @@ list_spec(struct run *run, uint32_t spec_index, struct walk *ret_walk, struct er
 {
     const struct run_spec *spec = &run->specs[spec_index];
 
-    if (walk_files(run->warehouse->options.io, spec->input->path.data, &run->arena, ret_walk, err) != ST_OK) {
+    if (walk_inputs(run->warehouse->options.io, spec->input->path.data, &run->arena, ret_walk, err) != ST_OK) {
         error_context(err, "listing the files of %.*s", STR_PRINTF(spec->source->name));
         return ST_ERROR;
     }
@@ -114,11 +138,15 @@ run_list(struct run *run, struct error *err)
     for (uint32_t i = 0; status == ST_OK && i < run->spec_count; i++)
         for (size_t k = 0; status == ST_OK && k < walks[i].count; k++) {
             struct run_input *input = &run->inputs[run->input_count];
-            if (!run_is_meant(run, run->specs[i].source->name, str_from(name_of(run->graph, walks[i].paths[k]))))
+            const char       *file  = name_of(run, walks[i].paths[k]);
+            if (file == NULL) {
+                status = error_no_memory(err);
+                break;
+            }
+            if (!run_is_meant(run, run->specs[i].source->name, str_from(file)))
                 continue;
             run->input_count++;
-            *input = (struct run_input){ .number = (int64_t)run->input_count, .spec_index = i, .path = walks[i].paths[k],
-                                         .file = name_of(run->graph, walks[i].paths[k]), .format = "" };
+            *input = (struct run_input){ .number = (int64_t)run->input_count, .spec_index = i, .path = walks[i].paths[k], .file = file, .format = "" };
             status = run_digest_file(run->warehouse->options.io, input, buffer, err);
             if (status == ST_OK)
                 status = run_pause(run, "list", 0, 0, err);
