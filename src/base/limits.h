@@ -201,6 +201,7 @@
 /* Steps of a leg. */
 #define PLAN_STEP_COUNT_MAX 32
 /* Rules of a pipeline or a route. */
+#define PLAN_CLEANSE_RULE_COUNT_MAX 1000
 #define PLAN_RULE_COUNT_MAX 256
 /* Routes of an alerting service. */
 #define PLAN_ROUTE_COUNT_MAX 256

@@ -113,6 +113,18 @@ struct graph_step {
     struct str          name; /* "cleanse", "window_5m", "unusual_access". */
 };
 
+/* What the cleanse step does with one column besides what its entity says, as it was written; it is applied to the model, which both legs
+ * run by. Empty: not given. */
+struct graph_cleanse_rule {
+    struct str entity;
+    struct str column;
+    struct str repair; /* An expression over `this`. */
+    struct str on_bad; /* "null", "quarantine" or "warn". */
+    struct str that;   /* An expression over the entity's columns. */
+    struct str reason; /* Where `that` is false. */
+    struct str action;
+};
+
 /* In the order in which they run. Each is there exactly once in a batch leg. */
 enum graph_transform {
     GRAPH_CLEANSE,
@@ -266,6 +278,8 @@ struct graph_batch {
     const struct graph_source *sources;
     size_t                     source_count; /* At least one. */
     struct graph_step          transforms[GRAPH_TRANSFORM_COUNT];
+    const struct graph_cleanse_rule *cleanse_rules;
+    size_t                     cleanse_rule_count;
     struct graph_gates         gates;
     struct graph_warehouse     warehouse;
 };

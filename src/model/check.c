@@ -71,6 +71,29 @@ check_standard(struct loader *loader, struct arena *scratch, const struct entity
 }
 
 void
+check_rule(struct loader *loader, const struct entity *entity, const struct entity_column *column, const struct model_text *repair,
+           const struct entity_check *check)
+{
+    struct arena scratch;
+    struct scope self;
+    struct scope columns;
+    arena_init(&scratch, 0);
+    if (scope_init(&self, &scratch, 1, NULL) != ST_OK || scope_init(&columns, &scratch, entity->column_count, NULL) != ST_OK) {
+        loader->is_out_of_memory = true;
+        goto out;
+    }
+    scope_add_slot(&self, STR("this"), 0, TYPE(TYPE_TEXT));
+    for (uint32_t i = 0; i < entity->column_count; i++)
+        if (entity->columns[i].standard.text.data == NULL)
+            scope_add_slot(&columns, str_from(entity->columns[i].name), i, entity->columns[i].type);
+    check_type(loader, &scratch, &self, repair, "repair", column->type, true);
+    if (check != NULL)
+        check_type(loader, &scratch, &columns, &check->that, "that", TYPE(TYPE_BOOL), false);
+out:
+    arena_release(&scratch);
+}
+
+void
 check_entity(struct loader *loader, const struct entity *entity)
 {
     struct arena scratch;

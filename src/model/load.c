@@ -356,6 +356,8 @@ read_files(struct loader *loader, const struct model_file *files, size_t file_co
         add_to_digest(&loader->model->digest, embedded_files[i].path, text);
     }
     for (size_t i = 0; i < file_count; i++) {
+        if (files[i].cleanse_rules != NULL)
+            continue; /* They are part of the pipeline, and of its digest. */
         add_document(loader, files[i].path, files[i].text, false);
         add_to_digest(&loader->model->digest, files[i].path, files[i].text);
     }
@@ -450,6 +452,10 @@ model_load(const struct model_file *files, size_t file_count, model_report_fn *r
     read_files(&loader, files, file_count);
     load_terms(&loader);
     load_entities(&loader);
+    for (size_t i = 0; i < file_count; i++) {
+        if (files[i].cleanse_rules != NULL)
+            load_cleanse_rules(&loader, &files[i]);
+    }
     load_mappings(&loader);
     load_rules(&loader);
     if (!loader.is_out_of_memory)

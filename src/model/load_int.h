@@ -81,11 +81,16 @@ const struct entity *load_entity_name(struct loader *loader, const struct json *
 /* The readers of each kind. */
 void load_reasons(struct loader *loader, const struct json *root);
 void load_entity(struct loader *loader, const struct document *document, struct entity *entity);
+/* Applies rules for columns to the entities, which are read already. */
+void load_cleanse_rules(struct loader *loader, const struct model_file *file);
 void load_mapping(struct loader *loader, const struct document *document, struct mapping *mapping);
 void load_rule(struct loader *loader, const struct document *document, struct rule_pack *rule);
 
 /* Expressions: that they parse, find their names and fit (check.c). */
 void check_entity(struct loader *loader, const struct entity *entity);
+/* What a rule adds to a column: `repair` (no text: nothing) and a check (NULL: none). */
+void check_rule(struct loader *loader, const struct entity *entity, const struct entity_column *column, const struct model_text *repair,
+                const struct entity_check *check);
 void check_mapping(struct loader *loader, const struct mapping *mapping);
 
 #endif

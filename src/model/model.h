@@ -264,9 +264,14 @@ const struct rule_pack *model_rule(const struct model *model, struct str name);
 const struct reason    *model_reason(const struct model *model, struct str code);
 
 /* A file of the site's: its text must live as long as the call only. */
+struct json;
+
 struct model_file {
     const char *path; /* For errors. */
     struct str  text;
+    /* In place of a text: rules for columns, a list of objects with texts at entity, column and repair, on_bad, that, reason, action
+     * (docs/reference/pipeline.md). What is of another form is left to who bound the list. Not kept. */
+    const struct json *cleanse_rules;
 };
 
 /* Called once for each error, with file:line:column; `err` lives as long as the call. */

@@ -47,13 +47,15 @@ self_scopes(struct program *program, const struct set_column *set, struct condit
 {
     struct expr *source;
     struct expr *value;
-    if (scope_init(&scopes->live, &program->arena, 2, err) != ST_OK ||
-        scope_init(&scopes->sql, &program->arena, 2, err) != ST_OK ||
+    if (scope_init(&scopes->live, &program->arena, 3, err) != ST_OK ||
+        scope_init(&scopes->sql, &program->arena, 3, err) != ST_OK ||
         make_slot(program, "s", set, expr_type(set->source), &source, err) != ST_OK ||
         make_slot(program, "v", set, set->column->type, &value, err) != ST_OK)
         return ST_ERROR;
     scope_add_bound(&scopes->live, STR("s"), set->source);
     scope_add_bound(&scopes->live, STR("v"), set->value);
+    scope_add_bound(&scopes->live, STR("this"), set->source);
+    scope_add_bound(&scopes->sql, STR("this"), source);
     scope_add_bound(&scopes->sql, STR("s"), source);
     scope_add_bound(&scopes->sql, STR("v"), value);
     return ST_OK;
@@ -178,6 +180,28 @@ may_be_kept(const struct program *program, const struct set_column *set)
     return is_kept;
 }
 
+/* Of a column that is no text the text before it is brought to its type: repaired where that is another than the source's. */
+static enum status
+build_typed_repair(struct program *program, const struct model *reasons, struct set_column *set, struct condition_scopes *self,
+                   struct error *err)
+{
+    struct model_text text   = set->column->cleanse;
+    struct scope      source;
+    struct expr      *repaired;
+
+    if (scope_init(&source, &program->arena, 1, err) != ST_OK)
+        return ST_ERROR;
+    scope_add_bound(&source, STR("this"), set->source);
+    if (scope_bind(&source, &program->arena, program->mapping->entity->file, &text, &repaired, err) != ST_OK)
+        return ST_ERROR;
+    if (expr_type(repaired).kind != TYPE_TEXT)
+        return ST_OK;
+    text.text = str_from(arena_printf(&program->arena, "v is not null and (%.*s) <> trim(this)", STR_PRINTF(text.text)));
+    if (text.text.data == NULL)
+        return error_no_memory(err);
+    return bind_both(program, self, &text, add_issue(program, set, ISSUE_REPAIRED, model_reason(reasons, STR("repaired")), ACTION_REPAIR), err);
+}
+
 static enum status
 build_issues_of(struct program *program, const struct model *reasons, struct set_column *set,
                 struct condition_scopes *columns, struct error *err)
@@ -203,6 +227,8 @@ build_issues_of(struct program *program, const struct model *reasons, struct set
         if (bind_own(program, &self, "v is null and nullif(trim(s), '') is not null", condition, err) != ST_OK)
             return ST_ERROR;
     }
+    if (can_be_bad && !is_text && has_repair && build_typed_repair(program, reasons, set, &self, err) != ST_OK)
+        return ST_ERROR;
     if (can_be_bad && is_text) {
         struct condition *condition =
             add_issue(program, set, ISSUE_REPAIRED, model_reason(reasons, STR("repaired")), ACTION_REPAIR);

@@ -41,6 +41,51 @@ plan_transform(struct builder *builder, const struct json *item, const struct op
     return true;
 }
 
+static bool
+plan_cleanse_rule(struct builder *builder, const struct cleanse_rule_config *config, struct graph_cleanse_rule *rule)
+{
+    struct str on_bad = str_from(config->has_on_bad ? CLEANSE_ACTION_NAMES[config->on_bad] : "");
+    struct str reason = config->has_that ? config->reason : STR_EMPTY;
+    struct str action = str_from(config->has_that ? CLEANSE_ACTION_NAMES[config->action] : "");
+
+    return plan_text(builder, config->entity, &rule->entity) && plan_text(builder, config->column, &rule->column)
+           && plan_text(builder, config->repair, &rule->repair) && plan_text(builder, on_bad, &rule->on_bad)
+           && plan_text(builder, config->that, &rule->that) && plan_text(builder, reason, &rule->reason)
+           && plan_text(builder, action, &rule->action);
+}
+
+static void
+plan_cleanse(struct builder *builder, const struct cleanse_config *config, struct graph_batch *batch)
+{
+    struct graph_cleanse_rule *rules = ARENA_ARRAY(builder->arena, struct graph_cleanse_rule, config->rules.count);
+    bool                       is_ok = rules != NULL;
+
+    for (size_t i = 0; is_ok && i < config->rules.count; i++)
+        is_ok = plan_cleanse_rule(builder, &((const struct cleanse_rule_config *)config->rules.items)[i], &rules[i]);
+    if (!is_ok) {
+        plan_no_memory(builder);
+        return;
+    }
+    batch->cleanse_rules      = rules;
+    batch->cleanse_rule_count = config->rules.count;
+}
+
+const struct json *
+plan_cleanse_list(const struct builder *builder)
+{
+    const struct json *at = json_find(builder->pipeline.root, "pipeline");
+
+    at = at != NULL && at->type == JSON_OBJECT ? json_find(at, "batch") : NULL;
+    at = at != NULL && at->type == JSON_OBJECT ? json_find(at, "transforms") : NULL;
+    for (at = at != NULL && at->type == JSON_ARRAY ? at->first : NULL; at != NULL; at = at->next) {
+        const struct json *step  = at->type == JSON_OBJECT ? json_find(at, "cleanse") : NULL;
+        const struct json *rules = step != NULL && step->type == JSON_OBJECT ? json_find(step, "rules") : NULL;
+        if (rules != NULL && rules->type == JSON_ARRAY)
+            return rules;
+    }
+    return NULL;
+}
+
 /* All four, in their order: each works on what the one before it made. */
 static void
 plan_transforms(struct builder *builder, const struct json *list, struct graph_batch *batch)
@@ -62,7 +107,10 @@ plan_transforms(struct builder *builder, const struct json *list, struct graph_b
             is_ok = false;
         }
         next = index + 1;
-        plan_step(builder, item, config.steps[index].name, str_from(name), &batch->transforms[index]);
+        if (index == GRAPH_CLEANSE)
+            plan_cleanse(builder, &config.cleanse, batch);
+        plan_step(builder, item, index == GRAPH_CLEANSE ? config.cleanse.name : config.steps[index].name, str_from(name),
+                  &batch->transforms[index]);
     }
     if (is_ok && next != GRAPH_TRANSFORM_COUNT)
         error_hint(complain(&builder->pipeline, list, "the transform %s is missing",

@@ -46,6 +46,33 @@ print_step_end(struct json_out *json)
     json_out_object_end(json);
 }
 
+/* An empty text is what was not given. */
+static void
+print_given(struct json_out *json, const char *key, struct str text)
+{
+    if (text.size > 0)
+        json_out_key_text(json, key, text);
+}
+
+static void
+print_cleanse_rules(const struct graph_batch *batch, struct json_out *json)
+{
+    json_out_key_array(json, "rules");
+    for (size_t i = 0; i < batch->cleanse_rule_count; i++) {
+        const struct graph_cleanse_rule *rule = &batch->cleanse_rules[i];
+        json_out_object_begin(json);
+        json_out_key_text(json, "entity", rule->entity);
+        json_out_key_text(json, "column", rule->column);
+        print_given(json, "repair", rule->repair);
+        print_given(json, "on_bad", rule->on_bad);
+        print_given(json, "that", rule->that);
+        print_given(json, "reason", rule->reason);
+        print_given(json, "action", rule->action);
+        json_out_object_end(json);
+    }
+    json_out_array_end(json);
+}
+
 static void
 print_batch(const struct graph_batch *batch, struct json_out *json)
 {
@@ -63,6 +90,8 @@ print_batch(const struct graph_batch *batch, struct json_out *json)
     json_out_key_array(json, "transforms");
     for (size_t i = 0; i < GRAPH_TRANSFORM_COUNT; i++) {
         print_step_begin(json, graph_transform_name((enum graph_transform)i), &batch->transforms[i]);
+        if (i == GRAPH_CLEANSE && batch->cleanse_rule_count > 0)
+            print_cleanse_rules(batch, json);
         print_step_end(json);
     }
     json_out_array_end(json);

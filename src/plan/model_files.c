@@ -20,11 +20,8 @@ file_list_release(struct file_list *list)
 }
 
 static bool
-add_file(struct builder *builder, const char *path, struct file_list *list, struct error *err)
+add_item(struct builder *builder, struct model_file item, struct file_list *list)
 {
-    char  *bytes;
-    size_t size;
-
     if (list->count == list->capacity) {
         size_t             capacity = list->capacity ? list->capacity * 2 : 16;
         struct model_file *items    = memory_resize_array(list->items, capacity, sizeof(*items));
@@ -33,10 +30,22 @@ add_file(struct builder *builder, const char *path, struct file_list *list, stru
         list->items    = items;
         list->capacity = capacity;
     }
+    list->items[list->count++] = item;
+    return true;
+}
+
+static bool
+add_file(struct builder *builder, const char *path, struct file_list *list, struct error *err)
+{
+    char  *bytes;
+    size_t size;
+
     if (io_file_read(builder->io, path, FILE_TEXT_SIZE_MAX, &bytes, &size, err) != ST_OK)
         return false;
-    list->items[list->count++] = (struct model_file){ .path = path, .text = str_of(bytes, size) };
-    return true;
+    if (add_item(builder, (struct model_file){ .path = path, .text = str_of(bytes, size) }, list))
+        return true;
+    memory_free(bytes);
+    return false;
 }
 
 /* JSON files only: a README beside them is welcome. */
@@ -91,6 +100,9 @@ plan_model(struct builder *builder, const struct json *patterns)
         if (pattern->type == JSON_TEXT)
             is_ok &= add_pattern(builder, pattern, &list, &paths[count++]);
     builder->graph->model_patterns = (struct graph_names){ paths, count };
+    const struct json *rules = plan_cleanse_list(builder);
+    if (is_ok && rules != NULL)
+        is_ok = add_item(builder, (struct model_file){ .path = builder->pipeline.binder.file, .cleanse_rules = rules }, &list);
     if (is_ok && model_load(list.items, list.count, report, builder->errors, &model, &err) != ST_OK)
         config_errors_add(builder->errors, &err);
     file_list_release(&list);

@@ -29,8 +29,47 @@ static const struct option_table STEP_TABLE = OPTION_TABLE("transform", STEP_OPT
       .offset = offsetof(struct batch_transform_config, steps) + (index_) * sizeof(struct step_config), \
       .given_offset = offsetof(struct batch_transform_config, is_given) + (index_) + 1 }
 
+/* In the order of enum model_action. */
+const char *const CLEANSE_ACTION_NAMES[] = { "null", "quarantine", "warn", NULL };
+
+static const struct option CLEANSE_RULE_OPTIONS[] = {
+    { .name = "entity", .type = OPTION_TEXT, .is_required = true, .min = 1, .max = PLAN_NAME_SIZE_MAX,
+      .help = "The entity.", OPTION_FIELD(struct cleanse_rule_config, entity) },
+    { .name = "column", .type = OPTION_TEXT, .is_required = true, .min = 1, .max = PLAN_NAME_SIZE_MAX,
+      .help = "Its column.", OPTION_FIELD(struct cleanse_rule_config, column) },
+    { .name = "repair", .type = OPTION_TEXT, .min = 1, .max = PLAN_TEXT_SIZE_MAX,
+      .help = "An expression over \"this\", the text as the mapping gave it: what is read instead. It replaces the entity's own.",
+      OPTION_FIELD(struct cleanse_rule_config, repair) },
+    { .name = "on_bad", .type = OPTION_ENUM, .names = CLEANSE_ACTION_NAMES, .default_text = "null",
+      .help = "What happens where a value is there and cannot be read. By default what the entity says.",
+      OPTION_FIELD(struct cleanse_rule_config, on_bad), OPTION_GIVEN(struct cleanse_rule_config, has_on_bad) },
+    { .name = "that", .type = OPTION_TEXT, .min = 1, .max = PLAN_TEXT_SIZE_MAX,
+      .help = "A condition over the entity's columns that must not be false, besides those of the entity.",
+      OPTION_FIELD(struct cleanse_rule_config, that), OPTION_GIVEN(struct cleanse_rule_config, has_that) },
+    { .name = "reason", .type = OPTION_TEXT, .default_text = "inconsistent", .min = 1, .max = PLAN_NAME_SIZE_MAX,
+      .help = "What is counted where \"that\" is false: a reason of docs/reference/reasons.md.",
+      OPTION_FIELD(struct cleanse_rule_config, reason) },
+    { .name = "action", .type = OPTION_ENUM, .names = CLEANSE_ACTION_NAMES, .default_text = "null",
+      .help = "What happens where \"that\" is false: the value is nulled, the row quarantined (columns that carry something only), or it is "
+              "counted alone.",
+      OPTION_FIELD(struct cleanse_rule_config, action) },
+};
+static const struct option_table CLEANSE_RULE_TABLE = OPTION_TABLE("cleanse rules", CLEANSE_RULE_OPTIONS, struct cleanse_rule_config,
+    .help = "A rule for one column: repair, on_bad and that, at least one of them. Both legs follow it.");
+
+static const struct option CLEANSE_OPTIONS[] = {
+    { .name = "name", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX, .help = NAME_HELP, OPTION_FIELD(struct cleanse_config, name) },
+    { .name = "rules", .type = OPTION_LIST, .item_type = OPTION_OBJECT, .table = &CLEANSE_RULE_TABLE, .max = PLAN_CLEANSE_RULE_COUNT_MAX,
+      .help = "Rules for columns, besides those of the model. What they do is counted in meta.quality and shown by \"runs show\".",
+      OPTION_FIELD(struct cleanse_config, rules) },
+};
+static const struct option_table CLEANSE_TABLE = OPTION_TABLE("cleanse", CLEANSE_OPTIONS, struct cleanse_config,
+    .help = "Repairs or nulls what is wrong with a value, with a reason.");
+
 static const struct option BATCH_TRANSFORM_OPTIONS[] = {
-    BATCH_TRANSFORM("cleanse", GRAPH_CLEANSE, "Repairs or nulls what is wrong with a value, with a reason."),
+    { .name = "cleanse", .type = OPTION_OBJECT, .table = &CLEANSE_TABLE, .help = "Repairs or nulls what is wrong with a value, with a reason.",
+      OPTION_FIELD(struct batch_transform_config, cleanse),
+      .given_offset = offsetof(struct batch_transform_config, is_given) + GRAPH_CLEANSE + 1 },
     BATCH_TRANSFORM("standardize", GRAPH_STANDARDIZE,
                     "Brings names, codes, dates and units to one form, beside the value as it was sent."),
     BATCH_TRANSFORM("deduplicate", GRAPH_DEDUPLICATE,

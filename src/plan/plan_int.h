@@ -94,6 +94,8 @@ enum status plan_set(struct str set, const struct json *pipeline, const struct j
 
 /* ---- model_files.c ---- */
 
+/* The rules that the pipeline gives to its cleanse step, not yet bound; NULL: none. */
+const struct json *plan_cleanse_list(const struct builder *builder);
 /* The built-in model with the site's files; NULL where it cannot be loaded: complained of. */
 struct model *plan_model(struct builder *builder, const struct json *patterns);
 

@@ -23,8 +23,26 @@ struct step_config {
     struct str name;
 };
 
+struct cleanse_rule_config {
+    struct str entity;
+    struct str column;
+    struct str repair;
+    int        on_bad;
+    struct str that;
+    struct str reason;
+    int        action;
+    bool       has_on_bad;
+    bool       has_that;
+};
+
+struct cleanse_config {
+    struct str         name;
+    struct option_list rules;
+};
+
 struct batch_transform_config {
-    struct step_config steps[GRAPH_TRANSFORM_COUNT];
+    struct cleanse_config cleanse;
+    struct step_config steps[GRAPH_TRANSFORM_COUNT]; /* Of the others. */
     bool               is_given[GRAPH_TRANSFORM_COUNT + 1]; /* Shifted by one: an offset of 0 would mean "no flag". */
 };
 
@@ -202,6 +220,7 @@ extern const struct option_table BATCH_TRANSFORM_TABLE;
 extern const struct option_table STREAMING_TRANSFORM_TABLE;
 extern const struct option_table WINDOW_TABLE;
 extern const struct option_table SCHEDULE_TABLE;
+extern const char *const         CLEANSE_ACTION_NAMES[];
 
 extern const struct option_table BINDINGS_FILE_TABLE;
 extern const struct option_table SITE_TABLE;

@@ -140,6 +140,41 @@ def samples_of_findings(base):
     expect("samples without values", "secret" in json.dumps(shown), False)
 
 
+def rules_of_the_pipeline(base):
+    """Rules of the cleanse step for columns: the four actions, counted with the places of what they found, in rows that add up. The rules are part of the run's
+    configuration, so that it can be made again."""
+    rules = [{"entity": "lab_result", "column": "source_value", "repair": "replace(this, ',', '.')"},
+             {"entity": "lab_result", "column": "source_units", "repair": "replace(this, 'MMOL', 'mmol')"},
+             {"entity": "lab_result", "column": "accession_number", "that": "accession_number <> '0'", "reason": "bad_code", "action": "null"},
+             {"entity": "lab_result", "column": "source_value", "that": "source_value < 100", "reason": "out_of_range", "action": "quarantine"},
+             {"entity": "lab_result", "column": "collection_datetime", "that": "collection_datetime <= event_time", "action": "warn"}]
+    site = Site(base / "rules", {"A": {"inputs": [{"type": "file", "path": "in/*.ndjson", "format": "json"}]}}, {"quarantined_max": 1})
+    pipeline = json.loads((site.folder / "pipeline.json").read_text())
+    pipeline["pipeline"]["batch"]["transforms"][0] = {"cleanse": {"rules": rules}}
+    (site.folder / "pipeline.json").write_text(json.dumps(pipeline))
+    event = {"type": "lab_result", "event_time": "2026-03-02T12:00:00Z", "patient_id": "P1", "source_component_code": "2823-3", "source_value": "4.0", "source_units": "mmol/L",
+             "accession_number": "7"}
+    lines = [json.dumps({**event, "event_id": f"L{number}", "lab_result_id": f"R{number}", **more}) + "\n" for number, more in enumerate((
+        {}, {"source_value": "4,5"}, {"source_units": "MMOL/L"}, {"accession_number": "0"}, {"source_value": "400"}, {"collection_datetime": "2026-03-03T12:00:00Z"}))]
+    site.put("in/a.ndjson", "".join(lines))
+    summary, _ = site.batch()
+    account = site.ask("SELECT received, loaded, quarantined FROM meta.accounting WHERE entity = 'lab_result'")
+    expect("rules: account", [tuple(row.values()) for row in account], [(6, 5, 1)])
+    place = [f"in/a.ndjson:{sum(map(len, lines[:number]))}" for number in range(6)]
+    found = site.ask("SELECT column_name, reason_code, action, row_count, samples FROM meta.quality WHERE entity = 'lab_result' ORDER BY ALL")
+    expect("rules: quality", [tuple(row.values()) for row in found],
+           [("accession_number", "bad_code", "null", 1, place[3]), ("collection_datetime", "inconsistent", "warn", 1, place[5]),
+            ("source_units", "repaired", "repair", 1, place[2]), ("source_value", "repaired", "repair", 1, place[1])])
+    expect("rules: quarantine", [tuple(row.values()) for row in site.ask("SELECT path, reason_code, position FROM meta.quarantine")],
+           [("source_value", "out_of_range", sum(map(len, lines[:4])))])
+    values = site.ask("SELECT lab_result_id AS id, source_value::VARCHAR AS v, source_units AS u, accession_number AS a FROM core.lab_result ORDER BY 1")
+    expect("rules: values", [tuple(row.values()) for row in values],
+           [("R0", "4.000000", "mmol/L", "7"), ("R1", "4.500000", "mmol/L", "7"), ("R2", "4.000000", "mmol/L", "7"), ("R3", "4.000000", "mmol/L", None),
+            ("R5", "4.000000", "mmol/L", "7")])
+    made = site.heddle("runs", "reproduce", summary["run_id"], "--format", "json").stdout
+    expect("rules: reproduced", [json.loads(line)["reproduced"] for line in made.splitlines()], [True])
+
+
 def notes_of_records(base):
     """What is noted of no field stands at the source's records: lines that are no segments, a batch's trailer that counts otherwise than what came.
     Of a file that is refused as a whole nothing is noted."""
@@ -254,7 +289,7 @@ def gates(base):
 def main():
     with tempfile.TemporaryDirectory() as base:
         base = pathlib.Path(base)
-        tests = (the_same_however_it_is_wrapped, both_headers, notes_are_counted, samples_of_findings, notes_of_records, character_sets, several_inputs, a_file_is_shared, sources_without_files, gates)
+        tests = (the_same_however_it_is_wrapped, both_headers, notes_are_counted, samples_of_findings, rules_of_the_pipeline, notes_of_records, character_sets, several_inputs, a_file_is_shared, sources_without_files, gates)
         for test in tests:
             test(base)
     print("\n".join(failures + [f"{len(tests)} tests, {len(failures)} differences"]))

@@ -16,10 +16,23 @@ EXAMPLE = ROOT / "examples/own-csv"
 MAPPING, FILE = "model/mappings/mylab_results.json", "results/2026-03-14.csv"
 
 
+PAGE = (ROOT / "docs/guide/own-csv.md").read_text()
+OPTIONS = re.compile(r"^```json\n(.*?)^```\n", re.M | re.S)
+
+
 def parts():
     """(text, block of commands) of the page, in order."""
-    pieces = re.split(r"^```\n(.*?)^```\n", (ROOT / "docs/guide/own-csv.md").read_text(), flags=re.M | re.S)
+    pieces = re.split(r"^```\n(.*?)^```\n", OPTIONS.sub("", PAGE), flags=re.M | re.S)
     return zip(pieces[0::2], pieces[1::2])
+
+
+def options_fit(folder):
+    """Whether the transforms that the page shows are right."""
+    text = (folder / "pipeline.json").read_text()
+    shown, = OPTIONS.findall(PAGE)
+    (folder / "other.json").write_text(re.sub(r'"transforms": \[.*?\]', lambda _: shown.strip(), text))
+    done = subprocess.run([HEDDLE, "check", "other.json"], cwd=folder, capture_output=True, text=True)
+    return [] if done.returncode == 0 and shown.strip() in (folder / "other.json").read_text() else [done.stdout + done.stderr]
 
 
 def change(folder, name, text, word):
@@ -49,6 +62,7 @@ def main():
     with tempfile.TemporaryDirectory() as base:
         folder = pathlib.Path(base).resolve() / "own-csv"
         shutil.copytree(EXAMPLE, folder)
+        failures += options_fit(folder)
         for text, block in parts():
             written = change(folder, MAPPING, text, "written")
             changed += written + change(folder, FILE, text, "renamed")

@@ -85,7 +85,7 @@ test_approval(void **state)
     struct error            err   = ERROR_EMPTY;
     struct model           *model = NULL;
     struct model           *plain = NULL;
-    const struct model_file files[] = { { "site.json", STR("{ \"rule\": \"abnormal_lab_trends\", \"approved\": { \"version\": \"kost-1990.1\", "
+    const struct model_file files[] = { { .path = "site.json", .text = STR("{ \"rule\": \"abnormal_lab_trends\", \"approved\": { \"version\": \"kost-1990.1\", "
                                                            "\"by\": \"Dr. A\", \"on\": \"2026-01-15\" } }") } };
     assert_int_equal(model_load(files, 1, NULL, NULL, &model, &err), ST_OK);
     assert_int_equal(model_load(NULL, 0, NULL, NULL, &plain, &err), ST_OK);
@@ -106,7 +106,7 @@ test_override(void **state)
     struct error            err   = ERROR_EMPTY;
     struct model           *model = NULL;
     const struct model_file files[] = {
-        { "site.json", STR("{ \"mapping\": \"synthea_providers\", \"format\": \"csv\", \"entity\": \"practitioner\", \"help\": \"x\",\n"
+        { .path = "site.json", .text = STR("{ \"mapping\": \"synthea_providers\", \"format\": \"csv\", \"entity\": \"practitioner\", \"help\": \"x\",\n"
                            "  \"detect\": { \"header\": [\"ID\"] }, \"fields\": { \"id\": { \"path\": \"ID\", \"required\": true } },\n"
                            "  \"columns\": { \"practitioner_id\": \"id\", \"event_time\": \"run.logical_date\" } }") }
     };
@@ -180,7 +180,7 @@ test_bad_files(void **state)
         static struct reports reports;
         struct error          err   = ERROR_EMPTY;
         struct model         *model = NULL;
-        struct model_file     file  = { "f", str_from(BAD[i].text) };
+        struct model_file     file  = { .path = "f", .text = str_from(BAD[i].text) };
         memset(&reports, 0, sizeof(reports));
         assert_int_equal(model_load(&file, 1, report, &reports, &model, &err), ST_ERROR);
         assert_true(reports.count >= 1);
@@ -199,7 +199,7 @@ test_truncations(void **state)
     uint64_t          live   = memory_live_count();
     for (size_t size = 0; size < sizeof(text) - 1; size += 7) {
         struct model     *model = NULL;
-        struct model_file file  = { "f", str_of(text, size) };
+        struct model_file file  = { .path = "f", .text = str_of(text, size) };
         assert_int_equal(model_load(&file, 1, NULL, NULL, &model, NULL), ST_ERROR);
     }
     assert_int_equal(memory_live_count(), live);
