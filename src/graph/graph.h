@@ -207,7 +207,7 @@ struct graph_publish {
     bool                    is_bound;
     struct graph_origin     origin;
     struct str              path; /* Absolute. */
-    struct graph_encryption encryption; /* As the warehouse: encrypted where that is, under its key if none is given here. */
+    struct graph_encryption encryption; /* As the warehouse's, unless it has a key of its own. */
 };
 
 struct graph_warehouse {

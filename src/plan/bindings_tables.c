@@ -139,7 +139,7 @@ static const struct option PUBLISH_OPTIONS[] = {
       .help = "The copy's file. A relative path starts from the folder of bindings.json. It is replaced whole by each published run.",
       OPTION_FIELD(struct publish_config, path) },
     { .name = "key", .type = OPTION_SECRET,
-      .help = "Where the copy's key is, which its readers need. Default: the warehouse's own. Its file is made with the first copy.",
+      .help = "Where the copy's key is, which its readers need. Default: the warehouse's own, if it has one. Its file is made with the first copy.",
       OPTION_FIELD(struct publish_config, key), OPTION_GIVEN(struct publish_config, has_key) },
 };
 static const struct option_table PUBLISH_TABLE = OPTION_TABLE("publish", PUBLISH_OPTIONS, struct publish_config,

@@ -53,7 +53,7 @@ require_object(struct builder *builder, const struct json *value, const char *ex
     return false;
 }
 
-/* Encrypted where the warehouse is. */
+/* As the warehouse, unless it has a key of its own. */
 static bool
 settle_publish(struct builder *builder, const struct json *value, const struct publish_config *config, struct graph_warehouse *warehouse)
 {
@@ -64,12 +64,8 @@ settle_publish(struct builder *builder, const struct json *value, const struct p
     publish->is_bound   = true;
     publish->origin     = plan_origin(&builder->bindings, written != NULL ? written : value);
     publish->encryption = warehouse->encryption;
-    bool is_ok          = plan_path(builder, config->path, &publish->path);
-    if (config->has_key && !warehouse->encryption.is_encrypted) {
-        error_hint(complain(&builder->bindings, key != NULL ? key : value, "the copy has a key, and the warehouse says \"encryption\": \"none\""),
-                   "encrypt both: give the warehouse a key, too");
-        return false;
-    }
+    publish->encryption.is_encrypted |= config->has_key;
+    bool is_ok = plan_path(builder, config->path, &publish->path);
     return is_ok && (!config->has_key || plan_secret(builder, config->key, key != NULL ? key : value, &publish->encryption.key));
 }
 

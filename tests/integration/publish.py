@@ -151,6 +151,23 @@ def a_copy_is_a_warehouse(folder, parent):
         expect(f"rows of {view}", ask(moved, f"SELECT count(*) AS n FROM {view}"), ask(folder, f"SELECT count(*) AS n FROM {view}"))
 
 
+def a_warehouse_in_clear_gets_a_key(folder):
+    bindings = folder / "bindings.json"
+    with_key = bindings.read_text()
+    bindings.write_text(with_key.replace('"key": "file:warehouse.key"', '"encryption": "none"'))
+    heddle(folder, "batch", "pipeline.json", said='is not encrypted ("encryption": "none")')
+    counts_equal(folder, "the encrypted copy of a warehouse in clear")
+    before = ask(folder, COUNTS.format(""))
+    expect("in clear", b"patient_version" in (folder / "warehouse.db").read_bytes(), True)
+    expect("the log of the old one", (folder / "warehouse.db.wal").exists(), False)
+    (folder / "published.db").rename(folder / "warehouse.db")
+    (folder / "bi.key").rename(folder / "warehouse.key")
+    bindings.write_text(with_key)
+    expect("the same rows", ask(folder, COUNTS.format("")), before)
+    heddle(folder, "batch", "pipeline.json")
+    expect("in clear now", b"patient_version" in (folder / "warehouse.db").read_bytes(), False)
+
+
 def killed_while_it_copies(folder):
     """C1, C3: the copy is always of one published run, whole; what is left beside goes with the next."""
     beside, runs = folder / "published.db.new", "SELECT count(*) AS n FROM p.meta.run WHERE published"
@@ -220,6 +237,9 @@ def main():
         a_copy_is_a_warehouse(site, name)
         killed_while_it_copies(site)
         a_lost_key_is_told_before_the_run(site)
+        clear = pathlib.Path(name) / "clear"
+        world(clear)
+        a_warehouse_in_clear_gets_a_key(clear)
         other = pathlib.Path(name) / "other"
         world(other, "gone/published.db")
         a_copy_that_cannot_be_left_undoes_nothing(other)
