@@ -125,7 +125,7 @@ EVENT_ROWS = [
     ("PID", 0, EVENTS, None, "hl7v2_adt_patient"), ("PID", 3, EVENTS, None, "hl7v2_adt_patient_identifier"), ("MRG", 1, ["ADT"], MERGE, "hl7v2_adt_merge"),
     ("PV1", 0, ["ADT"], VISIT, "hl7v2_adt_encounter"), ("PV1", 7, ["ADT"], VISIT, "hl7v2_adt_practitioner"), ("PV1", 0, EVENTS, None, "hl7v2_location"),
     ("PD1", 4, EVENTS, None, "hl7v2_primary_practitioner"), ("ROL", 4, EVENTS, None, "hl7v2_role_practitioner"), ("DG1", 0, EVENTS, None, "hl7v2_condition"),
-    ("AL1", 0, EVENTS, None, "hl7v2_allergy"), ("IN1", 0, EVENTS, None, "hl7v2_eligibility"), ("PR1", 0, ["ADT"], None, "hl7v2_procedure"), ("IAM", 0, ["ADT"], {"A60"}, "hl7v2_adverse_reaction"),
+    ("AL1", 0, EVENTS, None, "hl7v2_allergy"), ("IN1", 0, EVENTS, None, "hl7v2_eligibility"), ("IN1", 0, EVENTS, None, "hl7v2_payer"), ("OBX", 0, ["ADT"], None, "hl7v2_observation"), ("PR1", 0, ["ADT"], None, "hl7v2_procedure"), ("IAM", 0, ["ADT"], {"A60"}, "hl7v2_adverse_reaction"),
     ("PID", 0, ["SIU"], None, "hl7v2_appointment"), ("AIL", 0, ["SIU"], None, "hl7v2_appointment_location"), ("AIP", 3, ["SIU"], None, "hl7v2_appointment_practitioner"),
     ("RXA", 0, ["VXU"], None, "hl7v2_immunization"), ("RXA", 10, ["VXU"], None, "hl7v2_immunization_practitioner"), ("OBR", 0, ORDERS, None, "hl7v2_clinical_order"),
     ("OBR", 16, ORDERS, None, "hl7v2_order_practitioner"), ("RXO", 0, ["ORM", "RDE"], None, "hl7v2_medication_order"), ("RXE", 0, ["RDE"], None, "hl7v2_medication"),

@@ -43,6 +43,7 @@ struct scenario {
 #define LAB_OK "type=lab_result", "event_id=e1", "event_time=2026-01-02T03:04:05Z", "patient_id=p1", "source_component_code=2823-3", "source_units=mEq/L"
 
 #define HL7_ADT "message_type=ADT", "event=A01", "event_recorded=20260102030405", "patient=p"
+#define HL7_ADT_EVENT "message_type=ADT", "event=A01", "event_recorded=20260102030405"
 #define HL7_OF(type, event) "message_type=" type, "event=" event, "event_recorded=20260102030405", "patient=p"
 
 static const struct scenario SCENARIOS[] = {
@@ -281,6 +282,13 @@ static const struct scenario SCENARIOS[] = {
     { "hl7v2_eligibility", { HL7_ADT, "plan=HMO", "payer_id=31572", "payer_name=Aetna", "policy=W1", "member=M1", "begin=20250101", "finish=20241231", "holder=SEL" }, "loaded",
       { "payer=Aetna", "member_id=M1", "subscriber_id=W1", "enrollment_start_date=2025-01-01", "enrollment_end_date=", "relationship=SEL", "payer_system=urn:test" }, "inconsistent enrollment_end_date null;" },
     { "hl7v2_eligibility", { HL7_ADT, "policy=W1" }, "none", { NULL }, "" },
+    { "hl7v2_payer", { HL7_ADT_EVENT, "payer_id=31572", "payer_name=Aetna", "postcode=405124079", "region=Kentucky" }, "loaded",
+      { "organization_id=31572", "organization_type=payer", "zip_code=40512-4079", "normalized_state=KY" }, "repaired zip_code repair;" },
+    { "hl7v2_payer", { HL7_ADT_EVENT, "payer_name=Aetna" }, "none", { NULL }, "" },
+    { "hl7v2_observation", { HL7_ADT, "visit=v", "value_type=NM", "loinc=8867-4", "value_whole=44", "value_first=44", "unit=/min", "range=60-100", "flag=L", "observed=20260101" }, "loaded",
+      { "normalized_code=8867-4", "source_value=44.000000", "source_reference_range_high=100", "effective_time=2026-01-01T05:00:00.000000Z" }, "" },
+    { "hl7v2_observation", { HL7_ADT, "code=x", "value_whole=a", "value_first=a", "result_status=D" }, "loaded", { "status_action=retract" }, "repaired status repair;" },
+    { "hl7v2_observation", { HL7_ADT, "code=x" }, "filtered no_result", { NULL }, "" },
     { "hl7v2_primary_practitioner", { "message_type=ADT", "event=A31", "event_recorded=20260102", "primary_care=88", "family=Hippo" }, "loaded", { "last_name=Hippo", "practitioner_id=88" }, "" },
     { "hl7v2_role_practitioner", { "message_type=ADT", "event=A31", "event_recorded=20260102", "person=121", "assigner=1.2" }, "loaded", { "practitioner_system=1.2" }, "" },
     { "hl7v2_order_practitioner", { "message_type=ORM", "event=O01", "event_recorded=20260102", "orderer=1234567893", "kind=NPI" }, "loaded", { "npi=1234567893" }, "" },
