@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static const struct test_field FIELDS[] = {
     { "type", "MSH-9.1" }, { "id", "PID-3[5=MR|PI|].1" }, { "loinc", "OBX-3@LN.1" },
-    { "whole", "OBX-5.*" }, { "all", "OBX-5[*]" }, { "notes", "OBX>NTE-3" }, { "spm", "SPM" }, { "order", "OBR-2.1;ORC-2.1" }, { NULL, NULL },
+    { "whole", "OBX-5.*" }, { "all", "OBX-5[*]" }, { "notes", "OBX>NTE-3" }, { "spm", "SPM" }, { "order", "OBR-2.1;ORC-2.1" }, { "place", "^AIL-3.2" }, { NULL, NULL },
 };
 static const struct test_mapping MAPPING = { "m", MODEL_HL7V2, "type = 'ORU'", "OBX", NULL, FIELDS };
 

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -361,6 +362,44 @@ a_line_that_only_opens_is_malformed(void **state)
     }
 }
 
+/* Paths that lead elsewhere than from where the row stands. */
+static void
+paths_lead_where_they_say(void **state)
+{
+#define APPOINTMENT "MSH|^~\\&|A|B|C|D|20260101||SIU^S12|1|P|2.5\rPID|1||p\rRGS|1\rAIL|1||OPD^2\\T\\3~X\rRGS|2\rAIL|2||LAB\r"
+#define TOTALS "{\"a\":[{\"c\":{\"d\":[{\"e\":\"x\"},{\"e\":\"y\"}]},\"v\":1.50},{\"c\":{\"d\":[{\"e\":\"z\"}]},\"v\":2}]}\n"
+    static const struct {
+        enum model_format format;
+        const char       *each, *path, *bytes, *value;
+    } PATHS[] = {
+        { MODEL_HL7V2, "PID", "^AIL-3.1", APPOINTMENT, "OPD" },      { MODEL_HL7V2, "PID", "^AIL-3.2", APPOINTMENT, "2&3" },
+        { MODEL_HL7V2, "PID", "^AIL-3[2].1", APPOINTMENT, "X" },     { MODEL_HL7V2, "AIL", "^AIL-3", APPOINTMENT, "OPD" },
+        { MODEL_HL7V2, "PID", "^AIP-3", APPOINTMENT, "" },           { MODEL_HL7V2, "PID", "^MSH-9.2", APPOINTMENT, "S12" },
+        { MODEL_HL7V2, "PID", "AIL-3", APPOINTMENT, "" },            { MODEL_JSON, NULL, "a[c.d.e=y].v", TOTALS, "1.50" },
+        { MODEL_JSON, NULL, "a[c.d.e=z].v", TOTALS, "2" },           { MODEL_JSON, NULL, "a[c.d.e=q].v", TOTALS, "" },
+        { MODEL_JSON, NULL, "a[c.d=x].v", TOTALS, "" },              { MODEL_JSON, NULL, "a[v.c=1].v", TOTALS, "" },
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++) {
+        const struct test_field          fields[] = { { "x", PATHS[i].path }, { NULL, NULL } };
+        const struct test_mapping        mapping  = { "m", PATHS[i].format, NULL, PATHS[i].each, NULL, fields };
+        const struct decode_plan_options options  = { .format = PATHS[i].format };
+        const struct test_cut            cut      = { 0 };
+        struct test_plan                 plan     = { 0 };
+        struct error                     err      = ERROR_EMPTY;
+        assert_int_equal(test_plan_compile(&options, &mapping, 1, &plan, &err), ST_OK);
+        struct str_builder out  = decode(&plan, str_from(PATHS[i].bytes), cut);
+        const char        *text = strchr(str_builder_cstr(&out), '|');
+        char               wanted[40];
+        snprintf(wanted, sizeof wanted, "|%s\n", PATHS[i].value);
+        if (text == NULL || strncmp(text, wanted, strlen(wanted)) != 0)
+            fail_msg("%s gives %s", PATHS[i].path, str_builder_cstr(&out));
+        str_builder_release(&out);
+        test_plan_release(&plan);
+    }
+}
+
 static void
 wrong_paths_are_refused_at_their_place(void **state)
 {
@@ -447,6 +486,7 @@ main(void)
         cmocka_unit_test(truncations_survive),
         cmocka_unit_test(mutations_survive),
         cmocka_unit_test(a_line_that_only_opens_is_malformed),
+        cmocka_unit_test(paths_lead_where_they_say),
         cmocka_unit_test(wrong_paths_are_refused_at_their_place),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(formats_are_detected),
