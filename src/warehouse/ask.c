@@ -170,7 +170,9 @@ show_diff(struct db_connection *connection, const struct model *model, const str
     uint64_t                 differs = 0;
 
     sql_names_init(&names);
-    enum status status = diff_names(connection, model, &pair, &names, err);
+    enum status status = schema_check_stored(connection, model, err);
+    if (status == ST_OK)
+        status = diff_names(connection, model, &pair, &names, err);
     for (int part = DIFF_RUNS; status == ST_OK && part < (ask->entity.size == 0 ? DIFF_ROWS : DIFF_PART_COUNT); part++) {
         uint64_t row_count = 0;
         str_builder_clear(&sql);

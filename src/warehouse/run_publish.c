@@ -208,11 +208,35 @@ apply_entity(struct run *run, const struct entity *entity, struct error *err)
     return status;
 }
 
+/* Views of mappings that the model has no more: what they showed goes with the run before. */
+static enum status
+drop_raw_views(struct run *run, struct error *err)
+{
+    const struct model *model     = run->graph->model;
+    struct db_result    views     = DB_RESULT_EMPTY;
+    uint32_t            row_count = 1;
+    enum status         status    = db_query(run->connection, STR("SELECT view_name FROM duckdb_views() WHERE database_name = '" DB_CATALOG "' AND schema_name = 'raw'"), &views, err);
+
+    while (status == ST_OK && row_count > 0) {
+        status = db_next(&views, &row_count, err);
+        for (uint32_t row = 0; status == ST_OK && row < row_count; row++) {
+            struct str name     = db_text(&views, 0, row);
+            bool       is_there = false;
+            for (uint32_t i = 0; !is_there && i < model->mapping_count; i++)
+                is_there = str_equal(name, str_from(model->mappings[i].name));
+            if (!is_there)
+                status = db_runf(run->connection, err, "DROP VIEW raw.\"%.*s\"", STR_PRINTF(name));
+        }
+    }
+    db_result_release(&views);
+    return status;
+}
+
 static enum status
 make_raw_views(struct run *run, struct error *err)
 {
     const struct model *model  = run->graph->model;
-    enum status         status = ST_OK;
+    enum status         status = drop_raw_views(run, err);
 
     for (uint32_t i = 0; status == ST_OK && i < model->mapping_count; i++) {
         const char *name = model->mappings[i].name;

@@ -201,6 +201,36 @@ stored_types(struct db_connection *connection, const struct entity *entity, char
     return status;
 }
 
+static enum status
+check_stored(struct db_connection *connection, const struct entity *entity, struct error *err)
+{
+    char       *types  = memory_alloc_array_zero(entity->column_count, STORED_TYPE_SIZE);
+    int64_t     count  = 0;
+    enum status status = types == NULL ? error_no_memory(err)
+                                       : db_query_int64(connection, &count, err, "SELECT count(*) FROM duckdb_tables() WHERE database_name = '" DB_CATALOG
+                                                        "' AND schema_name = 'core' AND table_name = '%s_version'", entity->name);
+
+    if (status == ST_OK && count > 0)
+        status = stored_types(connection, entity, types, err);
+    for (uint32_t i = 0; status == ST_OK && i < entity->column_count; i++) {
+        if (types[(size_t)i * STORED_TYPE_SIZE] != '\0')
+            continue;
+        status = error_set(err, ERR_CONFIG, "the warehouse was made before the model had column %s of %s", entity->columns[i].name, entity->name);
+        error_hint(err, "the next heddle batch or heddle run adds it");
+    }
+    memory_free(types);
+    return status;
+}
+
+enum status
+schema_check_stored(struct db_connection *connection, const struct model *model, struct error *err)
+{
+    for (uint32_t i = 0; i < model->entity_count; i++)
+        if (check_stored(connection, &model->entities[i], err) != ST_OK)
+            return ST_ERROR;
+    return ST_OK;
+}
+
 /* Adds the column where it is not stored; refuses one of another type. */
 static enum status
 adapt_column(struct db_connection *connection, const struct entity *entity, const struct entity_column *column,
@@ -217,11 +247,11 @@ adapt_column(struct db_connection *connection, const struct entity *entity, cons
     error_set(err, ERR_CONFIG, "entity %s: column %s is %s in the model and %s in the warehouse", entity->name, column->name,
               wanted, stored);
     error_at(err, entity->file, column->line, column->column);
-    error_hint(err, "give the column another name, or start a new warehouse");
+    error_hint(err, "put the type back, give the column another name, or start a new warehouse from the same files");
     return ST_ERROR;
 }
 
-/* The model may gain columns; what is stored keeps its type. */
+/* S1, S2 */
 static enum status
 adapt_entity(struct db_connection *connection, const struct entity *entity, struct error *err)
 {
@@ -251,14 +281,125 @@ schema_check_version(struct db_connection *connection, struct error *err)
     return ST_ERROR;
 }
 
+/* ---- What must stay (S3, S4) ---- */
+
+static void
+append_list(struct str_builder *out, const struct entity *entity, const uint32_t *indices, uint32_t count)
+{
+    str_builder_append_char(out, '(');
+    for (uint32_t i = 0; i < count; i++)
+        str_builder_printf(out, "%s%s", i == 0 ? "" : ", ", entity->columns[indices[i]].name);
+    str_builder_append_char(out, ')');
+}
+
+/* What stored versions were told apart, ordered and given to persons by: "fact, key (a, b), order (c), time d, of persons". */
+static void
+append_identity(struct str_builder *out, const struct entity *entity)
+{
+    str_builder_append_cstr(out, entity->kind == ENTITY_DIMENSION ? "dimension, key " : "fact, key ");
+    append_list(out, entity, entity->key, entity->key_count);
+    str_builder_append_cstr(out, ", order ");
+    append_list(out, entity, entity->version, entity->version_count);
+    if (entity->event_time_column >= 0)
+        str_builder_printf(out, ", time %s", entity->columns[entity->event_time_column].name);
+    str_builder_append_cstr(out, entity_has_person(entity) ? ", of persons" : "");
+}
+
+static enum status
+compare_identity(const struct entity *entity, const struct str_builder *now, struct db_result *stored, struct error *err)
+{
+    uint32_t    row_count = 0;
+    enum status status    = db_next(stored, &row_count, err);
+
+    if (status != ST_OK || row_count == 0 || str_equal(db_text(stored, 0, 0), str_builder_text(now)))
+        return status;
+    struct str was = db_text(stored, 0, 0);
+    error_set(err, ERR_CONFIG, "entity %s is %.*s in the model, and what the warehouse holds was stored as %.*s", entity->name,
+              STR_PRINTF(str_builder_text(now)), STR_PRINTF(was));
+    error_at(err, entity->file, 0, 0);
+    error_hint(err, "put its definition back, give the changed entity another name, or start a new warehouse from the same files");
+    return ST_ERROR;
+}
+
+/* Under another key, order or time what is current would have to be found anew in all that is stored. */
+static enum status
+keep_identity(struct db_connection *connection, const struct entity *entity, struct error *err)
+{
+    struct str_builder now    = STR_BUILDER_EMPTY;
+    struct db_result   stored = DB_RESULT_EMPTY;
+    struct sql_names   names;
+
+    sql_names_init(&names);
+    append_identity(&now, entity);
+    enum status status = str_builder_status(&now, err);
+    sql_setf(&names, "name", "'entity %s'", entity->name);
+    if (status == ST_OK) {
+        sql_set_text(&names, "value", str_builder_text(&now));
+        status = sql_query(connection, &names, &stored, err, "SELECT value FROM meta.warehouse WHERE name = {name}");
+    }
+    if (status == ST_OK)
+        status = compare_identity(entity, &now, &stored, err);
+    db_result_release(&stored);
+    if (status == ST_OK)
+        status = sql_run(connection, &names, err, "INSERT INTO meta.warehouse SELECT {name}, {value} WHERE NOT EXISTS (SELECT 1 FROM meta.warehouse WHERE name = {name})");
+    sql_names_release(&names);
+    str_builder_release(&now);
+    return status;
+}
+
+static bool
+has_entity(const struct model *model, struct str name)
+{
+    for (uint32_t i = 0; i < model->entity_count; i++)
+        if (str_equal(name, str_from(model->entities[i].name)))
+            return true;
+    return false;
+}
+
+static enum status
+drop_entity(struct db_connection *connection, const char *name, struct error *err)
+{
+    int64_t row_count = 0;
+
+    if (db_query_int64(connection, &row_count, err, "SELECT count(*) FROM core.\"%s_version\"", name) != ST_OK)
+        return ST_ERROR;
+    if (row_count == 0)
+        return db_runf(connection, err, "DROP VIEW IF EXISTS core.\"%s\"; DROP TABLE core.\"%s_version\"; DELETE FROM meta.warehouse WHERE name = 'entity %s'",
+                       name, name, name);
+    error_set(err, ERR_CONFIG, "the warehouse holds %" PRId64 " versions of %s, which the model does not have", row_count, name);
+    error_hint(err, "put the entity back into the model (\"model\" in the bindings), use the heddle that knows it, or start a new warehouse from the same files");
+    return ST_ERROR;
+}
+
+/* An entity that is gone and has rows: nobody would follow them, persons that are joined least of all. */
+static enum status
+drop_entities(struct db_connection *connection, const struct model *model, struct error *err)
+{
+    struct db_result stored    = DB_RESULT_EMPTY;
+    uint32_t         row_count = 1;
+    char             name[128];
+    enum status      status = db_query(connection, STR("SELECT substr(name, 8) FROM meta.warehouse WHERE starts_with(name, 'entity ') ORDER BY name"), &stored, err);
+
+    while (status == ST_OK && row_count > 0) {
+        status = db_next(&stored, &row_count, err);
+        for (uint32_t row = 0; status == ST_OK && row < row_count; row++) {
+            snprintf(name, sizeof name, "%.*s", STR_PRINTF(db_text(&stored, 0, row)));
+            if (!has_entity(model, str_from(name)))
+                status = drop_entity(connection, name, err);
+        }
+    }
+    db_result_release(&stored);
+    return status;
+}
+
 static enum status
 prepare_entities(struct db_connection *connection, const struct model *model, struct error *err)
 {
     for (uint32_t i = 0; i < model->entity_count; i++)
         if (create_entity(connection, &model->entities[i], err) != ST_OK ||
-            adapt_entity(connection, &model->entities[i], err) != ST_OK)
+            adapt_entity(connection, &model->entities[i], err) != ST_OK || keep_identity(connection, &model->entities[i], err) != ST_OK)
             return ST_ERROR;
-    return ST_OK;
+    return drop_entities(connection, model, err);
 }
 
 /* Does nothing where the file was prepared for the same entities before: it is told by a digest of their statements. */
@@ -271,6 +412,8 @@ prepare_entities_once(struct db_connection *connection, const struct model *mode
     enum status        status;
 
     schema_print(model, &text);
+    for (uint32_t i = 0; i < model->entity_count; i++)
+        append_identity(&text, &model->entities[i]);
     status = str_builder_status(&text, err);
     if (status == ST_OK)
         hash128_print(hash128(text.data, text.size), digest);
