@@ -1,5 +1,6 @@
 #include "warehouse/db.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,10 +83,12 @@ static bool
 fail_full(struct error *err, duckdb_error_type type, const char *text)
 {
     const bool  is_device = strstr(text, NO_SPACE) != NULL || strstr(text, NO_QUOTA) != NULL;
+    const bool  is_spill  = strstr(text, "max_temp_directory_size") != NULL;
     const char *write     = strstr(text, "Could not write file");
+    const char *spill     = strstr(text, "failed to offload");
     const int   size      = (int)strcspn(text, "\n");
 
-    if (!is_device && type != DUCKDB_ERROR_OUT_OF_MEMORY)
+    if (!is_device && !is_spill && type != DUCKDB_ERROR_OUT_OF_MEMORY)
         return false;
     if (is_device) {
         if (write != NULL)
@@ -93,8 +96,9 @@ fail_full(struct error *err, duckdb_error_type type, const char *text)
         else
             error_set(err, ERR_FULL, "DuckDB: %.*s", may_show(type) ? size : (int)strlen(NO_SPACE), may_show(type) ? text : NO_SPACE);
         error_hint(err, "free space on its device and try again: the last published run stays");
-    } else if (strstr(text, "max_temp_directory_size") != NULL) {
-        error_set(err, ERR_FULL, "more would be spilled than runtime.temp_space, or what is free on the device, lets it: DuckDB: %.*s", size, text);
+    } else if (is_spill) {
+        error_set(err, ERR_FULL, "more would be spilled than runtime.temp_space, or what is free on the device, lets it: DuckDB %.*s",
+                  spill != NULL ? (int)strcspn(spill, "\n") : 0, spill != NULL ? spill : "");
         error_hint(err, "allow more with runtime.temp_space, free space on the warehouse's device, or spill less with more runtime.memory");
     } else {
         error_set(err, ERR_FULL, "runtime.memory does not do: DuckDB: %.*s", size, text);
@@ -194,10 +198,6 @@ make_config(const struct db_options *options, duckdb_config *ret_config, struct 
         snprintf(number, sizeof number, "%lldB", (long long)options->memory_limit_bytes);
         status = set_option(config, "memory_limit", number, err);
     }
-    if (status == ST_OK && options->temp_space_bytes != 0) {
-        snprintf(number, sizeof number, "%lldB", (long long)options->temp_space_bytes);
-        status = set_option(config, "max_temp_directory_size", number, err);
-    }
     if (status == ST_OK)
         status = set_option(config, "temp_directory", options->temp_folder != NULL ? options->temp_folder : "", err);
     if (status != ST_OK) {
@@ -233,6 +233,9 @@ attach(struct db *db, const struct db_options *options, struct error *err)
         return error_no_memory(err);
 
     status = install_encryption(connection.connection, err);
+    /* As an option of opening it is taken, and bounds nothing. */
+    if (status == ST_OK && options->temp_space_bytes != 0)
+        status = db_runf(&connection, err, "SET max_temp_directory_size = '%" PRId64 "B'", options->temp_space_bytes);
     if (status == ST_OK)
         status = db_attach(&connection, &attachment, err);
     if (status == ST_OK && options->copy_path != NULL)
