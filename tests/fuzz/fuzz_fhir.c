@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static const struct test_field PATIENT_FIELDS[] = {
     { "t", "resourceType" }, { "id", "id" }, { "name", "name[0].family" }, { "url", "@fullUrl" }, { "method", "@method" },
-    { "bundle", "@bundle.type" }, { "time", "@bundle.timestamp" }, { "every", "extension[*].url" }, { NULL, NULL },
+    { "bundle", "@bundle.type" }, { "time", "@bundle.timestamp" }, { "every", "extension[*].url" },
+    { "chosen", "extension[valueCoding.code=M].url" }, { NULL, NULL },
 };
 static const struct test_field DRUG_FIELDS[] = { { "t", "resourceType" }, { "of", "^.id" }, { "id", "@contained" }, { NULL, NULL } };
 static const struct test_mapping MAPPINGS[]  = {
