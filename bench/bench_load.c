@@ -107,7 +107,7 @@ load(void *argument)
 
     check(db_connect(loader->db, &connection, &err), &err);
     check(chunk_init(&chunk, &SCHEMA, CHUNK_ROW_COUNT_MAX, &err), &err);
-    check(db_appender_open(connection, "main", "t", &appender, &err), &err);
+    check(db_appender_open(connection, DB_CATALOG, "main", "t", &appender, &err), &err);
     for (uint32_t i = 0; i < loader->chunk_count; i++) {
         double begin = thread_cpu_s();
         fill(&chunk, (uint64_t)i * CHUNK_ROW_COUNT_MAX);

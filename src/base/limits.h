@@ -88,6 +88,12 @@
 /* Of `runtime.memory`, the least for each thread of a batch run: DuckDB writes a row group of a wide table, and joins identifiers, with tens of MiB a thread that
  * cannot spill. Where there is less, fewer threads work. */
 #define BATCH_THREAD_MEMORY (128u << 20)
+/* Of `runtime.memory`, the part that rows may take on their way to core before they go to tables that spill; a divisor. At most half of
+ * what there is beyond the least for each thread. */
+#define STAGE_SHARE 4
+/* Of `runtime.memory`, the part that the hashes of what core has of one fact may take (a part, as a divisor): where there are more, repeats
+ * are found among rows instead of while they are decoded. 24 to 48 bytes a version. */
+#define KNOWN_SHARE 8
 /* Of that memory, the most that a thread holds itself while it decodes: a range of a file, and rows that are not handed to the table yet
  * (DuckDB's appender keeps them outside of its own bound). All of them together have at most a quarter of the memory. 64 MiB of rows are
  * more than DuckDB waits for by itself, 204,800 rows, but where rows are wide. */

@@ -170,8 +170,9 @@ print_tables(struct str_builder *out, struct error *err)
 {
     str_builder_append_cstr(out, "## The warehouse\n\nDuckDB, encrypted by AES-256-GCM. These are the statements that make an empty one. `core.<entity>_version` has every version, `core.<entity>` the current rows; what "
                                  "the columns of an entity mean stands in [model.md](model.md). A row was current at a time T where `recorded_from <= T < recorded_to` "
-                                 "(NULL: still is). `raw.<mapping>` is a view of what the last published run read: `source`, `file`, `position`, `length`, `row_number`, then the "
-                                 "mapping's fields as text.\n\n```sql\n");
+                                 "(NULL: still is). `raw.<mapping>` has what each published run took in: `source`, `file`, `position`, `length`, `row_number`, then the "
+                                 "mapping's fields as text, and `run_id`. A row whose content core had already is not there again; of a mapping without an entity only what the last run read is there. "
+                                 "A version of core and what it was made of have `source`, `file`, `position`, `row_number` and `run_id` in common.\n\n```sql\n");
     enum status status = print_of_model(schema_print, out, err);
     str_builder_append_cstr(out, "```\n\n## The real-time store\n\nSQLite, encrypted by SQLCipher.\n\n");
     print_file("src/store/schema.sql", "sql", out);

@@ -136,6 +136,10 @@ void        program_state_free(struct program_state *state);
 enum status program_run(struct program_state *state, const struct chunk *raw, struct chunk *out,
                         struct program_result *ret_result, struct error *err);
 
+/* Of the last run: appends the columns that the row empties, as "|a||b|", where the mapping has `"empty": "keep"` and the program is
+ * not the live leg's (with_event); else nothing. */
+void program_row_emptied(const struct program_state *state, uint32_t row, struct str_builder *out);
+
 /* ---- Printing it (warehouse) ---- */
 
 /* One SELECT over `from` (a table's name, or a query in parentheses, as SQL), nested so that nothing is computed twice:

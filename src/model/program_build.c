@@ -165,6 +165,11 @@ part_from_marker(struct program *program, struct set_column *set, struct error *
         return has_field ? ST_ERROR : ST_OK;
     set->said = set->source;
     scope_add_bound(&scope, STR("this"), set->said);
+    if (program->mapping->keeps_empty && !program->options.with_event) {
+        program->emptied_count++;
+        if (scope_bind_own(&scope, &program->arena, "this = '\"\"'", &set->empties, err) != ST_OK)
+            return ST_ERROR;
+    }
     return scope_bind_own(&scope, &program->arena, "nullif(this, '\"\"')", &set->source, err);
 }
 
@@ -411,7 +416,7 @@ find_computed(struct program *program, struct error *err)
 static enum status
 compile(struct program *program, struct error *err)
 {
-    uint32_t      count = 1 + program->filter_count + program->issue_count + program->set_count;
+    uint32_t      count = 1 + program->filter_count + program->issue_count + program->emptied_count + program->set_count;
     struct expr **roots = ARENA_ARRAY(&program->arena, struct expr *, count + program->derived_count);
     if (roots == NULL)
         return error_no_memory(err);
@@ -422,6 +427,9 @@ compile(struct program *program, struct error *err)
         roots[next++] = program->filter_conditions[i].live;
     for (uint32_t i = 0; i < program->issue_count; i++)
         roots[next++] = program->issue_conditions[i].live;
+    for (uint32_t i = 0; i < program->set_count; i++)
+        if (program->set[i].empties != NULL)
+            roots[next++] = program->set[i].empties;
     for (uint32_t i = 0; i < program->set_count; i++)
         if (program->is_computed[program->set[i].index])
             roots[next++] = program->set[i].value;

@@ -11,6 +11,7 @@ struct set_column {
     const struct entity_column *column;
     uint32_t                    index;  /* In the schema. */
     struct expr                *said;   /* HL7 v2: what the message says, `""` where it empties the column; else NULL. */
+    struct expr                *empties; /* Whether it says so, where the mapping tells an empty value from none; else NULL. */
     struct expr                *source; /* Over the raw chunk: what it says without that. */
     struct expr                *value;  /* Over the raw chunk: cleansed and converted. */
     struct expr                *value_sql; /* The same over "s.<name>". */
@@ -62,7 +63,9 @@ struct program {
     int32_t *field_columns; /* By field: see program_field_column. */
     bool    *is_computed;   /* By the schema's columns: live, the value is looked at. */
 
-    /* Roots of `first`, over the raw chunk: when (if any), filters, issues, then values of set columns; of `second`,
+    uint32_t emptied_count; /* Set columns with `empties`. */
+
+    /* Roots of `first`, over the raw chunk: when (if any), filters, issues, `empties`, then values of set columns; of `second`,
      * over the result's columns: derived ones; of both only those that are computed. NULL where there is no root. */
     struct expr_program *first;
     struct expr_program *second;

@@ -5,7 +5,7 @@
 
 #define VALIDITY_WORDS (CHUNK_ROW_COUNT_MAX / 64)
 
-/* Values of one condition: `when`, a filter, an issue. */
+/* Values of one condition: `when`, a filter, an issue, whether a column is emptied. */
 struct truth {
     uint8_t  values[CHUNK_ROW_COUNT_MAX];
     uint64_t validity[VALIDITY_WORDS];
@@ -15,7 +15,7 @@ struct program_state {
     const struct program *program;
     struct expr_state     first;
     struct expr_state     second;
-    struct truth         *truths; /* when (if any), filters, issues: the roots of `first` in their order. */
+    struct truth         *truths; /* when (if any), filters, issues, emptied: the roots of `first` in their order. */
     uint32_t              truth_count;
     struct vector        *slots; /* As many as the wider of raw chunk and result has columns. */
     struct vector_out    *outs;  /* As many as the wider of the two programs has roots. */
@@ -30,7 +30,7 @@ enum status
 program_state_create(const struct program *program, struct program_state **ret_state, struct error *err)
 {
     uint32_t raw_count   = PROGRAM_RAW_FIELD_FIRST + program->mapping->field_count;
-    uint32_t truth_count = (program->when == NULL ? 0 : 1) + program->filter_count + program->issue_count;
+    uint32_t truth_count = (program->when == NULL ? 0 : 1) + program->filter_count + program->issue_count + program->emptied_count;
     uint32_t slot_count  = raw_count > program->schema.column_count ? raw_count : program->schema.column_count;
 
     struct program_state *state = memory_alloc_zero(sizeof(*state));
@@ -246,4 +246,19 @@ program_run(struct program_state *state, const struct chunk *raw, struct chunk *
                                            .found_count  = state->found_count,
                                            .loaded_count = out->selected_count };
     return ST_OK;
+}
+
+void
+program_row_emptied(const struct program_state *state, uint32_t row, struct str_builder *out)
+{
+    const struct program *program = state->program;
+    const struct truth   *truth   = state->truths + state->truth_count - program->emptied_count;
+
+    for (uint32_t i = 0; program->emptied_count != 0 && i < program->set_count; i++) {
+        if (program->set[i].empties == NULL)
+            continue;
+        if (truth->values[row] != 0 && validity_get(truth->validity, row))
+            str_builder_printf(out, "|%s|", program->set[i].column->name);
+        truth++;
+    }
 }

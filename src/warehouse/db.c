@@ -184,6 +184,8 @@ make_config(const struct db_options *options, duckdb_config *ret_config, struct 
         {"allow_community_extensions", "false"},
         {"errors_as_json", "false"},
         {"temp_file_encryption", "true"},           /* What spills is rows of patients, whatever the warehouse is. */
+        {"write_buffer_row_group_count", "1"}, /* Rows are compressed by the threads that make them, not all at the commit. */
+        {"max_vacuum_tasks", "0"},             /* Else each checkpoint writes half-full row groups, of each thread's last rows, again. */
     };
 
     if (duckdb_create_config(&config) != DuckDBSuccess)

@@ -22,6 +22,9 @@
 #include "io/key.h"
 
 #define DB_CATALOG "warehouse"
+/* The instance's own database, in memory, where runs prepare what they will publish. It spills to the folder of temporary files. */
+#define DB_STAGE "memory"
+#define DB_COLUMN_COUNT_MAX 1100 /* Of rows that are appended by columns. */
 /* The version that the header in third_party/duckdb and tools/setup are pinned to. */
 #define DB_LIBRARY_VERSION "v1.5.6"
 
@@ -95,15 +98,18 @@ void          db_result_release(struct db_result *result);
 enum status db_query_int64(struct db_connection *connection, int64_t *ret_value, struct error *err, const char *format,
                            ...) __attribute__((format(printf, 4, 5)));
 
-/* Appends rows to one table. Each flush is a transaction of its own: use it for tables of a run's schema only.
+/* Appends rows to one table. Each flush is a transaction of its own: use it for tables of DB_STAGE only.
  * An appender belongs to its connection's thread. */
 struct db_appender;
-enum status db_appender_open(struct db_connection *connection, const char *schema_name, const char *table_name,
+enum status db_appender_open(struct db_connection *connection, const char *catalog, const char *schema_name, const char *table_name,
                              struct db_appender **ret_appender, struct error *err);
 /* Appends the selected rows of `chunk` behind one constant BIGINT column (the input's number): the table has that column
  * and then the chunk's. Texts are handed over as they lie and copied by DuckDB. */
 enum status db_append_chunk(struct db_appender *appender, int64_t first_column, const struct chunk *chunk,
                             struct error *err);
+/* The same of single columns, without one before them: the rows of `selection` (NULL: the first row_count). */
+enum status db_append_columns(struct db_appender *appender, const struct column *const *columns, uint32_t column_count,
+                              const uint16_t *selection, uint32_t row_count, struct error *err);
 /* Row by row, for what is rare (notes, quarantine): db_row_begin, one db_row_… a column, db_row_end. Errors are
  * remembered and come out of db_row_end. */
 void        db_row_int64(struct db_appender *appender, int64_t value);

@@ -32,8 +32,8 @@ static const duckdb_type kinds[TYPE_KIND_COUNT] = {
     [TYPE_TEXT] = DUCKDB_TYPE_VARCHAR, [TYPE_TIMESTAMP] = DUCKDB_TYPE_TIMESTAMP, [TYPE_DATE] = DUCKDB_TYPE_DATE,
 };
 
-static duckdb_logical_type
-logical_type(struct type type)
+duckdb_logical_type
+duckdb_functions_type(struct type type)
 {
     return type.kind == TYPE_DECIMAL ? duckdb_create_decimal_type(DECIMAL_DIGITS_MAX, type.scale)
                                      : duckdb_create_logical_type(kinds[type.kind]);
@@ -226,7 +226,7 @@ register_scalar(duckdb_connection connection, const struct registered *row, cons
 {
     duckdb_scalar_function function = duckdb_create_scalar_function();
     duckdb_logical_type    any      = duckdb_create_logical_type(DUCKDB_TYPE_ANY);
-    duckdb_logical_type    result   = logical_type(row->result);
+    duckdb_logical_type    result   = duckdb_functions_type(row->result);
     struct registered     *kept     = memory_alloc(sizeof *kept);
     enum status            status   = kept == NULL ? error_no_memory(err) : ST_OK;
     if (status == ST_OK) {
@@ -322,8 +322,8 @@ register_aggregate(duckdb_connection connection, const struct registered *row, s
                    bool takes_any, struct error *err)
 {
     duckdb_aggregate_function function = duckdb_create_aggregate_function();
-    duckdb_logical_type       any      = takes_any ? duckdb_create_logical_type(DUCKDB_TYPE_ANY) : logical_type(argument);
-    duckdb_logical_type       result   = logical_type(row->result);
+    duckdb_logical_type       any      = takes_any ? duckdb_create_logical_type(DUCKDB_TYPE_ANY) : duckdb_functions_type(argument);
+    duckdb_logical_type       result   = duckdb_functions_type(row->result);
     struct registered        *kept     = memory_alloc(sizeof *kept);
     enum status               status   = kept == NULL ? error_no_memory(err) : ST_OK;
     if (status == ST_OK) {

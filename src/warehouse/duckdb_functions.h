@@ -5,8 +5,12 @@
 #include <duckdb/duckdb.h>
 
 #include "base/error.h"
+#include "column/type.h"
 
 /* Registers the whole table for the connection's instance. ERR_INTERNAL where DuckDB refuses a row of it. */
 enum status duckdb_functions_register(duckdb_connection connection, struct error *err);
+
+/* The type of a column there; the caller destroys it. */
+duckdb_logical_type duckdb_functions_type(struct type type);
 
 #endif

@@ -118,6 +118,7 @@ history_names(struct sql_names *names, const struct entity *entity, const char *
     sql_setf(names, "now", "make_timestamp(%" PRId64 "::BIGINT)", recorded_us);
     sql_setf(names, "version", "core.\"%s_version\"", entity->name);
     sql_setf(names, "rows", "%s.\"row_%s\"", run_schema, entity->name);
+    sql_setf(names, "judged", "%s.\"judged_%s\"", run_schema, entity->name);
     sql_setf(names, "repeat", "%s.\"repeat_%s\"", run_schema, entity->name);
     sql_setf(names, "new", "%s.\"new_%s\"", run_schema, entity->name);
     sql_setf(names, "full", "%s.\"full_%s\"", run_schema, entity->name);
@@ -142,11 +143,11 @@ history_names(struct sql_names *names, const struct entity *entity, const char *
  * came from decides. Only contents that occur twice are sorted. */
 static const char FACT_REPEAT[] =
     "CREATE TABLE {repeat} AS\n"
-    "SELECT n.rowid AS row_id FROM {rows} n\n"
+    "SELECT n.row_id FROM {rows} n\n"
     "SEMI JOIN {version} c ON n.content_hash = c.content_hash AND {keys_equal} WHERE n.row_outcome = 1\n"
     "UNION\n"
     "SELECT row_id FROM (\n"
-    "  SELECT n.rowid AS row_id, row_number() OVER (PARTITION BY {n_keys}, n.content_hash\n"
+    "  SELECT n.row_id, row_number() OVER (PARTITION BY {n_keys}, n.content_hash\n"
     "    ORDER BY i.input_rank, n.position, n.row_number, n.mapping_number) AS nth\n"
     "  FROM {rows} n JOIN {run}.input i ON i.input_number = n.input_number\n"
     "  SEMI JOIN (SELECT content_hash FROM {rows} WHERE row_outcome = 1 GROUP BY content_hash HAVING count(*) > 1) d\n"
@@ -165,12 +166,12 @@ static const char DIMENSION_REPEAT[] =
     "      c.content_hash\n"
     "    FROM {version} c SEMI JOIN (SELECT {keys} FROM {rows} WHERE row_outcome = 1) n ON {keys_equal}\n"
     "    UNION ALL\n"
-    "    SELECT n.rowid, {n_parts}, i.source, i.file, n.position, n.row_number, NULL, n.content_hash\n"
+    "    SELECT n.row_id, {n_parts}, i.source, i.file, n.position, n.row_number, NULL, n.content_hash\n"
     "    FROM {rows} n JOIN {run}.input i ON i.input_number = n.input_number WHERE n.row_outcome = 1))\n"
     "WHERE row_id IS NOT NULL AND content_hash = before_hash";
 
 static const char NEW[] =
-    "CREATE VIEW {new} AS SELECT n.rowid AS row_id, n.* FROM {rows} n ANTI JOIN {repeat} r ON r.row_id = n.rowid\n"
+    "CREATE VIEW {new} AS SELECT n.* FROM {rows} n ANTI JOIN {repeat} r ON r.row_id = n.row_id\n"
     "WHERE n.row_outcome = 1";
 
 static const char TOUCHED[] =

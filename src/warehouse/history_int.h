@@ -2,7 +2,7 @@
  *
  * Before, run_<n> holds, for an entity E,
  *     input       input_number, input_rank, source, file
- *     row_E       the entity's columns, content_hash, row_outcome (enum program_outcome), and where the row came from:
+ *     row_E       the entity's columns, content_hash, row_outcome (enum program_outcome), row_id, and where the row came from:
  *                 input_number, position, length, row_number, mapping_number
  * and then
  *     repeat_E    row_id of the loaded rows that add nothing

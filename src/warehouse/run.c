@@ -43,6 +43,7 @@ take_number(struct run *run, struct error *err)
     run->recorded_us = run->started_us > last_us ? run->started_us : last_us + 1;
     snprintf(run->id, sizeof run->id, "%04d%02u%02u-%" PRId64, year, month, day, times + 1);
     snprintf(run->schema, sizeof run->schema, "run_%" PRId64, number);
+    snprintf(run->prefix, sizeof run->prefix, DB_STAGE ".%s", run->schema);
     return ST_OK;
 }
 
@@ -66,32 +67,19 @@ plan(struct run *run, struct error *err)
     sql_set_text(&names, "model", str_from(model_digest));
     sql_set_text(&names, "configuration", run->graph->configuration);
     sql_set_text(&names, "digest", run->graph->digest);
-    sql_set(&names, "schema", str_from(run->schema));
+    sql_set(&names, "stage", str_from(run->prefix));
     status = sql_run(run->connection, &names, err,
                      "INSERT INTO meta.run BY NAME SELECT {id} AS run_id, {number} AS number, {date} AS logical_date,\n"
                      "  'running' AS status, false AS published, {started} AS started_at, {program} AS program_version,\n"
                      "  {model} AS model_digest, {configuration} AS configuration, {digest} AS configuration_digest,\n"
                      "  (SELECT max_by(run_id, number) FROM meta.run WHERE published) AS parent_run_id;\n"
-                     "CREATE SCHEMA {schema}");
+                     "CREATE SCHEMA {stage}");
     sql_names_release(&names);
     sql_names_init(&run->names);
-    sql_set(&run->names, "run", str_from(run->schema));
+    sql_set(&run->names, "run", str_from(run->prefix));
     sql_set_text(&run->names, "run_id", str_from(run->id));
     sql_setf(&run->names, "now", "make_timestamp(%" PRId64 "::BIGINT)", run->recorded_us);
     return status;
-}
-
-/* Keeps what is published, drops what other runs left. A failure costs room only. */
-static void
-drop_schemas(struct run *run)
-{
-    for (int64_t number = run->number; number > 0 && number > run->number - 64; number--) {
-        int64_t is_published = 0;
-        if (db_query_int64(run->connection, &is_published, NULL,
-                           "SELECT count(*) FROM meta.run WHERE number = %" PRId64 " AND number = (SELECT max(number) FROM meta.run WHERE published)", number) == ST_OK &&
-            is_published == 0)
-            db_runf(run->connection, NULL, "DROP SCHEMA IF EXISTS run_%" PRId64 " CASCADE", number);
-    }
 }
 
 static void
@@ -206,8 +194,10 @@ run_steps(struct run *run, struct error *err)
 static void
 run_release(struct run *run)
 {
-    for (size_t i = 0; i < run->program_count; i++)
+    for (size_t i = 0; run->programs != NULL && i < run->program_count; i++)
         program_free(run->programs[i].program);
+    for (uint32_t i = 0; run->entities != NULL && i < run->graph->model->entity_count; i++)
+        known_release(&run->entities[i].known);
     for (size_t i = 0; i < run->spec_count; i++)
         for (int format = 0; format < MODEL_FORMAT_COUNT; format++)
             decode_plan_free(run->specs[i].plans[format]);
@@ -239,7 +229,9 @@ warehouse_run(struct warehouse *warehouse, const struct batch_options *options, 
     arena_init(&run.arena, 0);
     arena_init(&summary.arena, 0);
     sql_names_init(&run.names);
-    enum status status = plan(&run, &own);
+    enum status status = stage_create(warehouse_bounds(&warehouse->options.graph->runtime).stage_size, &warehouse->stage, &own);
+    if (status == ST_OK)
+        status = plan(&run, &own);
     if (status == ST_OK)
         status = run_steps(&run, &own);
     if (status == ST_OK)
@@ -256,7 +248,9 @@ warehouse_run(struct warehouse *warehouse, const struct batch_options *options, 
         error_context(&own, "running the batch leg for run %s", run.id);
     }
     run_step(&run, "clear");
-    drop_schemas(&run);
+    stage_free(warehouse->stage);
+    warehouse->stage = NULL;
+    db_runf(run.connection, NULL, "DROP SCHEMA IF EXISTS %s CASCADE", run.prefix);
     db_run(run.connection, STR("CHECKPOINT"), NULL); /* Costs room only where it fails. */
     if (status == ST_OK && summary.is_published && run.graph->batch.warehouse.publish.is_bound)
         leave_copy(&run);

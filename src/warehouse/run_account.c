@@ -25,34 +25,23 @@ static const char ACCOUNT[] =
     "CREATE TABLE {run}.account AS SELECT source, '' AS entity, code, count(*) AS n, CAST(sum(length) AS BIGINT) AS bytes\n"
     "FROM {run}.verdict JOIN {run}.input USING (input_number) GROUP BY source, code{entities}";
 
-/* Each branch of a union holds memory of its own in the aggregate behind it, rows or none: tables that no file fits are left out. */
-static bool
-is_read(const struct run *run, uint32_t mapping_index)
-{
-    for (size_t i = 0; i < run->spec_count; i++)
-        if (run->specs[i].is_read[mapping_index])
-            return true;
-    return false;
-}
-
 static enum status
 append_sources(struct run *run, struct str_builder *rows, struct str_builder *entities, struct error *err)
 {
     const struct model *model = run->graph->model;
 
-    str_builder_append_cstr(rows, "SELECT NULL::BIGINT AS input_number, NULL::BIGINT AS position, NULL::BIGINT AS length, NULL AS code WHERE false");
-    for (uint32_t i = 0; i < model->mapping_count; i++)
-        if (is_read(run, i))
-            str_builder_printf(rows, "\nUNION ALL SELECT input_number, position, length, '4' FROM %s.\"%s\"", run->schema,
-                               model->mappings[i].name);
+    str_builder_printf(rows, "SELECT input_number, position, length, code FROM %s.aside", run->prefix);
     for (uint32_t i = 0; i < model->entity_count; i++) {
         const char *name = model->entities[i].name;
         if (!run_has_entity(run, &model->entities[i]))
             continue;
-        str_builder_printf(rows, "\nUNION ALL SELECT input_number, position, length, row_code FROM %s.\"row_%s\"", run->schema, name);
-        str_builder_printf(entities, "\nUNION ALL SELECT source, '%s', row_code, count(*), 0 FROM %s.\"row_%s\"\n"
-                                     "JOIN %s.input USING (input_number) GROUP BY source, row_code",
-                           name, run->schema, name, run->schema);
+        str_builder_printf(rows, "\nUNION ALL SELECT input_number, position, length, row_code FROM %s.\"judged_%s\"", run->prefix, name);
+        str_builder_printf(entities,
+                           "\nUNION ALL SELECT source, '%s', code, CAST(sum(n) AS BIGINT), 0 FROM (\n"
+                           "  SELECT input_number, row_code AS code, count(*) AS n FROM %s.\"judged_%s\" GROUP BY ALL\n"
+                           "  UNION ALL SELECT input_number, code, count(*) FROM %s.aside WHERE entity_number = %u AND code <> '4' GROUP BY ALL)\n"
+                           "JOIN %s.input USING (input_number) GROUP BY source, code",
+                           name, run->prefix, name, run->prefix, i, run->prefix);
     }
     return str_builder_is_ok(rows) ? str_builder_status(entities, err) : error_no_memory(err);
 }
@@ -65,7 +54,7 @@ list_typed(struct run *run, struct error *err)
     enum status         status   = sql_run(run->connection, &run->names, err, "CREATE TABLE {run}.typed (input_number BIGINT)");
 
     if (status == ST_OK)
-        status = db_appender_open(run->connection, run->schema, "typed", &appender, err);
+        status = db_appender_open(run->connection, DB_STAGE, run->schema, "typed", &appender, err);
     for (size_t i = 0; status == ST_OK && i < run->input_count; i++) {
         if (run->inputs[i].format[0] == 'c' || run->inputs[i].format[0] == 'f')
             continue;
@@ -162,7 +151,7 @@ check_identity(struct run *run, struct error *err)
     if (status == ST_OK)
         status = sql_int64(run->connection, &run->names, &bytes, err, "SELECT coalesce(sum(bytes), 0)::BIGINT FROM {run}.account WHERE entity = ''");
     if (status == ST_OK)
-        status = sql_int64(run->connection, &run->names, &rows, err, "SELECT count(*) FROM ({rows}) WHERE code = '4'");
+        status = sql_int64(run->connection, &run->names, &rows, err, "SELECT count(*) FROM ({rows})");
     if (status == ST_OK && (counted != record_count || bytes != record_bytes || rows != row_count))
         status = error_set(err, ERR_INTERNAL,
                            "I1: decoders counted %" PRId64 " records, %" PRId64 " bytes and %" PRId64 " rows, the warehouse %" PRId64
@@ -192,7 +181,7 @@ list_quarantined(struct run *run, struct error *err)
             status = db_runf(run->connection, err,
                              "INSERT INTO %s.quarantine SELECT input_number, position, length, row_number, '%s', row_path, row_code, NULL, NULL\n"
                              "FROM %s.\"row_%s\" WHERE row_code LIKE '1%%'",
-                             run->schema, model->entities[i].name, run->schema, model->entities[i].name);
+                             run->prefix, model->entities[i].name, run->prefix, model->entities[i].name);
     if (status == ST_OK)
         status = sql_run(run->connection, &run->names, err, "CREATE TABLE {run}.kept (input_number BIGINT, position BIGINT, bytes BLOB)");
     return status;
@@ -259,7 +248,7 @@ keep_bytes(struct run *run, struct error *err)
                                            "ORDER BY input_number, position");
 
     if (status == ST_OK)
-        status = db_appender_open(run->connection, run->schema, "kept", &appender, err);
+        status = db_appender_open(run->connection, DB_STAGE, run->schema, "kept", &appender, err);
     while (status == ST_OK && row_count != 0) {
         status = db_next(&result, &row_count, err);
         for (uint32_t row = 0; status == ST_OK && row < row_count; row++) {

@@ -1,5 +1,5 @@
 /* DECODED: what is decoded by which mappings into which tables. Every file is decoded once, all mappings of its format in one pass. */
-#include "warehouse/run_int.h"
+#include "warehouse/rows_int.h"
 
 bool
 run_means(const struct graph_input *input, const struct mapping *mapping)
@@ -26,8 +26,7 @@ make_plan(struct run *run, struct run_spec *spec, enum model_format format, stru
         return error_no_memory(err);
     for (uint32_t i = 0; i < model->mapping_count; i++)
         if (model->mappings[i].format == format && run_means(input, &model->mappings[i])) {
-            mappings[count++]    = &model->mappings[i];
-            run->has_mapping[i] = true;
+            mappings[count++] = &model->mappings[i];
         }
     return count == 0 ? ST_OK : decode_plan_compile(&options, mappings, count, NULL, NULL, &spec->plans[format], err);
 }
@@ -40,14 +39,6 @@ make_plans(struct run *run, struct error *err)
         [GRAPH_FORMAT_FIXED] = MODEL_FIXED };
     enum status                    status    = ST_OK;
 
-    run->has_mapping = ARENA_ARRAY(&run->arena, bool, run->graph->model->mapping_count);
-    if (run->has_mapping == NULL)
-        return error_no_memory(err);
-    for (size_t i = 0; i < run->spec_count; i++) {
-        run->specs[i].is_read = ARENA_ARRAY(&run->arena, bool, run->graph->model->mapping_count);
-        if (run->specs[i].is_read == NULL)
-            return error_no_memory(err);
-    }
     for (size_t i = 0; i < run->spec_count; i++)
         for (int format = GRAPH_FORMAT_CSV; status == ST_OK && format < GRAPH_FORMAT_COUNT; format++)
             if (run->specs[i].input->format == GRAPH_FORMAT_AUTO || run->specs[i].input->format == (enum graph_format)format)
@@ -58,32 +49,11 @@ make_plans(struct run *run, struct error *err)
 static enum status
 make_tables(struct run *run, struct error *err)
 {
-    const struct model *model  = run->graph->model;
-    struct str_builder  sql    = STR_BUILDER_EMPTY;
-    enum status         status = db_runf(run->connection, err,
-                                         "CREATE TABLE %s.input (input_number BIGINT, input_rank BIGINT, source VARCHAR, file VARCHAR);"
-                                         "CREATE TABLE %s.record (input_number BIGINT, position BIGINT, length BIGINT, code VARCHAR, reason VARCHAR, bytes BLOB);"
-                                         "CREATE TABLE %s.note (input_number BIGINT, position BIGINT, mapping VARCHAR, field BIGINT, reason_code VARCHAR)",
-                                         run->schema, run->schema, run->schema);
-
-    for (uint32_t i = 0; status == ST_OK && i < model->mapping_count; i++) {
-        if (!run->has_mapping[i])
-            continue;
-        str_builder_clear(&sql);
-        str_builder_printf(&sql, "CREATE TABLE %s.\"%s\" (input_number BIGINT, position BIGINT, length BIGINT, row_number BIGINT", run->schema,
-                           model->mappings[i].name);
-        for (uint32_t field = 0; field < model->mappings[i].field_count; field++) {
-            str_builder_append_cstr(&sql, ", ");
-            sql_append_name(&sql, str_from(model->mappings[i].fields[field].name));
-            str_builder_append_cstr(&sql, " VARCHAR");
-        }
-        str_builder_append_cstr(&sql, ")");
-        status = str_builder_status(&sql, err);
-        if (status == ST_OK)
-            status = db_run(run->connection, str_builder_text(&sql), err);
-    }
-    str_builder_release(&sql);
-    return status;
+    return db_runf(run->connection, err,
+                   "CREATE TABLE %s.input (input_number BIGINT, input_rank BIGINT, source VARCHAR, file VARCHAR);"
+                   "CREATE TABLE %s.record (input_number BIGINT, position BIGINT, length BIGINT, code VARCHAR, reason VARCHAR, bytes BLOB);"
+                   "CREATE TABLE %s.note (input_number BIGINT, position BIGINT, mapping VARCHAR, field BIGINT, reason_code VARCHAR)",
+                   run->prefix, run->prefix, run->prefix);
 }
 
 /* ---- All of it ---- */
@@ -92,7 +62,7 @@ static enum status
 write_inputs(struct run *run, struct error *err)
 {
     struct db_appender *appender = NULL;
-    enum status         status   = db_appender_open(run->connection, run->schema, "input", &appender, err);
+    enum status         status   = db_appender_open(run->connection, DB_STAGE, run->schema, "input", &appender, err);
 
     for (size_t i = 0; status == ST_OK && i < run->input_count; i++) {
         const struct run_spec *spec = &run->specs[run->inputs[i].spec_index];
@@ -117,5 +87,9 @@ run_decode(struct run *run, struct error *err)
         status = make_tables(run, err);
     if (status == ST_OK)
         status = write_inputs(run, err);
-    return status == ST_OK ? run_decode_files(run, err) : status;
+    if (status == ST_OK)
+        status = rows_prepare(run, err);
+    if (status == ST_OK)
+        status = run_decode_files(run, err);
+    return status == ST_OK ? rows_finish(run, err) : status;
 }

@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "io/thread.h"
 #include "warehouse/range_int.h"
-#include "warehouse/run_int.h"
+#include "warehouse/rows_int.h"
 
 /* A file that is being decoded. */
 struct open_file {
@@ -44,11 +44,12 @@ struct crew {
 
 struct worker {
     struct crew          *crew;
+    uint32_t              number;
     struct thread         thread;
     struct db_connection *connection;
     struct db_appender   *record;
     struct db_appender   *note;
-    struct db_appender  **appenders; /* Of each mapping of the model; NULL: not opened yet. */
+    struct rows          *rows;
     const struct decode_plan *plan;  /* Of the file at hand. */
     struct run_input     *input;
     struct range          range;
@@ -70,23 +71,17 @@ file_free(struct open_file *file)
 static enum status
 hand_over(struct worker *worker, struct error *err)
 {
-    const uint32_t count   = worker->crew->run->graph->model->mapping_count;
-    int64_t        waiting = db_appender_waiting(worker->record) + db_appender_waiting(worker->note);
-    enum status    status  = ST_OK;
+    const int64_t waiting = db_appender_waiting(worker->record) + db_appender_waiting(worker->note) + rows_waiting(worker->rows);
 
-    for (uint32_t i = 0; i < count; i++)
-        waiting += worker->appenders[i] == NULL ? 0 : db_appender_waiting(worker->appenders[i]);
     if (waiting <= worker->crew->bounds.append_size)
         return ST_OK;
-    for (uint32_t i = 0; status == ST_OK && i < count; i++)
-        if (worker->appenders[i] != NULL)
-            status = db_appender_flush(worker->appenders[i], err);
+    enum status status = rows_flush(worker->rows, err);
     if (status == ST_OK)
         status = db_appender_flush(worker->record, err);
     return status == ST_OK ? db_appender_flush(worker->note, err) : status;
 }
 
-/* Decoder outcomes lead to the same codes as rows: see run_stage.c. */
+/* Decoder outcomes lead to the same codes as rows: see rows_int.h. */
 static enum status
 take_record(struct worker *worker, const char *outcome, const char *reason_code, const char *reason, int64_t position, int64_t length,
             struct str bytes, struct error *err)
@@ -115,14 +110,9 @@ take_outcome(void *context, const struct record_outcome *outcome, struct error *
 static enum status
 take_rows(void *context, uint32_t mapping_index, struct chunk *chunk, struct error *err)
 {
-    struct worker        *worker  = context;
-    struct run           *run     = worker->crew->run;
-    const struct mapping *mapping = decode_plan_mapping(worker->plan, mapping_index);
-    struct db_appender  **appender = &worker->appenders[mapping - run->graph->model->mappings];
+    struct worker *worker = context;
 
-    if (*appender == NULL && db_appender_open(worker->connection, run->schema, mapping->name, appender, err) != ST_OK)
-        return ST_ERROR;
-    if (db_append_chunk(*appender, worker->input->number, chunk, err) != ST_OK)
+    if (rows_take(worker->rows, worker->input, decode_plan_mapping(worker->plan, mapping_index), chunk, err) != ST_OK)
         return ST_ERROR;
     return hand_over(worker, err);
 }
@@ -176,16 +166,19 @@ refuse_file(struct worker *worker, struct open_file *file, const char *reason_co
 }
 
 /* Mappings that no file fits get no program: of a model with many, few are of an input. */
-static void
-note_mappings(struct worker *worker, const struct open_file *file)
+static enum status
+need_mappings(struct worker *worker, const struct open_file *file, struct error *err)
 {
-    struct run *run     = worker->crew->run;
-    bool       *is_read = run->specs[file->input->spec_index].is_read;
+    struct run *run    = worker->crew->run;
+    enum status status = ST_OK;
 
+    rows_begin_file(worker->rows);
     mutex_lock(&worker->crew->mutex);
-    for (uint32_t i = 0; i < decode_plan_mapping_count(file->plan); i++)
-        is_read[decode_plan_mapping(file->plan, i) - run->graph->model->mappings] |= decode_layout_has(file->layout, i);
+    for (uint32_t i = 0; status == ST_OK && i < decode_plan_mapping_count(file->plan); i++)
+        if (decode_layout_has(file->layout, i))
+            status = rows_need(run, worker->connection, file->input->spec_index, decode_plan_mapping(file->plan, i), err);
     mutex_unlock(&worker->crew->mutex);
+    return status;
 }
 
 static enum status
@@ -204,8 +197,7 @@ begin_ranges(struct worker *worker, struct open_file *file, struct error *err)
         file->input->reason_code = decode_reason_code(reason);
         file->input->reason      = detail;
     }
-    note_mappings(worker, file);
-    return ST_OK;
+    return need_mappings(worker, file, err);
 }
 
 /* Opens the file as far as its head. Where *ret_has_ranges is false it is done with: it is empty or refused. */
@@ -298,34 +290,28 @@ worker_open(struct worker *worker, struct error *err)
 {
     struct run *run = worker->crew->run;
 
-    worker->appenders = memory_alloc_array_zero(run->graph->model->mapping_count, sizeof *worker->appenders);
-    if (worker->appenders == NULL)
-        return error_no_memory(err);
     if (db_connect(run->warehouse->db, &worker->connection, err) != ST_OK)
         return ST_ERROR;
-    if (db_appender_open(worker->connection, run->schema, "record", &worker->record, err) != ST_OK)
+    if (db_appender_open(worker->connection, DB_STAGE, run->schema, "record", &worker->record, err) != ST_OK)
         return ST_ERROR;
-    return db_appender_open(worker->connection, run->schema, "note", &worker->note, err);
+    if (db_appender_open(worker->connection, DB_STAGE, run->schema, "note", &worker->note, err) != ST_OK)
+        return ST_ERROR;
+    return rows_open(run, worker->connection, worker->number, &worker->rows, err);
 }
 
 static enum status
 worker_close(struct worker *worker, enum status status, struct error *err)
 {
-    const uint32_t count = worker->crew->run->graph->model->mapping_count;
-
     if (status == ST_OK)
         status = db_appender_flush(worker->record, err);
     if (status == ST_OK)
         status = db_appender_flush(worker->note, err);
-    for (uint32_t i = 0; worker->appenders != NULL && i < count; i++) {
-        if (status == ST_OK && worker->appenders[i] != NULL)
-            status = db_appender_flush(worker->appenders[i], err);
-        db_appender_free(worker->appenders[i]);
-    }
+    if (status == ST_OK)
+        status = rows_flush(worker->rows, err);
+    rows_free(worker->rows);
     db_appender_free(worker->record);
     range_release(&worker->range);
     db_appender_free(worker->note);
-    memory_free(worker->appenders);
     db_disconnect(worker->connection);
     return status;
 }
@@ -500,21 +486,17 @@ work(void *context)
 static enum status
 withdraw(struct run *run, struct error *err)
 {
-    const struct model *model  = run->graph->model;
-    enum status         status = ST_OK;
+    enum status status = ST_OK;
 
     for (size_t i = 0; status == ST_OK && i < run->input_count; i++) {
         const struct run_input *input = &run->inputs[i];
         if (!input->is_withdrawn)
             continue;
-        status = db_runf(run->connection, err, "DELETE FROM %s.record WHERE input_number = %" PRId64 " AND length < %" PRId64, run->schema,
-                         input->number, input->decoded_bytes);
+        status = db_runf(run->connection, err,
+                         "DELETE FROM %s.record WHERE input_number = %" PRId64 " AND length < %" PRId64 "; DELETE FROM %s.note WHERE input_number = %" PRId64,
+                         run->prefix, input->number, input->decoded_bytes, run->prefix, input->number);
         if (status == ST_OK)
-            status = db_runf(run->connection, err, "DELETE FROM %s.note WHERE input_number = %" PRId64, run->schema, input->number);
-        for (uint32_t k = 0; status == ST_OK && k < model->mapping_count; k++)
-            if (run->has_mapping[k])
-                status = db_runf(run->connection, err, "DELETE FROM %s.\"%s\" WHERE input_number = %" PRId64, run->schema,
-                                 model->mappings[k].name, input->number);
+            status = rows_withdraw(run, input, err);
     }
     return status;
 }
@@ -532,7 +514,7 @@ run_decode_files(struct run *run, struct error *err)
     mutex_init(&crew.mutex);
     condition_init(&crew.changed);
     for (int64_t i = 0; i < count; i++)
-        workers[i] = (struct worker){ .crew = &crew, .thread = THREAD_EMPTY };
+        workers[i] = (struct worker){ .crew = &crew, .number = (uint32_t)i, .thread = THREAD_EMPTY };
     /* Where the system gives fewer threads, fewer work; this one works along. */
     for (int64_t i = 1; i < count; i++)
         thread_start(&workers[i].thread, work, &workers[i], NULL);

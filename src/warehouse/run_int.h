@@ -3,18 +3,19 @@
  *   PLANNED ──▶ LISTED ──▶ DECODED ──▶ TRANSFORMED ──▶ CHECKED ──▶ PUBLISHED
  *      └───────────┴──────────┴─────────────┴─────────────┴──▶ FAILED
  *
- *   PLANNED      number and id are taken: meta.run has the row, status 'running'; schema run_<n> exists
+ *   PLANNED      number and id are taken: meta.run has the row, status 'running'; the schema run_<n> exists in memory
  *   LISTED       run_list        every input with path, size and digest; nothing was decoded yet
- *   DECODED      run_decode      run_<n>."<mapping>", record, note; the decoders' counts in C
- *   TRANSFORMED  run_stage       row_E, repeat_E, sequence_E, persons
+ *   DECODED      run_decode      "<mapping>", row_E, aside (rows_int.h), record, note; the decoders' counts in C
+ *   TRANSFORMED  run_stage       repeat_E, sequence_E, persons
  *   CHECKED      run_account     verdict, account, reason, quarantine; I1 holds by both counts; the gate has judged
  *   PUBLISHED    run_publish     one transaction: core, raw views, meta
  *   FAILED       meta tells why; core is as before (I9)
  *
  * R1  Only PUBLISHED changes core or raw. It is one transaction, so a reader sees the run whole or not at all.
- * R2  Until then everything lies in schema run_<n>, which no published run refers to. A crash leaves it behind and a row
- *     'running' in meta.run; warehouse_open drops the one and marks the other 'failed'.
- * R3  raw.<mapping> are views of the last published run's tables; its schema is dropped when the next one is published.
+ * R2  Until then everything lies in schema run_<n> of a database in memory, which spills but outlives no process. A crash leaves a
+ *     row 'running' in meta.run; warehouse_open marks it 'failed'.
+ * R3  raw.<mapping> has the fields as received of every row that a run took in, with its run_id; of a mapping without an entity,
+ *     whose rows nothing tells apart, those of the last published run that read it.
  * R4  A run is a function (I5) of core, its inputs' bytes, the graph, the model, the program and the logical date. Its
  *     number, its times, threads and chunk sizes shape no content.
  * R5  Numbers ascend and are never used twice. An id is the logical date and how often it was run: 20260102-1. */
@@ -29,6 +30,8 @@
 #include "io/process.h"
 #include "io/stream.h"
 #include "model/program.h"
+#include "warehouse/known_int.h"
+#include "warehouse/stage_int.h"
 #include "warehouse/sql.h"
 #include "warehouse/warehouse.h"
 
@@ -36,7 +39,8 @@ struct warehouse {
     struct warehouse_options options;
     struct lock              lock;
     struct db               *db;
-    struct db_connection    *connection; /* Of runs: it holds the person key, and no query of a user's sees it. */
+    struct db_connection    *connection; /* Of runs: no query of a user's is on it. */
+    struct stage            *stage;      /* Of the run that goes on, or NULL. */
 };
 
 /* Leaves the patient master of what is published beside the store of the streaming leg, if it is not there yet. */
@@ -47,6 +51,8 @@ struct run_bounds {
     uint32_t thread_count; /* Of DuckDB, and of decoding; at least 1. */
     uint32_t range_size;
     int64_t  append_size; /* Of rows that a thread has not handed over, in all tables. */
+    int64_t  stage_size;  /* Of rows on their way to core, before they go to tables that spill. */
+    int64_t  known_size;  /* Of the hashes of one fact, while files are decoded and DuckDB has little to do. */
     int64_t  memory_bytes;
 };
 struct run_bounds warehouse_bounds(const struct graph_runtime *runtime);
@@ -56,7 +62,6 @@ struct run_spec {
     const struct graph_source *source;
     const struct graph_input  *input;
     struct decode_plan        *plans[MODEL_FORMAT_COUNT]; /* NULL: no mapping of the format is meant. */
-    bool                      *is_read; /* Of each mapping of the model: some file fits it, so there may be rows and notes. */
 };
 
 /* One file. */
@@ -79,11 +84,20 @@ struct run_input {
     int64_t              row_count;
 };
 
-/* One mapping in one spec: a part of an entity's rows. */
+/* One mapping in one spec: a part of an entity's rows. Its index is its mapping_number. */
 struct run_program {
-    struct program       *program;
-    const struct mapping *mapping;
+    struct program       *program; /* NULL: the mapping has no entity. */
+    const struct mapping *mapping; /* NULL: no file of the spec fits it. */
     uint32_t              spec_index;
+    const char          **issue_codes;  /* row_code of what each issue quarantines, each filter filters. */
+    const char          **filter_codes;
+};
+
+/* An entity of the model, in a run. */
+struct run_entity {
+    struct stage_table *table;       /* row_E; NULL: no file has rows of it. */
+    bool                has_emptied; /* Some mapping tells an empty value from none (H6). */
+    struct known        known;       /* Of a fact. */
 };
 
 /* What a step cost; a step may be gone through several times (a time an entity). */
@@ -110,15 +124,18 @@ struct run {
     int64_t                     number;
     char                        id[48];
     char                        schema[32]; /* run_<n> */
+    char                        prefix[64]; /* The same with its catalog, as statements name it. */
     int64_t                     started_us;
     int64_t                     recorded_us; /* recorded_from of its rows; later than any before it. */
     struct run_input           *inputs;
     size_t                      input_count;
     struct run_spec            *specs;
     size_t                      spec_count;
-    struct run_program         *programs;
+    struct run_program         *programs; /* By spec, then by mapping. */
     size_t                      program_count;
-    bool                       *has_mapping; /* Of each of the model: some spec reads it, so its table is there. */
+    struct run_entity          *entities; /* By entity of the model. */
+    struct stage_table        **raw;      /* By mapping of the model; NULL: no file fits it. */
+    struct stage_table         *aside;
     struct sql_names            names;       /* run, run_id, now and what one statement adds. */
     struct batch_summary       *summary;
     struct run_meter            meter;
@@ -158,5 +175,8 @@ enum status run_write_meta(struct run *run, struct error *err);
 /* Names of history_names for the entity, the run's own time and id. Released by the caller. */
 void run_entity_names(const struct run *run, const struct entity *entity, struct sql_names *names);
 bool run_has_entity(const struct run *run, const struct entity *entity);
+/* Part of run_publish: raw.<mapping>. Before its transaction, for DuckDB writes rows of a table that the transaction made twice; in it. */
+enum status run_prepare_raw(struct run *run, struct error *err);
+enum status run_publish_raw(struct run *run, struct error *err);
 
 #endif

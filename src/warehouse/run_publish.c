@@ -19,7 +19,7 @@ write_inputs(struct run *run, struct error *err)
                                            "  decoded_bytes BIGINT, record_bytes BIGINT, between_bytes BIGINT)");
 
     if (status == ST_OK)
-        status = db_appender_open(run->connection, run->schema, "input_told", &appender, err);
+        status = db_appender_open(run->connection, DB_STAGE, run->schema, "input_told", &appender, err);
     for (size_t i = 0; status == ST_OK && i < run->input_count; i++) {
         const struct run_input *input = &run->inputs[i];
         db_row_int64(appender, input->number);
@@ -51,9 +51,11 @@ write_issues(struct run *run, struct error *err)
                                            "CREATE TABLE {run}.issue (mapping_number BIGINT, issue BIGINT, column_name VARCHAR, action VARCHAR, reason_code VARCHAR)");
 
     if (status == ST_OK)
-        status = db_appender_open(run->connection, run->schema, "issue", &appender, err);
+        status = db_appender_open(run->connection, DB_STAGE, run->schema, "issue", &appender, err);
     for (size_t i = 0; status == ST_OK && i < run->program_count; i++) {
         uint32_t                    count;
+        if (run->programs[i].program == NULL)
+            continue;
         const struct program_issue *issues = program_issues(run->programs[i].program, &count);
         for (uint32_t k = 0; status == ST_OK && k < count; k++) {
             db_row_int64(appender, (int64_t)i);
@@ -79,10 +81,10 @@ write_fields(struct run *run, struct error *err)
                                            "CREATE TABLE {run}.field (mapping_number BIGINT, mapping VARCHAR, entity VARCHAR, field BIGINT, column_name VARCHAR)");
 
     if (status == ST_OK)
-        status = db_appender_open(run->connection, run->schema, "field", &appender, err);
+        status = db_appender_open(run->connection, DB_STAGE, run->schema, "field", &appender, err);
     for (size_t i = 0; status == ST_OK && i < run->program_count; i++) {
         const struct run_program *program = &run->programs[i];
-        for (uint32_t k = 0; status == ST_OK && k < program->mapping->field_count; k++) {
+        for (uint32_t k = 0; status == ST_OK && program->program != NULL && k < program->mapping->field_count; k++) {
             int32_t column = program_field_column(program->program, k);
             db_row_int64(appender, (int64_t)i);
             db_row_text(appender, str_from(program->mapping->name));
@@ -143,7 +145,7 @@ write_quality(struct run *run, struct error *err)
         if (!run_has_entity(run, &model->entities[i]))
             continue;
         sql_set_text(&run->names, "entity", str_from(model->entities[i].name));
-        sql_setf(&run->names, "rows", "%s.\"row_%s\"", run->schema, model->entities[i].name);
+        sql_setf(&run->names, "rows", "%s.\"judged_%s\"", run->prefix, model->entities[i].name);
         status = sql_run(run->connection, &run->names, err, QUALITY);
     }
     return status;
@@ -201,53 +203,10 @@ apply_entity(struct run *run, const struct entity *entity, struct error *err)
     if (status == ST_OK)
         status = sql_int64(run->connection, &names, &gained, err, "SELECT count(*) FROM {version} WHERE run_id = {run_id}");
     if (status == ST_OK)
-        status = sql_int64(run->connection, &names, &loaded, err, "SELECT count(*) FROM {rows} WHERE row_code = '0'");
+        status = sql_int64(run->connection, &names, &loaded, err, "SELECT count(*) FROM {judged} WHERE row_code = '0'");
     if (status == ST_OK && gained != loaded)
         status = error_set(err, ERR_INTERNAL, "I1: %" PRId64 " rows of %s are loaded, and the warehouse gained %" PRId64, loaded, entity->name, gained);
     sql_names_release(&names);
-    return status;
-}
-
-/* Views of mappings that the model has no more: what they showed goes with the run before. */
-static enum status
-drop_raw_views(struct run *run, struct error *err)
-{
-    const struct model *model     = run->graph->model;
-    struct db_result    views     = DB_RESULT_EMPTY;
-    uint32_t            row_count = 1;
-    enum status         status    = db_query(run->connection, STR("SELECT view_name FROM duckdb_views() WHERE database_name = '" DB_CATALOG "' AND schema_name = 'raw'"), &views, err);
-
-    while (status == ST_OK && row_count > 0) {
-        status = db_next(&views, &row_count, err);
-        for (uint32_t row = 0; status == ST_OK && row < row_count; row++) {
-            struct str name     = db_text(&views, 0, row);
-            bool       is_there = false;
-            for (uint32_t i = 0; !is_there && i < model->mapping_count; i++)
-                is_there = str_equal(name, str_from(model->mappings[i].name));
-            if (!is_there)
-                status = db_runf(run->connection, err, "DROP VIEW raw.\"%.*s\"", STR_PRINTF(name));
-        }
-    }
-    db_result_release(&views);
-    return status;
-}
-
-static enum status
-make_raw_views(struct run *run, struct error *err)
-{
-    const struct model *model  = run->graph->model;
-    enum status         status = drop_raw_views(run, err);
-
-    for (uint32_t i = 0; status == ST_OK && i < model->mapping_count; i++) {
-        const char *name = model->mappings[i].name;
-        if (run->has_mapping[i])
-            status = db_runf(run->connection, err,
-                             "CREATE OR REPLACE VIEW raw.\"%s\" AS SELECT i.source, i.file, r.* EXCLUDE (input_number)\n"
-                             "FROM %s.\"%s\" r JOIN %s.input i ON i.input_number = r.input_number",
-                             name, run->schema, name, run->schema);
-        else
-            status = db_runf(run->connection, err, "DROP VIEW IF EXISTS raw.\"%s\"", name);
-    }
     return status;
 }
 
@@ -297,7 +256,7 @@ publish(struct run *run, struct error *err)
         if (run_has_entity(run, &model->entities[i]))
             status = apply_entity(run, &model->entities[i], err);
     if (status == ST_OK)
-        status = make_raw_views(run, err);
+        status = run_publish_raw(run, err);
     run_step(run, "digest");
     if (status == ST_OK)
         status = digest_tables(run, err);
@@ -321,6 +280,8 @@ run_publish(struct run *run, struct error *err)
         status = write_issues(run, err);
     if (status == ST_OK)
         status = write_fields(run, err);
+    if (status == ST_OK && is_passed)
+        status = run_prepare_raw(run, err);
     if (status == ST_OK)
         status = run_pause(run, "publish", 0, 0, err);
     if (status == ST_OK)

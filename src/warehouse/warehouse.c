@@ -39,12 +39,16 @@ warehouse_bounds(const struct graph_runtime *runtime)
     const int64_t most    = memory / BATCH_THREAD_MEMORY;
     const int64_t threads = most < 1 ? 1 : most < runtime->worker_count ? most : runtime->worker_count;
     const int64_t share   = memory / 4 / threads < DECODE_THREAD_SIZE ? memory / 4 / threads : DECODE_THREAD_SIZE;
+    const int64_t rest    = memory - threads * BATCH_THREAD_MEMORY;
+    const int64_t stage   = rest < 0 ? 0 : rest / 2 < memory / STAGE_SHARE ? rest / 2 : memory / STAGE_SHARE;
     const int64_t range   = share / 4 < DECODE_RANGE_SIZE ? share / 4 : DECODE_RANGE_SIZE;
 
     return (struct run_bounds){ .thread_count = (uint32_t)threads,
                                 .range_size   = (uint32_t)range,
                                 .append_size  = share - range,
-                                .memory_bytes = memory - threads * share };
+                                .stage_size   = stage,
+                                .known_size   = memory / KNOWN_SHARE,
+                                .memory_bytes = memory - threads * share - stage };
 }
 
 /* ---- Opening ---- */
@@ -79,7 +83,9 @@ open_file(struct warehouse *warehouse, const char *path, struct error *err)
     key_clear(&key);
     str_builder_release(&temp);
     str_builder_release(&beside);
-    return status == ST_OK ? db_connect(warehouse->db, &warehouse->connection, err) : status;
+    if (status == ST_OK)
+        status = db_connect(warehouse->db, &warehouse->connection, err);
+    return status == ST_OK ? stage_register(&warehouse->stage, warehouse->connection, err) : status;
 }
 
 /* What the warehouse was made with under `name`; noted where it is not known yet. *ret_is_same: it is `value`. */
@@ -141,20 +147,8 @@ static enum status
 recover(struct warehouse *warehouse, struct error *err)
 {
     struct db_connection *connection = warehouse->connection;
-    int64_t               last = 0, kept = 0, left = 0;
-    enum status           status = db_query_int64(connection, &last, err, "SELECT coalesce(max(number), 0) FROM meta.run");
-
-    if (status == ST_OK)
-        status = db_query_int64(connection, &kept, err, "SELECT coalesce(max(number), 0) FROM meta.run WHERE published");
-    if (status == ST_OK)
-        status = db_query_int64(connection, &left, err, "SELECT count(*) FROM duckdb_schemas() WHERE database_name = '" DB_CATALOG "' AND starts_with(schema_name, 'run_')");
-    for (int64_t number = last + 1; status == ST_OK && left > 0 && number > 0; number--) /* + 1: a schema whose run was not noted yet. */
-        if (number != kept)
-            status = db_runf(connection, err, "DROP SCHEMA IF EXISTS run_%" PRId64 " CASCADE", number);
-    if (status == ST_OK)
-        status = db_run(connection,
-                        STR("UPDATE meta.run SET status = 'failed', status_reason = 'the program ended before the run did' WHERE status = 'running'"), err);
-    return status;
+    return db_run(connection, STR("UPDATE meta.run SET status = 'failed', status_reason = 'the program ended before the run did' WHERE status = 'running'"),
+                  err);
 }
 
 /* In no statement that is kept anywhere, and on this connection only. */

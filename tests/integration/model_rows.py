@@ -83,17 +83,7 @@ def heddle(folder, *words):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def run(folder, files, binding, expected):
-    folder = pathlib.Path(folder)
-    (folder / "in").mkdir(parents=True)
-    for name, text in files.items():
-        (folder / "in" / name).write_text(text)
-    (folder / "pipeline.json").write_text(json.dumps({"pipeline": {"batch": {
-        "sources": ["IN"], "transforms": ["cleanse", "standardize", "deduplicate", "conform"], "gates": {"quarantined_max": 1}, "sink": "W"}}}))
-    (folder / "site.json").write_text(json.dumps(SITE_MAPPING))
-    (folder / "bindings.json").write_text(json.dumps({"pipeline": {"name": "site", "zone": "America/New_York"}, "model": ["site.json"], "bindings": {
-        "IN": {"inputs": [{"type": "file", "path": "in/*", "system": "urn:site", **binding}]}, "W": {"type": "duckdb", "path": "w.db", "encryption": "none"}}}))
-    heddle(folder, "batch", "pipeline.json", "--for", "2026-03-05", "--format", "json")
+def differences(folder, expected):
     for sql, wanted in expected:
         rows = heddle(folder, "query", "W", sql, "--format", "json")
         found = ["|".join("-" if value is None else str(value) for value in row.values()) for row in rows]
@@ -101,11 +91,67 @@ def run(folder, files, binding, expected):
             yield f"{sql}\n  found    {found}\n  expected {wanted}"
 
 
+def put(folder, files):
+    for name, text in files.items():
+        (folder / "in" / name).write_text(text)
+
+
+def run(folder, files, binding, expected, mapping=SITE_MAPPING):
+    folder = pathlib.Path(folder)
+    (folder / "in").mkdir(parents=True)
+    put(folder, files)
+    (folder / "pipeline.json").write_text(json.dumps({"pipeline": {"batch": {
+        "sources": ["IN"], "transforms": ["cleanse", "standardize", "deduplicate", "conform"], "gates": {"quarantined_max": 1}, "sink": "W"}}}))
+    (folder / "site.json").write_text(json.dumps(mapping))
+    (folder / "bindings.json").write_text(json.dumps({"pipeline": {"name": "site", "zone": "America/New_York"}, "model": ["site.json"], "bindings": {
+        "IN": {"inputs": [{"type": "file", "path": "in/*", "system": "urn:site", **binding}]}, "W": {"type": "duckdb", "path": "w.db", "encryption": "none"}}}))
+    heddle(folder, "batch", "pipeline.json", "--for", "2026-03-05", "--format", "json")
+    yield from differences(folder, expected)
+
+
+# --- Raw: what each run took in, day by day -----------------------------------------------------------------------------
+
+SITE_HEAD = "who,code,secret\n"
+DEVICES_HEAD = "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION,UDI\n"
+DAYS = [
+    ({"conditions.csv": SITE_HEAD + "p1,c1,N\np1,c2,N\n,c3,N\n", "devices.csv": DEVICES_HEAD + "2020-01-02T10:00:00Z,,p1,e1,1,Stent,u1\n"},
+     [("SELECT who, code, file, position, run_id FROM raw.site_conditions ORDER BY position",
+       ["p1|c1|in/conditions.csv|16|20260305-1", "p1|c2|in/conditions.csv|24|20260305-1", "-|c3|in/conditions.csv|32|20260305-1"]),
+      ("SELECT udi, run_id FROM raw.synthea_devices", ["u1|20260305-1"])]),
+    # c1 stands again where it stood, c2 elsewhere; c4 is new. What core has is not kept twice; what is set aside each time is.
+    ({"conditions.csv": SITE_HEAD + "p1,c1,N\np1,c4,N\np1,c2,N\n,c3,N\n", "devices.csv": DEVICES_HEAD + "2020-01-03T10:00:00Z,,p1,e1,1,Stent,u2\n"},
+     [("SELECT who, code, run_id FROM raw.site_conditions ORDER BY run_id, position",
+       ["p1|c1|20260305-1", "p1|c2|20260305-1", "-|c3|20260305-1", "p1|c4|20260306-1", "-|c3|20260306-1"]),
+      ("SELECT outcome, reason_code, row_count FROM meta.accounting_reason WHERE run_id = '20260306-1' AND entity = 'condition' ORDER BY ALL",
+       ["deduplicated|exact_repeat|2", "quarantined|missing_required|1"]),
+      ("SELECT c.source_code, r.who FROM core.condition c JOIN raw.site_conditions r USING (source, file, position, row_number, run_id) ORDER BY 1",
+       ["c1|p1", "c2|p1", "c4|p1"]),
+      ("SELECT udi, run_id FROM raw.synthea_devices", ["u2|20260306-1"])]),
+    # The mapping has learnt a field.
+    ({"conditions.csv": "who,code,secret,ward\np1,c5,N,W7\n"},
+     [("SELECT code, ward FROM raw.site_conditions WHERE run_id = '20260307-1'", ["c5|W7"]), ("SELECT count(ward) FROM raw.site_conditions", ["1"])]),
+]
+
+
+def raw_days(folder):
+    folder, mapping = pathlib.Path(folder), json.loads(json.dumps(SITE_MAPPING))
+    mapping["columns"]["event_time"] = mapping["columns"]["effective_time"] = "to_timestamp('2020-01-02 03:04:05', binding.zone)"
+    yield from run(folder, DAYS[0][0], {}, DAYS[0][1], mapping)
+    for day, (files, expected) in enumerate(DAYS[1:], 6):
+        put(folder, files)
+        if day == 7:
+            mapping["fields"]["ward"] = mapping["columns"]["facility"] = "ward"
+            (folder / "site.json").write_text(json.dumps(mapping))
+        heddle(folder, "batch", "pipeline.json", "--for", f"2026-03-0{day}", "--format", "json")
+        yield from differences(folder, expected)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         failed = list(run(f"{folder}/synthea", FILES, {}, EXPECTED))
         failed += run(f"{folder}/labelled", LABELLED, {"labels": ["N", "42CFRPart2"]}, LABELS)
         failed += run(f"{folder}/unlabelled", LABELLED, {}, UNLABELLED)
+        failed += raw_days(f"{folder}/raw")
     print("\n".join(failed + [f"{len(failed)} differences"]))
     return 1 if failed else 0
 

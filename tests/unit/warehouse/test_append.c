@@ -98,7 +98,7 @@ chunks_of_every_size(void **state)
 
     (void)state;
     check(chunk_init(&chunk, &SCHEMA, CHUNK_ROW_COUNT_MAX, &err), &err);
-    check(db_appender_open(connection, "main", "t", &appender, &err), &err);
+    check(db_appender_open(connection, DB_CATALOG, "main", "t", &appender, &err), &err);
     for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
         fill(&chunk, SIZES[i]);
         check(db_append_chunk(appender, (int64_t)i, &chunk, &err), &err);
@@ -125,7 +125,7 @@ only_what_is_selected(void **state)
 
     (void)state;
     check(chunk_init(&chunk, &SCHEMA, CHUNK_ROW_COUNT_MAX, &err), &err);
-    check(db_appender_open(connection, "main", "t", &appender, &err), &err);
+    check(db_appender_open(connection, DB_CATALOG, "main", "t", &appender, &err), &err);
     fill(&chunk, 1000);
     odd = chunk_vector(&chunk, 3);
     chunk_filter(&chunk, &odd);
@@ -159,7 +159,7 @@ load(void *argument)
 
     loader->is_ok = db_connect(loader->db, &connection, &err) == ST_OK &&
                     chunk_init(&chunk, &SCHEMA, CHUNK_ROW_COUNT_MAX, &err) == ST_OK &&
-                    db_appender_open(connection, "main", "t", &appender, &err) == ST_OK;
+                    db_appender_open(connection, DB_CATALOG, "main", "t", &appender, &err) == ST_OK;
     for (int i = 0; loader->is_ok && i < 200; i++) {
         fill(&chunk, 2048);
         loader->is_ok = db_append_chunk(appender, loader->number, &chunk, &err) == ST_OK;
@@ -203,7 +203,7 @@ rows_one_by_one(void **state)
     (void)state;
     check(db_run(connection, STR("CREATE TABLE r (i BIGINT, b BOOLEAN, t VARCHAR, z BLOB, moment TIMESTAMP, d DATE)"), &err),
           &err);
-    check(db_appender_open(connection, "main", "r", &appender, &err), &err);
+    check(db_appender_open(connection, DB_CATALOG, "main", "r", &appender, &err), &err);
     db_row_int64(appender, 7);
     db_row_bool(appender, true);
     db_row_text(appender, STR("text"));
@@ -224,7 +224,7 @@ rows_one_by_one(void **state)
                                         "epoch(moment) = 1 AND d = DATE '1970-01-02'"),
                      1);
     assert_int_equal(number(connection, "SELECT count(*) FROM r WHERE i IS NULL AND NOT b AND t IS NULL AND z IS NULL"), 1);
-    assert_int_equal(db_appender_open(connection, "main", "nothing", &appender, &err), ST_ERROR);
+    assert_int_equal(db_appender_open(connection, DB_CATALOG, "main", "nothing", &appender, &err), ST_ERROR);
     db_disconnect(connection);
     db_free(db);
 }

@@ -97,7 +97,7 @@ run(struct fixture *fixture, const struct entity *entity, const char *values)
                   schema, schema),
           &err);
     check(db_runf(fixture->connection, &err,
-                  "CREATE TABLE %s.row_%s AS SELECT k, DATE '2026-01-01' + day::INTEGER + TIME '00:00' AS event_time, %s, "
+                  "CREATE TABLE %s.row_%s AS SELECT row_number() OVER () AS row_id, k, DATE '2026-01-01' + day::INTEGER + TIME '00:00' AS event_time, %s, "
                   "concat_ws('|', %s) AS content_hash, 1 AS row_outcome, CASE file WHEN 'a' THEN 1 ELSE 2 END AS "
                   "input_number, pos AS position, 1::BIGINT AS length, 0::BIGINT AS row_number, 0 AS mapping_number "
                   "FROM (VALUES %s) t(%s)",
