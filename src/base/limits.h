@@ -88,6 +88,8 @@
 /* Of `runtime.memory`, the least for each thread of a batch run: DuckDB writes a row group of a wide table, and joins identifiers, with tens of MiB a thread that
  * cannot spill. Where there is less, fewer threads work. */
 #define BATCH_THREAD_MEMORY (128u << 20)
+/* More rows than a mapping makes of one record: those of the next mapping of the same dimension are counted from there. */
+#define ROW_NUMBER_STEP 1000000
 /* Of `runtime.memory`, the part that rows may take on their way to core before they go to tables that spill; a divisor. At most half of
  * what there is beyond the least for each thread. */
 #define STAGE_SHARE 4

@@ -400,7 +400,10 @@ put_raw(struct rows *rows, const struct pass *pass, const struct mapping *mappin
     CHECK(count + 1 <= DB_COLUMN_COUNT_MAX);
     rows->raw[index].table = rows->run->raw[index];
     columns[0]             = &rows->own.columns[OWN_INPUT];
-    for (uint32_t i = 0; i < count; i++)
+    columns[1]             = &rows->own.columns[OWN_ROW_NUMBER];
+    for (uint32_t i = 0; i < ROWS_PLACE_COUNT; i++)
+        columns[2 + i] = &pass->raw->columns[i];
+    for (uint32_t i = PROGRAM_RAW_FIELD_FIRST; i < count; i++)
         columns[1 + i] = &pass->raw->columns[i];
     return put(rows, &rows->raw[index], pass->input->number, columns, 1 + count, selection, row_count, err);
 }
@@ -432,6 +435,8 @@ begin_own(struct rows *rows, const struct pass *pass)
         chunk_set_all_null(&rows->own, OWN_PERSON);
     for (uint32_t row = 0; row < pass->raw->row_count; row++) {
         chunk_set_int64(&rows->own, OWN_INPUT, row, pass->input->number);
+        chunk_set_int64(&rows->own, OWN_ROW_NUMBER, row,
+                        pass->program->row_number_first + ((const int64_t *)pass->raw->columns[ROWS_PLACE_COUNT].data)[row]);
         chunk_set_int64(&rows->own, OWN_MAPPING, row, pass->program - rows->run->programs);
     }
 }

@@ -8,6 +8,9 @@
  *                 columns of E, content_hash
  *     aside       what is neither: input_number, entity_number, position, length, code
  *
+ * row_number counts the rows that a mapping makes of a record, from 0. Of a dimension, where several mappings may make versions of one key
+ * from one record, those of the second mapping of the format count from ROW_NUMBER_STEP, and so on: versions are in one order (H1).
+ *
  * row_code is what became of a row: '0' loaded, '1' quarantined, '2' deduplicated, '3' filtered, '4' refused by the mapping's `when`;
  * behind the digit the reason. The smallest of a record's rows is the record's (ARCHITECTURE.md, "Outcome of a record"); equal digits are
  * told apart by the reason's bytes, so no order of rows matters (I5). Rows of '4', rows of mappings without an entity, and rows whose
@@ -21,11 +24,11 @@
 #define ROWS_NO_ENTITY (-1)
 
 /* What a row has besides where it lies in its file, the entity's columns and content_hash. */
-enum own_column { OWN_INPUT, OWN_ROW_ID, OWN_MAPPING, OWN_OUTCOME, OWN_CODE, OWN_PATH, OWN_ISSUES, OWN_EMPTIED, OWN_PERSON, OWN_COUNT };
+enum own_column { OWN_INPUT, OWN_ROW_NUMBER, OWN_ROW_ID, OWN_MAPPING, OWN_OUTCOME, OWN_CODE, OWN_PATH, OWN_ISSUES, OWN_EMPTIED, OWN_PERSON, OWN_COUNT };
 extern const struct schema rows_own_schema;
 enum aside_column { ASIDE_INPUT, ASIDE_ENTITY, ASIDE_POSITION, ASIDE_LENGTH, ASIDE_CODE, ASIDE_COUNT };
 extern const struct schema rows_aside_schema;
-#define ROWS_PLACE_COUNT 3 /* position, length, row_number: the first columns of a raw chunk. */
+#define ROWS_PLACE_COUNT 2 /* position, length: the first columns of a raw chunk; row_number stands behind them. */
 
 /* Room for the programs of all mappings in all specs; none is built. */
 enum status rows_prepare(struct run *run, struct error *err);

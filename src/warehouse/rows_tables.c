@@ -12,7 +12,8 @@
 #define SPILLED "spilled_"
 
 static const struct schema_column OWN_COLUMNS[OWN_COUNT] = {
-    [OWN_INPUT] = { "input_number", { TYPE_INT64, 0 } },     [OWN_ROW_ID] = { "row_id", { TYPE_INT64, 0 } },
+    [OWN_INPUT] = { "input_number", { TYPE_INT64, 0 } },     [OWN_ROW_NUMBER] = { "row_number", { TYPE_INT64, 0 } },
+    [OWN_ROW_ID] = { "row_id", { TYPE_INT64, 0 } },
     [OWN_MAPPING] = { "mapping_number", { TYPE_INT64, 0 } }, [OWN_OUTCOME] = { "row_outcome", { TYPE_INT64, 0 } },
     [OWN_CODE] = { "row_code", { TYPE_TEXT, 0 } },           [OWN_PATH] = { "row_path", { TYPE_TEXT, 0 } },
     [OWN_ISSUES] = { "row_issues", { TYPE_TEXT, 0 } },       [OWN_EMPTIED] = { "row_emptied", { TYPE_TEXT, 0 } },
@@ -20,7 +21,7 @@ static const struct schema_column OWN_COLUMNS[OWN_COUNT] = {
 };
 const struct schema rows_own_schema = { OWN_COLUMNS, OWN_COUNT };
 
-static const struct schema_column PLACE_COLUMNS[ROWS_PLACE_COUNT] = { { "position", { TYPE_INT64, 0 } }, { "length", { TYPE_INT64, 0 } }, { "row_number", { TYPE_INT64, 0 } } };
+static const struct schema_column PLACE_COLUMNS[ROWS_PLACE_COUNT] = { { "position", { TYPE_INT64, 0 } }, { "length", { TYPE_INT64, 0 } } };
 
 static const struct schema_column ASIDE_COLUMNS[ASIDE_COUNT] = {
     [ASIDE_INPUT] = { "input_number", { TYPE_INT64, 0 } }, [ASIDE_ENTITY] = { "entity_number", { TYPE_INT64, 0 } },
@@ -200,13 +201,26 @@ make_raw(struct run *run, struct db_connection *connection, const struct mapping
     struct schema_column columns[DB_COLUMN_COUNT_MAX];
     uint32_t             count = 0;
 
-    CHECK(1 + ROWS_PLACE_COUNT + mapping->field_count <= DB_COLUMN_COUNT_MAX);
+    CHECK(2 + ROWS_PLACE_COUNT + mapping->field_count <= DB_COLUMN_COUNT_MAX);
     columns[count++] = rows_own_schema.columns[OWN_INPUT];
+    columns[count++] = rows_own_schema.columns[OWN_ROW_NUMBER];
     for (uint32_t i = 0; i < ROWS_PLACE_COUNT; i++)
         columns[count++] = PLACE_COLUMNS[i];
     for (uint32_t i = 0; i < mapping->field_count; i++)
         columns[count++] = (struct schema_column){ .name = mapping->fields[i].name, .type = TYPE(TYPE_TEXT) };
     return make_table(run, connection, mapping->name, columns, count, &run->raw[mapping - run->graph->model->mappings], err);
+}
+
+static int64_t
+first_row_number(const struct model *model, const struct mapping *mapping)
+{
+    int64_t first = 0;
+
+    if (mapping->entity == NULL || mapping->entity->kind != ENTITY_DIMENSION)
+        return 0;
+    for (const struct mapping *other = model->mappings; other < mapping; other++)
+        first += other->entity == mapping->entity && other->format == mapping->format ? ROW_NUMBER_STEP : 0;
+    return first;
 }
 
 enum status
@@ -219,8 +233,9 @@ rows_need(struct run *run, struct db_connection *connection, uint32_t spec_index
 
     if (program->mapping != NULL)
         return ST_OK;
-    program->mapping    = mapping;
-    program->spec_index = spec_index;
+    program->mapping          = mapping;
+    program->spec_index       = spec_index;
+    program->row_number_first = first_row_number(model, mapping);
     if (run->raw[index] == NULL)
         status = make_raw(run, connection, mapping, err);
     if (status == ST_OK && mapping->entity != NULL)

@@ -89,6 +89,7 @@ struct run_program {
     struct program       *program; /* NULL: the mapping has no entity. */
     const struct mapping *mapping; /* NULL: no file of the spec fits it. */
     uint32_t              spec_index;
+    int64_t               row_number_first;
     const char          **issue_codes;  /* row_code of what each issue quarantines, each filter filters. */
     const char          **filter_codes;
 };
