@@ -47,7 +47,7 @@ static const struct option RUNTIME_OPTIONS[] = {
       .unit = "rows", .help = "Rows that are processed at once. Results do not depend on it; small values are for tests.",
       OPTION_FIELD(struct runtime_config, chunk_rows) },
     { .name = "memory", .type = OPTION_SIZE, .default_text = "2GiB", .min = BATCH_THREAD_MEMORY, .max = INT64_C(1) << 46,
-      .help = "What a batch run may hold in memory before it spills to disk, buffers of decoding threads included. The process takes up to 128 MiB more: see ARCHITECTURE.md, Bounds.",
+      .help = "What a batch run may hold in memory before it spills to disk, buffers of decoding threads included. The process takes up to 160 MiB more: see ARCHITECTURE.md, Bounds.",
       OPTION_FIELD(struct runtime_config, memory) },
     { .name = "temp_space", .type = OPTION_SIZE, .default_text = "0", .max = INT64_C(1) << 50,
       .help = "What a batch run may spill to disk, beside the warehouse; 0 is 90 % of what is free there.",

@@ -14,7 +14,7 @@
 #define REFUSED          "4"
 #define ISSUE_DIGITS     3
 #define ROW_ID_BITS      40 /* Below them rows of one thread are counted. */
-#define STATE_COUNT_KEPT 32 /* Of programs, a thread; each holds some hundred KiB. */
+#define STATE_MEMORY     (16 << 20) /* Of the bound of memory, for each state that a thread keeps. */
 
 /* ---- One thread ---- */
 
@@ -34,6 +34,7 @@ struct rows {
     struct db_connection  *connection;
     struct program_state **states; /* By program. */
     uint32_t               state_count;
+    uint32_t               state_count_max;
     struct target         *raw;      /* By mapping. */
     struct entity_rows    *entities; /* By entity. */
     struct target          aside_target;
@@ -60,6 +61,7 @@ rows_open(struct run *run, struct db_connection *connection, uint32_t thread, st
     rows->states      = memory_alloc_array_zero(run->program_count + 1, sizeof(struct program_state *));
     rows->raw         = memory_alloc_array_zero(model->mapping_count + 1, sizeof *rows->raw);
     rows->entities    = memory_alloc_array_zero(model->entity_count + 1, sizeof *rows->entities);
+    rows->state_count_max = (uint32_t)(warehouse_bounds(&run->graph->runtime).memory_bytes / STATE_MEMORY) + 1;
     arena_init(&rows->scratch, 0);
     enum status status = rows->states == NULL || rows->raw == NULL || rows->entities == NULL ? error_no_memory(err) : ST_OK;
     if (status == ST_OK)
@@ -99,16 +101,23 @@ rows_free(struct rows *rows)
     memory_free(rows);
 }
 
-void
-rows_begin_file(struct rows *rows)
+/* Programs of a model with many mappings do not all stay ready: a state is dear in memory and cheap to make for a chunk. */
+static enum status
+make_state(struct rows *rows, const struct program *program, size_t program_index, struct error *err)
 {
-    if (rows->state_count <= STATE_COUNT_KEPT)
-        return;
-    for (size_t i = 0; i < rows->run->program_count; i++) {
-        program_state_free(rows->states[i]);
-        rows->states[i] = NULL;
+    if (rows->state_count >= rows->state_count_max) {
+        for (size_t i = 0; i < rows->run->program_count; i++) {
+            program_state_free(rows->states[i]);
+            rows->states[i] = NULL;
+        }
+        for (uint32_t i = 0; i < rows->run->graph->model->entity_count; i++)
+            chunk_release(&rows->entities[i].values);
+        rows->state_count = 0;
     }
-    rows->state_count = 0;
+    if (program_state_create(program, &rows->states[program_index], err) != ST_OK)
+        return ST_ERROR;
+    rows->state_count++;
+    return ST_OK;
 }
 
 static enum status
@@ -413,16 +422,11 @@ open_entity(struct rows *rows, struct pass *pass, size_t program_index, struct e
 {
     const struct program *program = pass->program->program;
 
-    if (pass->entity->target.table == NULL) {
-        if (chunk_init(&pass->entity->values, program_schema(program), CHUNK_ROW_COUNT_MAX, err) != ST_OK)
-            return ST_ERROR;
-        pass->entity->target.table = rows->run->entities[pass->entity_number].table;
-    }
-    if (rows->states[program_index] == NULL) {
-        if (program_state_create(program, &rows->states[program_index], err) != ST_OK)
-            return ST_ERROR;
-        rows->state_count++;
-    }
+    pass->entity->target.table = rows->run->entities[pass->entity_number].table;
+    if (rows->states[program_index] == NULL && make_state(rows, program, program_index, err) != ST_OK)
+        return ST_ERROR;
+    if (pass->entity->values.columns == NULL && chunk_init(&pass->entity->values, program_schema(program), CHUNK_ROW_COUNT_MAX, err) != ST_OK)
+        return ST_ERROR;
     pass->state = rows->states[program_index];
     return ST_OK;
 }

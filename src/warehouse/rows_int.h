@@ -48,8 +48,6 @@ struct rows;
 enum status rows_open(struct run *run, struct db_connection *connection, uint32_t thread, struct rows **ret_rows, struct error *err);
 /* `raw` is a chunk of a mapping that was needed; its texts live as long as the call. */
 enum status rows_take(struct rows *rows, const struct run_input *input, const struct mapping *mapping, const struct chunk *raw, struct error *err);
-/* Another file begins: what few files need is let go where much is held. */
-void        rows_begin_file(struct rows *rows);
 /* How many bytes wait to be written out (db_appender_waiting). */
 int64_t     rows_waiting(const struct rows *rows);
 enum status rows_flush(struct rows *rows, struct error *err);

@@ -172,7 +172,6 @@ need_mappings(struct worker *worker, const struct open_file *file, struct error 
     struct run *run    = worker->crew->run;
     enum status status = ST_OK;
 
-    rows_begin_file(worker->rows);
     mutex_lock(&worker->crew->mutex);
     for (uint32_t i = 0; status == ST_OK && i < decode_plan_mapping_count(file->plan); i++)
         if (decode_layout_has(file->layout, i))

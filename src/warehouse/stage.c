@@ -78,6 +78,12 @@ stage_name(const struct stage_table *table)
     return table->name;
 }
 
+bool
+stage_is_empty(const struct stage_table *table)
+{
+    return table->block_count == 0;
+}
+
 /* ---- Blocks ---- */
 
 static uint32_t

@@ -29,6 +29,7 @@ enum status stage_put(struct stage_table *table, int64_t input_number, const str
                       uint32_t row_count, bool *ret_is_taken, struct error *err);
 
 const char *stage_name(const struct stage_table *table);
+bool        stage_is_empty(const struct stage_table *table);
 
 /* Takes out what was put of the input. */
 void stage_withdraw(struct stage_table *table, int64_t input_number);
