@@ -4,7 +4,9 @@ the rows are changed and 1 % new. Wall time, processor time, the most memory hel
 instructions of a first day of 1, 10 and 100 times 20,000 observations (perf stat, or valgrind where the machine has no counters). With --encryption,
 the first day without and with a key, three times in turn.
 
-    bench/batch.py [--rows 1000000] [--threads 2] [--memory 2GB] [--heddle PATH] [--folder DIR] [--cost] [--encryption]"""
+With --whole the peer keeps as many columns of an observation as heddle does, and the fields as received.
+
+    bench/batch.py [--rows 1000000] [--whole] [--threads 2] [--memory 2GB] [--heddle PATH] [--folder DIR] [--cost] [--encryption]"""
 import argparse
 import json
 import os
@@ -21,6 +23,18 @@ PIPELINE = {"pipeline": {"batch": {"sources": ["E"], "transforms": ["cleanse", "
                                    "gates": {"quarantined_max": 1}, "sink": "W"}}}
 BINDINGS = {"pipeline": {"name": "speed", "zone": "America/New_York"},
             "bindings": {"E": "in/*", "W": {"type": "duckdb", "path": "w.db", "encryption": "none"}}}
+# What the peer's SQL is filled in with: its own job, and one whose rows are as wide as heddle's.
+MORE = {"patient_system": "'urn:e'", "panel_id": "NULL", "source_code_type": "'http://loinc.org'", "source_comparator": "NULL", "source_reference_range_low": "NULL",
+        "source_reference_range_high": "NULL", "source_abnormal_flag": "NULL", "status": "'F'", "body_site": "NULL", "practitioner_system": "'urn:e'",
+        "practitioner_id": "NULL", "effective_time": "event_time", "source_version": "NULL", "source_updated_at": "NULL", "status_action": "'upsert'",
+        "data_source": "'E'", "facility": "NULL", "labels": "NULL", "source": "'E'", "file": "'in/observations.csv'", "position": "0", "length": "0",
+        "row_number": "0", "recorded_from": "TIMESTAMP '2026-02-01'", "recorded_to": "NULL", "run_id": "'20260201-1'"}
+TYPES = {"effective_time": "TIMESTAMP", "source_updated_at": "TIMESTAMP", "position": "BIGINT", "length": "BIGINT", "row_number": "BIGINT",
+         "recorded_from": "TIMESTAMP", "recorded_to": "TIMESTAMP"}
+LEAN = {"more": "", "more_values": "", "hash": "hash(", "hash_end": ")", "hash_type": "UBIGINT", "raw": ""}
+WHOLE = {"more": "".join(f", {name} {TYPES.get(name, 'VARCHAR')}" for name in MORE), "more_values": "".join(f", {value}" for value in MORE.values()),
+         "hash": "md5(concat_ws('|', ", "hash_end": "))", "hash_type": "VARCHAR",
+         "raw": "CREATE TABLE \"raw_{date}\" AS SELECT * FROM read_csv('{folder}/observations.csv', all_varchar = true, header = true);"}
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
 # What both must leave. The names on the left are heddle's, on the right the peer's table; columns are named the same in both.
 SUMS = {"patient": "count(DISTINCT person_id), bit_xor(hash(patient_id, address, social_security_number, birth_date))",
@@ -79,7 +93,9 @@ class Bench:
         return [sys.executable, str(PEERS / "duckdb_shell.py"), "peer.db", *words]
 
     def peer_day(self, day):
-        return self.peer(f"folder=day{day}", f"date=2026-02-0{day}", f"threads={self.options.threads}", f"memory={self.options.memory}",
+        names = {"folder": f"day{day}", "date": f"2026-02-0{day}"}
+        fill = {name: text.replace("{date}", names["date"]).replace("{folder}", names["folder"]) for name, text in (WHOLE if self.options.whole else LEAN).items()}
+        return self.peer(*(f"{name}={text}" for name, text in fill.items()), f"folder=day{day}", f"date=2026-02-0{day}", f"threads={self.options.threads}", f"memory={self.options.memory}",
                          str(PEERS / "duckdb_batch.sql"))
 
     def found(self):
@@ -155,6 +171,7 @@ def main():
     parser.add_argument("--memory", default="2GB", help="what DuckDB is allowed in the peer")
     parser.add_argument("--heddle", default=str(ROOT / "build/release/heddle"))
     parser.add_argument("--folder", help="where the files go; default: the temporary folder")
+    parser.add_argument("--whole", action="store_true")
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--encryption", action="store_true")
     options = parser.parse_args()

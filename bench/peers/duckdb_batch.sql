@@ -5,6 +5,9 @@
 -- What heddle does besides, and this does not: input files' digests; every byte and row accounted for; positions of rows in files; raw fields
 -- kept; findings at columns counted; a digest of each table; conversion of units in general (here a table of those that occur); a person key;
 -- one transaction that a reader sees whole; a run that can be made again. It uses a 64-bit hash where heddle has 128 bits.
+--
+-- bench/batch.py --whole fills in what makes its rows of observations and results as wide as the ones of heddle: more columns, a hash of 128 bits
+-- as text, and the fields as received of each day in a table of their own.
 SET preserve_insertion_order = false;
 SET threads = {threads};
 SET memory_limit = '{memory}';
@@ -18,10 +21,10 @@ CREATE TABLE IF NOT EXISTS encounter_version (patient_id VARCHAR, person_id VARC
   total_cost DECIMAL(18,2), payer_coverage DECIMAL(18,2), content_hash UBIGINT, is_current BOOLEAN, recorded_on DATE);
 CREATE TABLE IF NOT EXISTS observation_version (patient_id VARCHAR, person_id VARCHAR, encounter_id VARCHAR, observation_id VARCHAR, category VARCHAR,
   source_code VARCHAR, description VARCHAR, result VARCHAR, source_value DECIMAL(18,6), source_units VARCHAR, event_time TIMESTAMP,
-  normalized_code VARCHAR, normalized_units VARCHAR, normalized_value DECIMAL(18,6), content_hash UBIGINT, is_current BOOLEAN, recorded_on DATE);
+  normalized_code VARCHAR, normalized_units VARCHAR, normalized_value DECIMAL(18,6), content_hash {hash_type}, is_current BOOLEAN, recorded_on DATE{more});
 CREATE TABLE IF NOT EXISTS lab_result_version (patient_id VARCHAR, person_id VARCHAR, encounter_id VARCHAR, observation_id VARCHAR, category VARCHAR,
   source_code VARCHAR, description VARCHAR, result VARCHAR, source_value DECIMAL(18,6), source_units VARCHAR, event_time TIMESTAMP,
-  normalized_code VARCHAR, normalized_units VARCHAR, normalized_value DECIMAL(18,6), content_hash UBIGINT, is_current BOOLEAN, recorded_on DATE);
+  normalized_code VARCHAR, normalized_units VARCHAR, normalized_value DECIMAL(18,6), content_hash {hash_type}, is_current BOOLEAN, recorded_on DATE{more});
 CREATE TABLE IF NOT EXISTS person_identifier (system VARCHAR, value VARCHAR, person_id VARCHAR, recorded_on DATE);
 CREATE TABLE IF NOT EXISTS quarantine (file VARCHAR, reason VARCHAR, cells VARCHAR, recorded_on DATE);
 
@@ -78,7 +81,7 @@ CREATE TEMP TABLE observation_row AS
 SELECT r.patient_id, md5('E|' || patient_id) AS person_id, encounter_id, md5(concat_ws('|', DATE, encounter_id, source_code)) AS observation_id, category, source_code, description, result,
   source_value, source_units, event_time, normalized_code, CASE WHEN normalized_code IS NOT NULL THEN normalized_units END AS normalized_units,
   CASE WHEN normalized_code IS NOT NULL AND normalized_units IS NOT NULL THEN source_value END AS normalized_value,
-  hash(patient_id, encounter_id, category, source_code, description, result, source_value, source_units, event_time) AS content_hash, DATE, is_bad
+  {hash}patient_id, encounter_id, category, source_code, description, result, source_value, source_units, event_time{hash_end} AS content_hash, DATE, is_bad
 FROM (SELECT nullif(trim(PATIENT), '') AS patient_id, nullif(trim(ENCOUNTER), '') AS encounter_id, nullif(trim(CATEGORY), '') AS category,
   nullif(trim(CODE), '') AS source_code, nullif(trim(DESCRIPTION), '') AS description, nullif(trim(VALUE), '') AS result, DATE,
   CASE WHEN TYPE = 'numeric' THEN TRY_CAST(VALUE AS DECIMAL(18,6)) END AS source_value, nullif(trim(UNITS), '') AS source_units,
@@ -94,12 +97,13 @@ SELECT DISTINCT n.* EXCLUDE (DATE, is_bad) FROM observation_row n
 ANTI JOIN observation_version c ON c.observation_id = n.observation_id AND c.content_hash = n.content_hash
 WHERE NOT is_bad AND category IS DISTINCT FROM 'laboratory' AND result IS NOT NULL;
 UPDATE observation_version SET is_current = false WHERE is_current AND observation_id IN (SELECT observation_id FROM observation_new);
-INSERT INTO observation_version SELECT *, true, DATE '{date}' FROM observation_new;
+INSERT INTO observation_version SELECT *, true, DATE '{date}'{more_values} FROM observation_new;
 
 CREATE TEMP TABLE lab_result_new AS
 SELECT DISTINCT n.* EXCLUDE (DATE, is_bad) FROM observation_row n
 ANTI JOIN lab_result_version c ON c.observation_id = n.observation_id AND c.content_hash = n.content_hash
 WHERE NOT is_bad AND category = 'laboratory' AND result IS NOT NULL;
 UPDATE lab_result_version SET is_current = false WHERE is_current AND observation_id IN (SELECT observation_id FROM lab_result_new);
-INSERT INTO lab_result_version SELECT *, true, DATE '{date}' FROM lab_result_new;
+INSERT INTO lab_result_version SELECT *, true, DATE '{date}'{more_values} FROM lab_result_new;
+{raw}
 CHECKPOINT;
