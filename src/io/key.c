@@ -72,8 +72,6 @@ check_access(struct io *io, int fd, const char *path, struct error *err)
     struct stat info;
     if (io->fstat(io, fd, &info) != 0)
         return io_error(err, "look at", path);
-    if (!S_ISREG(info.st_mode))
-        return error_set(err, ERR_KEY, "the key %s is not a regular file", path);
     if ((info.st_mode & 077) != 0) {
         error_set(err, ERR_KEY, "the key file %s can be read by others (mode %03o)", path,
                   (unsigned)info.st_mode & 0777);
@@ -104,10 +102,13 @@ key_from_file(struct io *io, const char *path, struct key *ret_key, struct error
 {
     struct file_reader reader   = FILE_READER_EMPTY;
     struct error       open_err = ERROR_EMPTY;
+    struct stat        info;
     if (file_reader_open(&reader, io, path, 0, &open_err) != ST_OK) {
         if (open_err.code == ERR_NOT_FOUND) {
             error_set(err, ERR_KEY, "there is no key file %s", path);
             error_hint(err, "make one with \"(umask 077; openssl rand -hex 32 > %s)\"", path);
+        } else if (io->stat(io, path, &info) == 0 && !S_ISREG(info.st_mode)) {
+            error_set(err, ERR_KEY, "the key %s is not a regular file", path);
         } else if (err != NULL) {
             *err = open_err;
         }
