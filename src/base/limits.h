@@ -90,9 +90,9 @@
 #define BATCH_THREAD_MEMORY (128u << 20)
 /* More rows than a mapping makes of one record: those of the next mapping of the same dimension are counted from there. */
 #define ROW_NUMBER_STEP 1000000
-/* Of `runtime.memory`, the part that rows may take on their way to core before they go to tables that spill; a divisor. At most half of
- * what there is beyond the least for each thread. */
-#define STAGE_SHARE 4
+/* Of what `runtime.memory` has beyond the least for each thread, the part that rows may take on their way to core before they go to tables
+ * that spill; a divisor. DuckDB's own tables take more memory for the same rows, and more time. */
+#define STAGE_SHARE 2
 /* Of `runtime.memory`, the part that the hashes of what core has of one fact may take (a part, as a divisor): where there are more, repeats
  * are found among rows instead of while they are decoded. 24 to 48 bytes a version. */
 #define KNOWN_SHARE 8

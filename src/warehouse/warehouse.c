@@ -40,7 +40,7 @@ warehouse_bounds(const struct graph_runtime *runtime)
     const int64_t threads = most < 1 ? 1 : most < runtime->worker_count ? most : runtime->worker_count;
     const int64_t share   = memory / 4 / threads < DECODE_THREAD_SIZE ? memory / 4 / threads : DECODE_THREAD_SIZE;
     const int64_t rest    = memory - threads * BATCH_THREAD_MEMORY;
-    const int64_t stage   = rest < 0 ? 0 : rest / 2 < memory / STAGE_SHARE ? rest / 2 : memory / STAGE_SHARE;
+    const int64_t stage   = rest < 0 ? 0 : rest / STAGE_SHARE;
     const int64_t range   = share / 4 < DECODE_RANGE_SIZE ? share / 4 : DECODE_RANGE_SIZE;
 
     return (struct run_bounds){ .thread_count = (uint32_t)threads,
