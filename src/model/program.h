@@ -14,7 +14,7 @@
  *     entity chunk, key text, content hash
  *
  * One object is built for a mapping and a context, which is constant for an input (zone and system are literals in it).
- * The live leg runs it over chunks; the warehouse prints it as one SELECT. The same bound expressions serve both.
+ * Both legs run it over chunks. Printed as one SELECT over the same bound expressions, it is what `explain` shows and tests hold equal.
  *
  * P1  Checks and filters see converted values, as they were before any check nulled one: their order among each other
  *     does not matter. Standard columns see the values that are left.

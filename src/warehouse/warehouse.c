@@ -142,11 +142,42 @@ check_identity(struct warehouse *warehouse, struct error *err)
     return status;
 }
 
+/* What a program left that kept a run's rows in the warehouse's file, in schemas that views in raw showed: tables are there now (R3). */
+static const char OLD_STAGES[] =
+    "SELECT concat('DROP VIEW raw.\"', view_name, '\"; ') FROM duckdb_views() WHERE database_name = '" DB_CATALOG "' AND schema_name = 'raw'\n"
+    "UNION ALL SELECT concat('DROP SCHEMA ', schema_name, ' CASCADE; ') FROM duckdb_schemas()\n"
+    "WHERE database_name = '" DB_CATALOG "' AND starts_with(schema_name, 'run_')";
+
+static enum status
+drop_old_stages(struct db_connection *connection, struct error *err)
+{
+    struct db_result   result    = DB_RESULT_EMPTY;
+    struct str_builder sql       = STR_BUILDER_EMPTY;
+    uint32_t           row_count = 1;
+    enum status        status    = db_query(connection, str_from(OLD_STAGES), &result, err);
+
+    while (status == ST_OK && row_count != 0) {
+        status = db_next(&result, &row_count, err);
+        for (uint32_t row = 0; status == ST_OK && row < row_count; row++)
+            str_builder_append(&sql, db_text(&result, 0, row));
+    }
+    db_result_release(&result);
+    if (status == ST_OK)
+        status = str_builder_status(&sql, err);
+    if (status == ST_OK && sql.size != 0)
+        status = db_run(connection, str_builder_text(&sql), err);
+    str_builder_release(&sql);
+    return status;
+}
+
 /* R2 */
 static enum status
 recover(struct warehouse *warehouse, struct error *err)
 {
     struct db_connection *connection = warehouse->connection;
+
+    if (drop_old_stages(connection, err) != ST_OK)
+        return ST_ERROR;
     return db_run(connection, STR("UPDATE meta.run SET status = 'failed', status_reason = 'the program ended before the run did' WHERE status = 'running'"),
                   err);
 }

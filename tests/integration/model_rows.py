@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 HEDDLE = os.environ["HEDDLE"]
+PEERS = pathlib.Path(__file__).resolve().parents[2] / "bench/peers"
 CODED = "PATIENT,ENCOUNTER,CODE,DESCRIPTION"
 FILES = {
     "patients.csv": "Id,BIRTHDATE,DEATHDATE,SSN,DRIVERS,PASSPORT,FIRST,LAST,MARITAL,GENDER,STATE,ZIP\n"
@@ -137,6 +138,10 @@ def raw_days(folder):
     folder, mapping = pathlib.Path(folder), json.loads(json.dumps(SITE_MAPPING))
     mapping["columns"]["event_time"] = mapping["columns"]["effective_time"] = "to_timestamp('2020-01-02 03:04:05', binding.zone)"
     yield from run(folder, DAYS[0][0], {}, DAYS[0][1], mapping)
+    # As an earlier program left it: rows of a run in the file, and a view of them.
+    (folder / "old.sql").write_text("DROP TABLE raw.synthea_devices;\nCREATE SCHEMA run_1;\nCREATE TABLE run_1.d (udi VARCHAR);\n"
+                                    "CREATE VIEW raw.synthea_devices AS SELECT udi FROM run_1.d;\nSELECT 1 AS n;\n")
+    subprocess.run([sys.executable, str(PEERS / "duckdb_shell.py"), "w.db", "old.sql"], cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     for day, (files, expected) in enumerate(DAYS[1:], 6):
         put(folder, files)
         if day == 7:
