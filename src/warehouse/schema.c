@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "expr/expr.h"
 
 static const char META[] =
     "CREATE SCHEMA IF NOT EXISTS raw; CREATE SCHEMA IF NOT EXISTS core; CREATE SCHEMA IF NOT EXISTS meta;\n"
@@ -71,22 +72,6 @@ entity_status_action(const struct entity *entity)
     return find_column(entity, "status_action");
 }
 
-/* As DuckDB writes the type of a column. */
-static const char *
-stored_name(struct type type, char *buffer, size_t size)
-{
-    static const char *const NAMES[TYPE_KIND_COUNT] = {
-        [TYPE_BOOL] = "BOOLEAN", [TYPE_INT64] = "BIGINT",        [TYPE_DOUBLE] = "DOUBLE",
-        [TYPE_TEXT] = "VARCHAR", [TYPE_TIMESTAMP] = "TIMESTAMP", [TYPE_DATE] = "DATE",
-    };
-
-    if (type.kind == TYPE_DECIMAL)
-        snprintf(buffer, size, "DECIMAL(%d,%u)", DECIMAL_DIGITS_MAX, type.scale);
-    else
-        snprintf(buffer, size, "%s", NAMES[type.kind]);
-    return buffer;
-}
-
 void
 columns_append(struct str_builder *out, const struct entity *entity, const uint32_t *indices, uint32_t count,
                const char *before, const char *after, const char *separator)
@@ -132,7 +117,7 @@ append_entity_table(struct str_builder *sql, const struct entity *entity)
     for (uint32_t i = 0; i < entity->column_count; i++) {
         str_builder_append_cstr(sql, i == 0 ? "\n  " : ",\n  ");
         sql_append_name(sql, str_from(entity->columns[i].name));
-        str_builder_printf(sql, " %s", stored_name(entity->columns[i].type, type, sizeof type));
+        str_builder_printf(sql, " %s", type_duckdb_name(entity->columns[i].type, type, sizeof type));
     }
     append_own_columns(sql, entity);
     str_builder_append_cstr(sql, ")");
@@ -238,7 +223,7 @@ adapt_column(struct db_connection *connection, const struct entity *entity, cons
 {
     char wanted[32];
 
-    stored_name(column->type, wanted, sizeof wanted);
+    type_duckdb_name(column->type, wanted, sizeof wanted);
     if (stored[0] == '\0')
         return db_runf(connection, err, "ALTER TABLE core.\"%s_version\" ADD COLUMN \"%s\" %s", entity->name, column->name,
                        wanted);
