@@ -2,6 +2,7 @@
 """heddle generate --from WAREHOUSE: live events about living adults whom the warehouse knows. The same seed gives the same bytes, the
 stream knows every patient, and what is planted in the events comes of them."""
 import collections
+import hashlib
 import json
 import pathlib
 import shutil
@@ -17,12 +18,13 @@ WAREHOUSE, STORE = "ENTERPRISE_DATA_WAREHOUSE", "REALTIME_ANALYTICS_STORE"
 START = "2026-03-09"
 
 
-def make(base):
-    folder = base / "w"
+def make(base, number=0):
+    """A warehouse with keys of its own: whom the stories are about follows from the person key."""
+    folder = base / f"w{number}"
     shutil.copytree(ROOT / "examples/hybrid", folder)
     heddle("generate", "--patients", "600", "--days", "1", "--out", ".", folder=folder)
     for key in ("store.key", "warehouse.key", "person.key"):
-        (folder / key).write_text("0123456789abcdef" * 4)  # The same persons, and so the same events, each time.
+        (folder / key).write_text(hashlib.sha256(b"%d" % number).hexdigest())  # The same persons, and so the same events, each time.
         (folder / key).chmod(0o600)
     heddle("batch", "pipeline.json", folder=folder)
     shutil.rmtree(folder / "events")
@@ -86,6 +88,10 @@ def main():
         code, told = refused(folder, "--from", WAREHOUSE, "--start", "1920-01-01", "--out", "x")
         expect("nobody was born yet", (code, "living adults" in told), (2, True))
         expect("nothing is written then", (folder / "x").exists(), False)
+        for number in range(1, 4):
+            folder = make(pathlib.Path(base), number)
+            heddle("generate", "--from", WAREHOUSE, "--start", START, "--days", "2", "--seed", "5", "--patients", "400", "--out", "a", folder=folder)
+            check_stream(folder)
     print("\n".join(failures + [f"{len(failures)} differences"]))
     return 1 if failures else 0
 
