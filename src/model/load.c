@@ -414,6 +414,7 @@ load_rules(struct loader *loader)
     }
     loader->model->rules      = rules;
     loader->model->rule_count = rules == NULL ? 0 : count;
+    load_rule_members(loader, documents, rules, loader->model->rule_count);
 }
 
 /* Only over a model whose files were read without an error: an expression is judged by columns that are as they should

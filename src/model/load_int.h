@@ -85,6 +85,9 @@ void load_entity(struct loader *loader, const struct document *document, struct 
 void load_cleanse_rules(struct loader *loader, const struct model_file *file);
 void load_mapping(struct loader *loader, const struct document *document, struct mapping *mapping);
 void load_rule(struct loader *loader, const struct document *document, struct rule_pack *rule);
+/* The rules that belong to a rule, once all are read: first those that its files name, of each rule; then theirs. `rules` are
+ * the model's, in the order of `documents`. */
+void load_rule_members(struct loader *loader, const struct document *const *documents, struct rule_pack *rules, uint32_t count);
 
 /* Expressions: that they parse, find their names and fit (check.c). */
 void check_entity(struct loader *loader, const struct entity *entity);

@@ -7,7 +7,7 @@
 
 static const char *const RULE_KEYS[]     = { "rule",     "kind",     "entity",           "help",   "version", "approved",
                                              "severity", "cooldown", "history",          "limits", "laboratory_flags",
-                                             "before",   "after",    "explained_by",     NULL };
+                                             "before",   "after",    "explained_by",     "rules",  NULL };
 static const char *const LIMIT_KEYS[]    = { "code", "help", "unit", "low", "high", "age_min_years", "age_max_years",
                                              "severity", NULL };
 static const char *const APPROVED_KEYS[] = { "version", "by", "on", NULL };
@@ -279,4 +279,122 @@ load_rule(struct loader *loader, const struct document *document, struct rule_pa
     rule->before_us = load_duration(loader, find_in_files(loader, document, "before"), "before", 30 * US_PER_DAY);
     rule->after_us  = load_duration(loader, find_in_files(loader, document, "after"), "after", 7 * US_PER_DAY);
     load_explanations(loader, document, rule);
+}
+
+/* ---- Rules that belong to a rule ---- */
+
+static const struct rule_pack *
+find_member(struct loader *loader, const struct json *item)
+{
+    if (item->type != JSON_TEXT) {
+        load_error(loader, item, NULL, "\"rules\" names rules by text, not by %s",
+                   json_type_name(item->type));
+        return NULL;
+    }
+    const struct rule_pack *member = model_rule(loader->model, item->text);
+    if (member != NULL)
+        return member;
+    struct suggestion suggestion = suggestion_init(item->text);
+    for (uint32_t i = 0; i < loader->model->rule_count; i++)
+        suggestion_offer(&suggestion, str_from(loader->model->rules[i].name));
+    load_error(loader, item, &suggestion, "there is no rule \"%.*s\"", STR_PRINTF(item->text));
+    return NULL;
+}
+
+struct members {
+    const struct rule_pack **items; /* Room for all rules of the model. */
+    uint32_t                 count;
+};
+
+static void
+add_member(struct members *members, const struct rule_pack *rule)
+{
+    for (uint32_t i = 0; i < members->count; i++)
+        if (members->items[i] == rule)
+            return;
+    members->items[members->count++] = rule;
+}
+
+/* Those of its members too. */
+static void
+add_all(struct members *members)
+{
+    for (uint32_t i = 0; i < members->count; i++)
+        for (uint32_t k = 0; k < members->items[i]->member_count; k++)
+            add_member(members, members->items[i]->members[k]);
+}
+
+static bool
+has_member(const struct members *members, const struct rule_pack *rule)
+{
+    for (uint32_t i = 0; i < members->count; i++)
+        if (members->items[i] == rule)
+            return true;
+    return false;
+}
+
+/* What the rule's files name; NULL: nothing. No rule at all is an answer, too. */
+static const struct json *
+load_named_members(struct loader *loader, const struct document *document, struct members *members)
+{
+    const struct json *list = json_find(find_in_files(loader, document, "rules"), "rules");
+    if (list != NULL && list->type != JSON_ARRAY) {
+        load_error(loader, list, NULL, "\"rules\" is %s, not a list", json_type_name(list->type));
+        return NULL;
+    }
+    for (const struct json *item = list == NULL ? NULL : list->first; item != NULL; item = item->next) {
+        const struct rule_pack *member = find_member(loader, item);
+        if (member != NULL)
+            add_member(members, member);
+    }
+    return list;
+}
+
+/* A rule that belongs to itself would never end: which of the names leads back to it? */
+static bool
+check_cycle(struct loader *loader, const struct json *list, const struct rule_pack *rule,
+            struct members *scratch)
+{
+    bool is_ok = true;
+    for (const struct json *item = list->first; item != NULL; item = item->next) {
+        const struct rule_pack *member =
+            item->type == JSON_TEXT ? model_rule(loader->model, item->text) : NULL;
+        scratch->count = 0;
+        if (member == NULL)
+            continue;
+        add_member(scratch, member);
+        add_all(scratch);
+        if (has_member(scratch, rule)) {
+            load_error(loader, item, NULL,
+                       member == rule ? "rule \"%s\" cannot belong to itself"
+                                      : "rule \"%s\" belongs to itself by way of \"%s\"",
+                       rule->name, member->name);
+            is_ok = false;
+        }
+    }
+    return is_ok;
+}
+
+void
+load_rule_members(struct loader *loader, const struct document *const *documents, struct rule_pack *rules,
+                  uint32_t count)
+{
+    const struct json **lists = LOAD_ARRAY(loader, const struct json *, count);
+    struct members *members   = LOAD_ARRAY(loader, struct members, count + 1u); /* The last one is scratch. */
+    for (uint32_t i = 0; members != NULL && i <= count; i++)
+        members[i].items = LOAD_ARRAY(loader, const struct rule_pack *, count);
+    if (loader->is_out_of_memory || count == 0)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        lists[i]              = load_named_members(loader, documents[i], &members[i]);
+        rules[i].members      = members[i].items;
+        rules[i].member_count = members[i].count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        find_in_files(loader, documents[i], "rules");
+        if (lists[i] == NULL || !check_cycle(loader, lists[i], &rules[i], &members[count]))
+            continue;
+        add_all(&members[i]);
+        rules[i].member_count = members[i].count;
+    }
 }

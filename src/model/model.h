@@ -231,6 +231,11 @@ struct rule_pack {
     const char *approved_by; /* NULL while not approved. */
     int32_t     approved_on; /* Days since 1970. */
 
+    /* Rules that belong to it: who names it, in a pipeline or a route, means these too. Those of its members are among them, each
+     * once, and itself is not. */
+    const struct rule_pack *const *members;
+    uint32_t                       member_count;
+
     /* RULE_CRITICAL_VALUE */
     const struct rule_limit *limits;
     uint32_t                 limit_count;

@@ -164,6 +164,40 @@ check_route_rules(struct builder *builder, const struct json *value, const struc
 }
 
 static bool
+has_name(const struct str *items, size_t count, struct str name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_equal(items[i], name))
+            return true;
+    return false;
+}
+
+/* Who names a rule takes those that belong to it. */
+static bool
+add_members(struct builder *builder, struct graph_names *rules)
+{
+    const size_t model_count = builder->model == NULL ? 0 : builder->model->rule_count;
+    struct str  *items       = ARENA_ARRAY(builder->arena, struct str, rules->count + model_count);
+    size_t       count       = rules->count;
+
+    if (items == NULL)
+        return plan_no_memory(builder);
+    for (size_t i = 0; i < rules->count; i++)
+        items[i] = rules->items[i];
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct rule_pack *pack =
+            builder->model == NULL ? NULL : model_rule(builder->model, rules->items[i]);
+        for (uint32_t k = 0; pack != NULL && k < pack->member_count; k++) {
+            struct str name = str_from(pack->members[k]->name);
+            if (!has_name(items, count, name) && !plan_text(builder, name, &items[count++]))
+                return false;
+        }
+    }
+    *rules = (struct graph_names){items, count};
+    return true;
+}
+
+static bool
 settle_route(struct builder *builder, const struct json *value, const struct route_config *config,
              struct graph_route *route)
 {
@@ -198,7 +232,8 @@ plan_route(struct builder *builder, const struct json *value, struct graph_route
     if (plan_is_not_built(builder, value, NOT_BUILT_ROUTES, "file"))
         return false;
     bool is_ok = config_bind(&builder->bindings.binder, value, &ROUTE_TABLE, &config);
-    is_ok      = is_ok && settle_route(builder, value, &config, &route) && check_route_rules(builder, value, &route.rules);
+    is_ok      = is_ok && settle_route(builder, value, &config, &route) && check_route_rules(builder, value, &route.rules)
+            && add_members(builder, &route.rules);
     *ret_route = route;
     return is_ok;
 }

@@ -178,11 +178,39 @@ check_rule(struct builder *builder, const struct json *item)
     return false;
 }
 
+static bool
+has_rule(const struct graph_streaming *streaming, struct str name)
+{
+    for (size_t i = 0; i < streaming->rule_count; i++)
+        if (str_equal(streaming->rules[i].step.name, name))
+            return true;
+    return false;
+}
+
+/* The rule that the item names, and those that belong to it; each once, whoever named it. */
+static void
+add_rules(struct builder *builder, const struct json *item, struct graph_rule *rules)
+{
+    struct graph_streaming *streaming = &builder->graph->streaming;
+    const struct rule_pack *pack = builder->model == NULL ? NULL : model_rule(builder->model, item->text);
+
+    if (!has_rule(streaming, item->text) &&
+        plan_step(builder, item, STR_EMPTY, item->text, &rules[streaming->rule_count].step))
+        streaming->rule_count++;
+    for (uint32_t i = 0; pack != NULL && i < pack->member_count; i++) {
+        struct str name = str_from(pack->members[i]->name);
+        if (!has_rule(streaming, name) &&
+            plan_step(builder, item, STR_EMPTY, name, &rules[streaming->rule_count].step))
+            streaming->rule_count++;
+    }
+}
+
 static void
 plan_rules(struct builder *builder, const struct json *list)
 {
-    struct graph_streaming *streaming = &builder->graph->streaming;
-    struct graph_rule      *rules     = ARENA_ARRAY(builder->arena, struct graph_rule, list->count);
+    struct graph_streaming *streaming  = &builder->graph->streaming;
+    const size_t            rule_count = builder->model == NULL ? 0 : builder->model->rule_count;
+    struct graph_rule      *rules = ARENA_ARRAY(builder->arena, struct graph_rule, list->count + rule_count);
 
     if (rules == NULL) {
         plan_no_memory(builder);
@@ -193,12 +221,12 @@ plan_rules(struct builder *builder, const struct json *list)
         if (item->type != JSON_TEXT || !check_rule(builder, item))
             continue;
         bool is_twice = false;
-        for (size_t i = 0; i < streaming->rule_count; i++)
-            is_twice = is_twice || str_equal(rules[i].step.name, item->text);
+        for (const struct json *earlier = list->first; earlier != item; earlier = earlier->next)
+            is_twice = is_twice || (earlier->type == JSON_TEXT && str_equal(earlier->text, item->text));
         if (is_twice)
             complain(&builder->pipeline, item, "\"%.*s\" is named twice", STR_PRINTF(item->text));
-        else if (plan_step(builder, item, STR_EMPTY, item->text, &rules[streaming->rule_count].step))
-            streaming->rule_count++;
+        else
+            add_rules(builder, item, rules);
     }
 }
 
@@ -269,15 +297,17 @@ check_routed(struct builder *builder, const struct json *place, struct str rule)
 static void
 check_routes(struct builder *builder, const struct json *alerts)
 {
-    const struct json *list = json_find(alerts, "rules");
-    size_t             i    = 0;
+    const struct graph_streaming *streaming = &builder->graph->streaming;
+    const struct json            *list      = json_find(alerts, "rules");
 
     for (const struct json *item = list ? list->first : NULL; item; item = item->next) {
-        const struct graph_streaming *streaming = &builder->graph->streaming;
-        if (item->type == JSON_TEXT && i < streaming->rule_count && str_equal(streaming->rules[i].step.name, item->text)) {
-            check_routed(builder, item, item->text);
-            i++;
-        }
+        const struct rule_pack *pack =
+            item->type == JSON_TEXT && builder->model != NULL ? model_rule(builder->model, item->text) : NULL;
+        if (item->type != JSON_TEXT || !has_rule(streaming, item->text))
+            continue;
+        check_routed(builder, item, item->text);
+        for (uint32_t i = 0; pack != NULL && i < pack->member_count; i++)
+            check_routed(builder, item, str_from(pack->members[i]->name));
     }
     check_routed(builder, list ? list : alerts, STR(GRAPH_RULE_UNEVALUATED_RESULT));
 }

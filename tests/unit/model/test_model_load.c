@@ -98,6 +98,59 @@ test_approval(void **state)
     model_free(plain);
 }
 
+#define RULE_OF(name, rules)                                                                              \
+    "{ \"rule\": \"" name                                                                                 \
+    "\", \"kind\": \"critical_value\", \"entity\": \"lab_result\", \"version\": \"1\", \"help\": \"x\", " \
+    "\"limits\": [ { \"code\": \"2345-7\", \"unit\": \"mg/dL\", \"low\": 1 } ], \"rules\": " rules " }"
+
+static void
+assert_members(const struct model *model, const char *name, const char *const *wanted, uint32_t count)
+{
+    const struct rule_pack *rule = model_rule(model, str_from(name));
+    assert_non_null(rule);
+    assert_int_equal(rule->member_count, count);
+    for (uint32_t i = 0; i < count; i++)
+        assert_string_equal(rule->members[i]->name, wanted[i]);
+}
+
+/* Members of members belong to it, each once; what a later file says takes the place of what an earlier one said. */
+static void
+test_members(void **state)
+{
+    (void)state;
+    struct error            err     = ERROR_EMPTY;
+    struct model           *model   = NULL;
+    const char *const       all[]   = {"b", "unusual_access", "c"};
+    const struct model_file files[] = {
+        {.path = "a", .text = STR(RULE_OF("a", "[\"b\", \"unusual_access\", \"b\"]"))},
+        {.path = "b", .text = STR(RULE_OF("b", "[\"c\", \"unusual_access\"]"))},
+        {.path = "c", .text = STR(RULE_OF("c", "[\"b\"]"))},
+        {.path = "site", .text = STR("{ \"rule\": \"c\", \"rules\": [] }")},
+    };
+    assert_int_equal(model_load(files, 4, NULL, NULL, &model, &err), ST_OK);
+    assert_members(model, "a", all, 3);
+    assert_members(model, "c", NULL, 0);
+    model_free(model);
+}
+
+static void
+test_member_cycle(void **state)
+{
+    (void)state;
+    static struct reports   reports;
+    struct error            err     = ERROR_EMPTY;
+    struct model           *model   = NULL;
+    const struct model_file files[] = {
+        {.path = "a", .text = STR(RULE_OF("a", "[\"b\"]"))},
+        {.path = "b", .text = STR(RULE_OF("b", "[\"unusual_access\", \"c\"]"))},
+        {.path = "c", .text = STR(RULE_OF("c", "[\"b\"]"))},
+    };
+    assert_int_equal(model_load(files, 3, report, &reports, &model, &err), ST_ERROR);
+    assert_int_equal(reports.count, 2); /* a leads to a cycle, but is on none. */
+    assert_non_null(strstr(reports.text, "rule \"b\" belongs to itself by way of \"c\""));
+    assert_non_null(strstr(reports.text, "rule \"c\" belongs to itself by way of \"b\""));
+}
+
 /* A file of the site's with the name of an embedded one takes its place. */
 static void
 test_override(void **state)
@@ -170,6 +223,10 @@ static const struct {
     { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2345-8\", \"unit\": \"mg/dL\", \"low\": 1 } ] }", "f:1:72", "check digit" },
     { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2345-7\", \"unit\": \"mmol/L\", \"low\": 1 } ] }", "f:1:90", "kept in mg/dL" },
     { "{ \"rule\": \"unusual_access\", \"before\": \"30\" }", "f:1:39", "no duration" },
+    { "{ \"rule\": \"unusual_access\", \"rules\": [\"abnormal_lab_trend\"] }", "f:1:39", "did you mean \"abnormal_lab_trends\"" },
+    { "{ \"rule\": \"unusual_access\", \"rules\": [\"unusual_access\"] }", "f:1:39", "cannot belong to itself" },
+    { "{ \"rule\": \"unusual_access\", \"rules\": \"abnormal_lab_trends\" }", "f:1:38", "not a list" },
+    { "{ \"rule\": \"unusual_access\", \"rules\": [7] }", "f:1:39", "by text" },
 };
 
 static void
@@ -210,6 +267,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embedded), cmocka_unit_test(test_approval),    cmocka_unit_test(test_override),
+        cmocka_unit_test(test_members),  cmocka_unit_test(test_member_cycle),
         cmocka_unit_test(test_bad_files), cmocka_unit_test(test_truncations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
