@@ -57,6 +57,13 @@ hash128_add(struct hash128 *sum, struct hash128 value)
     sum->high += value.high + (sum->low < value.low ? 1u : 0u);
 }
 
+static inline void
+hash128_subtract(struct hash128 *sum, struct hash128 value)
+{
+    sum->high -= value.high + (sum->low < value.low ? 1u : 0u);
+    sum->low -= value.low;
+}
+
 struct siphash_key {
     uint8_t bytes[16];
 };

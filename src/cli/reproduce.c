@@ -15,19 +15,27 @@
 
 /* ---- What was ---- */
 
+/* The chain; and the file must hold what its last run left, for a run adds to the digests of the one before it. */
 static enum status
-read_chain(const struct graph_warehouse *bound, struct str run_id, struct run_chain *ret_chain, struct error *err)
+read_chain(const struct graph *graph, struct str run_id, struct run_chain *ret_chain, struct error *err)
 {
+    struct run_chain      chain      = { .count = 0 };
     struct db            *db         = NULL;
     struct db_connection *connection = NULL;
-    enum status           status     = warehouse_open_read_only(io_system(), bound, &db, err);
+    enum status           status     = warehouse_open_read_only(io_system(), &graph->batch.warehouse, &db, err);
 
     if (status != ST_OK && err->code == ERR_BUSY)
         error_hint(err, "what is made again is read from the file itself: try when nobody owns it");
     if (status == ST_OK)
         status = db_connect(db, &connection, err);
     if (status == ST_OK)
-        status = run_chain_read(connection, run_id, ret_chain, err);
+        status = run_chain_read(connection, run_id, &chain, err);
+    if (status == ST_OK)
+        status = digest_check(connection, graph->model, err);
+    if (status == ST_OK)
+        *ret_chain = chain;
+    else
+        run_chain_release(&chain);
     db_disconnect(connection);
     db_free(db);
     return status;
@@ -186,7 +194,7 @@ reproduce(const struct graph *graph, struct str run_id, bool is_json, struct err
 
     if (!graph->has_batch)
         return error_set(err, ERR_USAGE, "the pipeline has no batch leg, and so no runs");
-    if (read_chain(&graph->batch.warehouse, run_id, &chain, err) != ST_OK)
+    if (read_chain(graph, run_id, &chain, err) != ST_OK)
         return ST_ERROR;
     enum status status = run_chain_check_files(io_system(), &chain, graph->bindings_folder, err);
     if (status == ST_OK)

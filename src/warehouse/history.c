@@ -124,6 +124,7 @@ history_names(struct sql_names *names, const struct entity *entity, const char *
     sql_setf(names, "full", "%s.\"full_%s\"", run_schema, entity->name);
     sql_setf(names, "touched", "%s.\"touched_%s\"", run_schema, entity->name);
     sql_setf(names, "sequence", "%s.\"sequence_%s\"", run_schema, entity->name);
+    sql_setf(names, "closed", "%s.\"closed_%s\"", run_schema, entity->name);
     set_list(names, "columns", entity, NULL, entity->column_count, "", "", ", ");
     set_list(names, "n_columns", entity, NULL, entity->column_count, "n.", "", ", ");
     set_list(names, "keys", entity, entity->key, entity->key_count, "", "", ", ");
@@ -184,19 +185,23 @@ static const char SEQUENCE[] =
     "CREATE TABLE {sequence} AS\n"
     "SELECT *, lead({time}) OVER w AS next_time, lead(1) OVER w IS NULL AS is_last\n"
     "FROM (\n"
-    "  SELECT NULL::BIGINT AS row_id, {c_parts}, c.source, c.file, c.position, c.row_number, c.recorded_from,\n"
+    "  SELECT NULL::BIGINT AS row_id, c.rowid AS stored_id, {c_parts}, c.source, c.file, c.position, c.row_number, c.recorded_from,\n"
     "    c.content_hash, c.is_current, {valid_to} AS valid_to\n"
     "  FROM {version} c SEMI JOIN {touched} n ON {keys_equal}\n"
     "  UNION ALL\n"
-    "  SELECT n.row_id, {n_parts}, i.source, i.file, n.position, n.row_number, NULL, n.content_hash, NULL, NULL\n"
+    "  SELECT n.row_id, NULL, {n_parts}, i.source, i.file, n.position, n.row_number, NULL, n.content_hash, NULL, NULL\n"
     "  FROM {new} n JOIN {run}.input i ON i.input_number = n.input_number SEMI JOIN {touched} c ON {keys_equal})\n"
     "WINDOW w AS (PARTITION BY {keys} ORDER BY {order})";
+
+/* H4, H5: the stored versions that change, by their place in the table, which stays: nothing is deleted, and no run goes on beside this one. */
+static const char CLOSED[] =
+    "CREATE VIEW {closed} AS SELECT stored_id, next_time FROM {sequence} WHERE row_id IS NULL AND NOT is_last AND {moves}";
 
 enum status
 history_plan(struct db_connection *connection, struct sql_names *names, const struct entity *entity,
              const struct history_keep *keep, struct error *err)
 {
-    const char *const steps[] = {entity->kind == ENTITY_FACT ? FACT_REPEAT : DIMENSION_REPEAT, NEW, TOUCHED, SEQUENCE};
+    const char *const steps[] = {entity->kind == ENTITY_FACT ? FACT_REPEAT : DIMENSION_REPEAT, NEW, TOUCHED, SEQUENCE, CLOSED};
 
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (sql_run(connection, names, err, steps[i]) != ST_OK) {
@@ -208,13 +213,10 @@ history_plan(struct db_connection *connection, struct sql_names *names, const st
 
 /* ---- Publishing ---- */
 
-/* H4, H5. A stored version is found by its key, content and place: a dimension may return to an earlier content, and a
- * file of the same name may come again. */
+/* H4, H5. */
 static const char CLOSE[] =
     "UPDATE {version} AS c SET is_current = false, recorded_to = coalesce(c.recorded_to, {now}){set_validity}\n"
-    "FROM (SELECT * FROM {sequence} WHERE row_id IS NULL AND NOT is_last AND {moves}) n\n"
-    "WHERE {keys_equal} AND c.content_hash = n.content_hash AND c.recorded_from = n.recorded_from\n"
-    "  AND c.source = n.source AND c.file = n.file AND c.position = n.position AND c.row_number = n.row_number";
+    "FROM {closed} n WHERE c.rowid = n.stored_id";
 
 static const char INSERT[] =
     "INSERT INTO {version} BY NAME\n"

@@ -9,7 +9,8 @@
  *     new_E       view: the others
  *     touched_E   keys that have more than one version now
  *     full_E      new_E with what its rows do not say again (H6)
- *     sequence_E  all versions of those keys, old (row_id null) and new, each with its successor
+ *     sequence_E  all versions of those keys, old (row_id null, stored_id: where it lies in core) and new, each with its successor
+ *     closed_E    view: those of core that change, and what follows them
  *
  * H1  Versions of a key are in one total order: the entity's version columns, then source, file, position, row_number,
  *     then what was recorded earlier, then content_hash. Null comes before all.
@@ -37,7 +38,7 @@ struct history_keep {
     bool                  has_emptied; /* row_E has row_emptied: null where an empty value says that there is none. */
 };
 
-/* Makes repeat, new, touched, sequence and full. */
+/* Makes repeat, new, touched, sequence, closed and full. */
 enum status history_plan(struct db_connection *connection, struct sql_names *names, const struct entity *entity,
                          const struct history_keep *keep, struct error *err);
 /* Makes full. */

@@ -40,6 +40,10 @@ void        run_chain_release(struct run_chain *chain);
 /* ERR_NO, naming the first, where a file of a run is missing or has other bytes now. Relative names start from `folder`. */
 enum status run_chain_check_files(struct io *io, const struct run_chain *chain, struct str folder, struct error *err);
 
+/* ERR_NO, naming the first, where a table of core is another one than the last published run left: all tables are read whole. Nothing is
+ * looked at where that run was made under another model, whose columns may have been others. */
+enum status digest_check(struct db_connection *connection, const struct model *model, struct error *err);
+
 /* ERR_NO, naming the first difference, where the last published run behind the connection left other tables than the record. */
 enum status run_record_compare(struct db_connection *connection, const struct run_record *record, struct error *err);
 

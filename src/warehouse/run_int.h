@@ -101,6 +101,13 @@ struct run_entity {
     struct known        known;       /* Of a fact. */
 };
 
+/* What a run leaves of one table of core (digest_int.h). */
+struct run_digest {
+    bool           is_known; /* Else the table is read whole. */
+    int64_t        row_count;
+    struct hash128 sum;
+};
+
 /* What a step cost; a step may be gone through several times (a time an entity). */
 struct run_step {
     const char *name;
@@ -137,6 +144,7 @@ struct run {
     struct run_entity          *entities; /* By entity of the model. */
     struct stage_table        **raw;      /* By mapping of the model; NULL: no file fits it. */
     struct stage_table         *aside;
+    struct run_digest          *digests;  /* Once publishing began: by table. */
     struct sql_names            names;       /* run, run_id, now and what one statement adds. */
     struct batch_summary       *summary;
     struct run_meter            meter;

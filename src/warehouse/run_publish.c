@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "warehouse/conform_int.h"
+#include "warehouse/digest_int.h"
 #include "warehouse/history_int.h"
 #include "warehouse/run_int.h"
 #include "warehouse/schema.h"
@@ -199,7 +200,11 @@ apply_entity(struct run *run, const struct entity *entity, struct error *err)
     int64_t          gained = 0, loaded = 0;
 
     run_entity_names(run, entity, &names);
-    enum status status = history_apply(run->connection, &names, entity, err);
+    run_step(run, "digest");
+    enum status status = digest_close_versions(run, &names, entity, err);
+    run_step(run, "publish");
+    if (status == ST_OK)
+        status = history_apply(run->connection, &names, entity, err);
     if (status == ST_OK)
         status = sql_int64(run->connection, &names, &gained, err, "SELECT count(*) FROM {version} WHERE run_id = {run_id}");
     if (status == ST_OK)
@@ -210,48 +215,16 @@ apply_entity(struct run *run, const struct entity *entity, struct error *err)
     return status;
 }
 
-/* All that content means: not when and by which run a row was recorded. */
-static enum status
-digest_table(struct run *run, const char *name, const char *columns, struct error *err)
-{
-    sql_set(&run->names, "table", str_from(name));
-    sql_set_text(&run->names, "name", str_from(name));
-    sql_set(&run->names, "columns", str_from(columns));
-    return sql_run(run->connection, &run->names, err,
-                   "INSERT INTO meta.run_digest SELECT {run_id}, {name}, count(*), coalesce(hd_digest(hd_row_hash({columns})), '') FROM {table}");
-}
-
-static enum status
-digest_tables(struct run *run, struct error *err)
-{
-    const struct model *model  = run->graph->model;
-    struct str_builder  list   = STR_BUILDER_EMPTY;
-    enum status         status = digest_table(run, "core.person_identifier", "identifier_system, identifier_value, provisional_person_id, person_id", err);
-
-    if (status == ST_OK)
-        status = digest_table(run, "core.person_merge", "from_person_id, to_person_id", err);
-    for (uint32_t i = 0; status == ST_OK && i < model->entity_count; i++) {
-        const struct entity *entity = &model->entities[i];
-        char                 name[160];
-        str_builder_clear(&list);
-        columns_append(&list, entity, NULL, entity->column_count, "", "", ", ");
-        str_builder_printf(&list, "%s, source, file, position, length, row_number, content_hash%s, is_current",
-                           entity_has_person(entity) ? ", person_id" : "", entity->kind == ENTITY_DIMENSION ? ", valid_from, valid_to" : "");
-        snprintf(name, sizeof name, "core.\"%s_version\"", entity->name);
-        status = str_builder_status(&list, err);
-        if (status == ST_OK)
-            status = digest_table(run, name, str_builder_cstr(&list), err);
-    }
-    str_builder_release(&list);
-    return status;
-}
-
 static enum status
 publish(struct run *run, struct error *err)
 {
     const struct model *model  = run->graph->model;
-    enum status         status = conform_apply(run->connection, &run->names, model, err);
+    enum status         status = digest_begin(run, err);
 
+    if (status == ST_OK)
+        status = digest_join_persons(run, err);
+    if (status == ST_OK)
+        status = conform_apply(run->connection, &run->names, model, err);
     for (uint32_t i = 0; status == ST_OK && i < model->entity_count; i++)
         if (run_has_entity(run, &model->entities[i]))
             status = apply_entity(run, &model->entities[i], err);
@@ -259,7 +232,7 @@ publish(struct run *run, struct error *err)
         status = run_publish_raw(run, err);
     run_step(run, "digest");
     if (status == ST_OK)
-        status = digest_tables(run, err);
+        status = digest_write(run, err);
     run_step(run, "account");
     if (status == ST_OK)
         status = run_write_meta(run, err);

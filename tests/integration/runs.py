@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What `heddle runs` tells of three days: show with its cost by step, diff by counts and rows, reproduce of each day, and what each says
-where a file was tampered with or the digest is another."""
+where a file was tampered with, the digest is another, or something else wrote to the warehouse."""
 import json
 import os
 import pathlib
@@ -129,6 +129,20 @@ def reproduce(folder, ids):
     assert not list(folder.glob("warehouse.db.reproduce*")), list(folder.iterdir())
 
 
+def written_by_others(folder, ids):
+    """A run adds to the digests of the one before it and does not read what lies there: that something else wrote to the file is told here."""
+    warehouse = folder / "warehouse.db"
+    kept = warehouse.read_bytes()
+    for sql in ("UPDATE core.patient_version SET last_name = 'Other' WHERE patient_id = 'P2'", "DELETE FROM core.patient_version WHERE patient_id = 'P2'",
+                "UPDATE core.patient_version SET is_current = true WHERE patient_id = 'P3'"):
+        (folder / "other.sql").write_text(sql)
+        subprocess.run([sys.executable, batch_run.ROOT / "bench/peers/duckdb_shell.py", warehouse, "other.sql"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        said = batch_run.heddle(folder, "runs", "reproduce", ids[0], code=1).stderr
+        assert 'is not as its last run left it: core."patient_version"' in said and "Other" not in said, said
+        warehouse.write_bytes(kept)
+    runs(folder, "reproduce", ids[0])
+
+
 def main():
     with tempfile.TemporaryDirectory() as base:
         folder = pathlib.Path(base) / "site"
@@ -137,6 +151,7 @@ def main():
         diff_counts(folder, ids)
         diff_rows(folder, ids)
         reproduce(folder, ids)
+        written_by_others(folder, ids)
     print("three days: shown, compared, made again")
 
 
