@@ -191,6 +191,21 @@ print_duration(const char *what, int64_t duration_us, struct str_builder *out)
 }
 
 static void
+print_access_rule(const struct access_rule *rule, struct str_builder *out)
+{
+    if (rule->shortly_after_us > 0)
+        print_duration("; by one of anybody that begins up to ", rule->shortly_after_us, out);
+    str_builder_printf(out, "%s.\n* It is an alert from weight %d on. Weights of its flags:", rule->shortly_after_us > 0 ? " after it" : "", rule->alert_from);
+    for (uint32_t i = 0; i < ACCESS_FLAG_COUNT; i++)
+        if (rule->flags[i].weight > 0)
+            str_builder_printf(out, " `%s` %d%s;", access_flag_name((enum access_flag)i), rule->flags[i].weight, rule->flags[i].stands ? " (also beside an explanation)" : "");
+    str_builder_append_cstr(out, "\n* Severities by weight:");
+    for (uint32_t i = 0; rule->has_severities && i < SEVERITY_COUNT; i++)
+        if (rule->severity_from[i] != INT32_MAX)
+            str_builder_printf(out, " %s from %d;", severity_name((enum severity)i), rule->severity_from[i]);
+}
+
+static void
 print_rule(const struct rule_pack *rule, struct str_builder *out)
 {
     str_builder_printf(out, "### %s\n\n%s `%s`, version %s\n\n* Of [%s](#%s), severity %s.\n", rule->name, rule->help, rule->file, rule->version, rule->entity->name,
@@ -207,6 +222,7 @@ print_rule(const struct rule_pack *rule, struct str_builder *out)
         print_duration(" from ", rule->before_us, out);
         print_duration(" before it to ", rule->after_us, out);
         str_builder_append_cstr(out, " after it");
+        print_access_rule(&rule->access, out);
     }
     str_builder_append_cstr(out, ".\n\n");
     if (rule->limit_count > 0)

@@ -32,7 +32,6 @@ struct verb {
     enum status (*run)(const struct verb_call *call, struct error *err);
 };
 
-extern const struct verb verb_alerts;
 extern const struct verb verb_batch;
 extern const struct verb verb_check;
 extern const struct verb verb_explain;

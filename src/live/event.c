@@ -45,6 +45,7 @@ static const struct schema_column columns[EVENT_COLUMN_COUNT] = {
     [EVENT_DEPARTMENT]      = { "department", TEXT },
     [EVENT_BEGIN_TIME]      = { "begin_time", TIMESTAMP },
     [EVENT_END_TIME]        = { "end_time", TIMESTAMP },
+    [EVENT_ACCESS_FACTS]    = { "access_facts", INT64 },
 };
 
 const struct schema event_schema = { columns, EVENT_COLUMN_COUNT };

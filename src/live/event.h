@@ -51,6 +51,7 @@ enum event_column {
     EVENT_DEPARTMENT,  /* text: the user's, or of the encounter or order. */
     EVENT_BEGIN_TIME,  /* timestamp: from when an encounter or order explains an access. */
     EVENT_END_TIME,    /* timestamp: until when; equals EVENT_BEGIN_TIME where there is no end. */
+    EVENT_ACCESS_FACTS, /* int64: what the rules of accesses go by besides (op/access_facts.h); null: nothing. */
     EVENT_COLUMN_COUNT
 };
 

@@ -88,6 +88,12 @@ void load_rule(struct loader *loader, const struct document *document, struct ru
 /* The rules that belong to a rule, once all are read: first those that its files name, of each rule; then theirs. `rules` are
  * the model's, in the order of `documents`. */
 void load_rule_members(struct loader *loader, const struct document *const *documents, struct rule_pack *rules, uint32_t count);
+/* What only rules of accesses have, but for what explains them (load_rule_access.c). */
+void load_access_rule(struct loader *loader, const struct document *document, struct rule_pack *rule);
+
+/* The last file of a rule that gives the key: sets loader->file, so that what is wrong with it is told of that file. The first
+ * file where none does. */
+const struct json *find_in_files(struct loader *loader, const struct document *document, const char *key);
 
 /* Expressions: that they parse, find their names and fit (check.c). */
 void check_entity(struct loader *loader, const struct entity *entity);

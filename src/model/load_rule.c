@@ -7,7 +7,8 @@
 
 static const char *const RULE_KEYS[]     = { "rule",     "kind",     "entity",           "help",   "version", "approved",
                                              "severity", "cooldown", "history",          "limits", "laboratory_flags",
-                                             "before",   "after",    "explained_by",     "rules",  NULL };
+                                             "before",   "after",    "explained_by",     "rules",  "flags",   "severities",
+                                             "alert_from", "shortly_after", "house_wide", NULL };
 static const char *const LIMIT_KEYS[]    = { "code", "help", "unit", "low", "high", "age_min_years", "age_max_years",
                                              "severity", NULL };
 static const char *const APPROVED_KEYS[] = { "version", "by", "on", NULL };
@@ -17,9 +18,7 @@ static const char *const SEVERITIES[]    = { "low", "medium", "high", "critical"
 #define LIMIT_SCALE   6
 #define AGE_MAX_YEARS 200
 
-/* The last file that gives the key: sets loader->file, so that what is wrong with it is told of that file. The first
- * file where none does. */
-static const struct json *
+const struct json *
 find_in_files(struct loader *loader, const struct document *document, const char *key)
 {
     for (;; document = document->earlier) {
@@ -244,7 +243,7 @@ static void
 refuse_keys(struct loader *loader, const struct json *root, enum rule_kind kind)
 {
     static const char *const CRITICAL[] = { "limits", "laboratory_flags", NULL };
-    static const char *const ACCESS[]   = { "before", "after", "explained_by", NULL };
+    static const char *const ACCESS[]   = { "before", "after", "explained_by", "flags", "severities", "alert_from", "shortly_after", "house_wide", NULL };
     const char *const       *keys       = kind == RULE_CRITICAL_VALUE ? ACCESS : CRITICAL;
     for (size_t i = 0; keys[i] != NULL; i++) {
         const struct json *member = json_find(root, keys[i]);
@@ -279,6 +278,7 @@ load_rule(struct loader *loader, const struct document *document, struct rule_pa
     rule->before_us = load_duration(loader, find_in_files(loader, document, "before"), "before", 30 * US_PER_DAY);
     rule->after_us  = load_duration(loader, find_in_files(loader, document, "after"), "after", 7 * US_PER_DAY);
     load_explanations(loader, document, rule);
+    load_access_rule(loader, document, rule);
 }
 
 /* ---- Rules that belong to a rule ---- */

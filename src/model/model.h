@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "model/access_rule.h"
 #include "column/type.h"
 
 /* An expression, a path or a name, and where it stands. `text.data` NULL: the file does not give it. `column` is that
@@ -247,6 +248,7 @@ struct rule_pack {
     int64_t                     after_us;
     const struct entity *const *explained_by;
     uint32_t                    explained_by_count;
+    struct access_rule         access;
 };
 
 /* ---- The model ---- */

@@ -100,18 +100,23 @@ def compare_store(folder, wanted, ids, what):
     expect(f"{what}: open windows after --drain", sum(1 for r in rows if not r["closed"]), 0)
     for rule in ("abnormal_lab_trends", "unusual_access"):
         alerts = query(folder, "REALTIME_ANALYTICS_STORE", f"select * from alert where rule = '{rule}'")
-        found, facts = {}, {}
+        found, facts, ranks = {}, {}, {}
         for alert in alerts:
             first = json.loads(alert["evidence"])["events"][0]
             event = ids.get((first["partition_id"], first["position"]))
             found[event] = alert["status"]
             facts[event] = [alert[name] for name in ("subject_id", "code", "value", "unit", "event_time", "effective_time")]
+            why = json.loads(alert["explanation"])
+            if "rank" in why:
+                ranks[event] = [why["rank"], alert["severity"], sorted(flag["flag"] for flag in why["flags"])]
             # How far back the warehouse told of encounters and orders; critical values need nothing of it.
             history_from = json.loads(alert["evidence"])["history_from"]
             if (history_from is not None) != (rule == "unusual_access"):
                 sys.exit(f"{what}: {rule} could see back to {history_from}")
         expect(f"{what}: {rule}", found, wanted["alerts"][rule])
         expect(f"{what}: facts of {rule}", facts, wanted["facts"][rule])
+        if rule == "unusual_access":
+            expect(f"{what}: ranks of {rule}", ranks, wanted["ranks"])
     alerts = query(folder, "REALTIME_ANALYTICS_STORE", "select status_reason, evidence from alert where rule = 'unevaluated_result' and status = 'open'")
     found = {"{partition_id}:{position}".format(**json.loads(alert["evidence"])["events"][0]): alert["status_reason"] for alert in alerts}
     expect(f"{what}: unevaluated_result", found, wanted["alerts"]["unevaluated_result"])

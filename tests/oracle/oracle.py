@@ -256,7 +256,7 @@ def parse_event(raw):
         return None, "malformed_record"
     if "type" not in event:
         return None, "malformed_record"
-    if event["type"] not in ("lab_result", "clinical_order", "encounter", "access_event"):
+    if event["type"] not in ("lab_result", "clinical_order", "encounter", "appointment", "access_event"):
         return None, "unknown_type"
     odd = [name for name, value in event.items() if isinstance(value, (dict, list))]
     event.update({name: None for name in odd}, notes=["wrong_shape"] * len(odd))
@@ -400,28 +400,53 @@ def lab_alerts(accepted, birth_dates):
     return alerts, facts
 
 
-def access_alerts(accepted, encounters):
-    explanations = defaultdict(list)
+# Weights of the delivered rule's flags, and of severities.
+ACCESS_WEIGHTS = {"no_treatment_relationship": 20, "break_glass_without_reason": 30}
+ACCESS_SEVERITIES = (("critical", 80), ("high", 45), ("medium", 20))
+
+
+def explanations_of(accepted, encounters):
+    """patient -> [(begin, end, known, department, who)] of encounters, orders and appointments."""
+    found = defaultdict(list)
     for entry in encounters.values():
-        explanations[entry["patient"]].append((entry["begin"], entry["end"], entry["known"], entry["department"], entry["user"]))
+        found[entry["patient"]].append((entry["begin"], entry["end"], entry["known"], entry["department"], entry["user"]))
     for event in accepted:
         if event["type"] == "encounter":
-            begin = iso(event["encounter_start_time"])
-            explanations[event["patient_id"]].append((begin, begin, event["time"], event["department"], event["attending_practitioner_id"]))
+            begin, end, who = iso(event["encounter_start_time"]), None, event["attending_practitioner_id"]
         elif event["type"] == "clinical_order":
-            explanations[event["patient_id"]].append(
-                (event["effective"], event["effective"], event["time"], event["department"], event["ordering_practitioner_id"]))
-    alerts, facts = {}, {}
+            begin, end, who = event["effective"], None, event["ordering_practitioner_id"]
+        elif event["type"] == "appointment":
+            begin, end, who = iso(event["start_time"]), iso(event.get("end_time")), event.get("practitioner_id")
+        else:
+            continue
+        found[event["patient_id"]].append((begin, end or begin, event["time"], event["department"], who))
+    return found
+
+
+def flags_of(event):
+    flags = {"no_treatment_relationship"}
+    if event.get("purpose_of_use") in ("ETREAT", "BTG") and not (event.get("reason") or "").strip():
+        flags.add("break_glass_without_reason")
+    return flags
+
+
+def access_alerts(accepted, encounters):
+    explanations = explanations_of(accepted, encounters)
+    alerts, facts, ranks = {}, {}, {}
     for event in accepted:
         if event["type"] != "access_event":
             continue
-        fits = [known for begin, end, known, department, user in explanations[event["patient_id"]]
-                if (department == event["user_department"] or user == event["user_id"])
-                and begin <= event["effective"] + 7 * DAY and end >= event["effective"] - 30 * DAY]
+        at = event["effective"]
+        fits = [known for begin, end, known, department, who in explanations[event["patient_id"]]
+                if (department == event["user_department"] or who == event["user_id"]) and begin <= at + 7 * DAY and end >= at - 30 * DAY
+                or at <= begin <= at + 4 * HOUR]
         if not any(known <= event["time"] for known in fits):
+            flags = flags_of(event)
+            rank = sum(ACCESS_WEIGHTS[flag] for flag in flags)
             alerts[event["event_id"]] = "retracted" if fits else "open"
             facts[event["event_id"]] = [event["user_id"], None, None, None, event["time"], event["effective"]]
-    return alerts, facts
+            ranks[event["event_id"]] = [rank, next(name for name, least in ACCESS_SEVERITIES if rank >= least), sorted(flags)]
+    return alerts, facts, ranks
 
 
 def patients_over_days(directory):
@@ -441,7 +466,7 @@ def expectations(directory, logical="1970-01-01"):
     live_ids = {e["encounter_id"] for e in accepted if e["type"] == "encounter"}
     before = {key: value for key, value in told.encounters.items() if key not in live_ids}
     lab, lab_facts = lab_alerts(accepted, born)
-    access, access_facts = access_alerts(accepted, before)
+    access, access_facts, ranks = access_alerts(accepted, before)
     return {
         "history": {"received": told.received,
                     "reasons": {"/".join(key): count for key, count in sorted(told.reasons.items()) if count},
@@ -452,6 +477,7 @@ def expectations(directory, logical="1970-01-01"):
         "alerts": {"abnormal_lab_trends": lab, "unusual_access": access, "unevaluated_result": unevaluated},
         # Whom or what the alert is of: subject, code, value and unit of the newest version, event and effective time of the firing one.
         "facts": {"abnormal_lab_trends": lab_facts, "unusual_access": access_facts},
+        "ranks": ranks,  # Rank, severity and flags of alerts of accesses.
     }
 
 

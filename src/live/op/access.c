@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/time.h"
 
 static const struct hash128 nobody = { 0, 0 };
 
@@ -56,8 +57,14 @@ access_record_of(const struct rule *rule, const struct chunk *chunk, uint32_t ro
     record.is_history   = event_int64(chunk, EVENT_PARTITION, row) == EVENT_PARTITION_HISTORY;
     record.is_void      = !is_access && str_equal(event_text(chunk, EVENT_STATUS_ACTION, row), STR("retract"));
     record.is_shadow    = !rule->pack->is_approved;
+    record.facts        = event_int64(chunk, EVENT_ACCESS_FACTS, row);
+    record.flags        = is_access && access_is_house_wide(&rule->pack->access, event_text(chunk, EVENT_DEPARTMENT, row)) ? ACCESS_IS_HOUSE_WIDE : 0;
     if (!event_is_null(chunk, EVENT_DEPARTMENT, row))
         record.department = rule_text_hash(event_text(chunk, EVENT_DEPARTMENT, row));
+    if (is_access && !event_is_null(chunk, EVENT_USER_ID, row))
+        record.user_short = access_hash_short(record.user.low);
+    if (is_access && !event_is_null(chunk, EVENT_DEPARTMENT, row))
+        record.department_short = access_hash_short(access_department_hash(&rule->person_key, event_text(chunk, EVENT_DEPARTMENT, row)));
     return record;
 }
 
@@ -132,15 +139,56 @@ access_is_due(struct state_entry *entry, const struct epoch_decision *decision)
     return false;
 }
 
+const char *
+access_how_name(enum access_how how)
+{
+    static const char *const names[] = { "", "department", "user", "care_team", "house_wide", "shortly_after" };
+    return names[how];
+}
+
+/* Whether the explanation, which is of the user's own people, is near enough in time. */
+static bool
+is_near(const struct access_record *explanation, const struct access_record *access, int64_t before_us, int64_t after_us)
+{
+    return explanation->begin_us <= access->effective_us + after_us && explanation->end_us >= access->effective_us - before_us;
+}
+
+static bool
+is_shortly_after(const struct access_record *explanation, const struct access_record *access, int64_t within_us)
+{
+    return within_us > 0 && explanation->begin_us >= access->effective_us && explanation->begin_us <= access->effective_us + within_us;
+}
+
+static bool
+is_of_care_team(const struct access_record *explanation, const struct access_record *access)
+{
+    uint32_t user = treatment_user(explanation->facts), department = treatment_department(explanation->facts);
+    return (user != 0 && user == access->user_short) || (department != 0 && department == access->department_short);
+}
+
+enum access_how
+access_how(const struct rule *rule, const struct access_record *explanation, const struct access_record *access)
+{
+    const struct rule_pack *pack = rule->pack;
+    if (is_near(explanation, access, pack->before_us, pack->after_us)) {
+        if (are_same(explanation->department, access->department))
+            return ACCESS_HOW_DEPARTMENT;
+        if (are_same(explanation->user, access->user))
+            return ACCESS_HOW_USER;
+        if (is_of_care_team(explanation, access))
+            return ACCESS_HOW_CARE_TEAM;
+    }
+    if ((access->flags & ACCESS_IS_HOUSE_WIDE) != 0 && is_near(explanation, access, pack->access.house_wide_us, pack->after_us))
+        return ACCESS_HOW_HOUSE_WIDE;
+    return is_shortly_after(explanation, access, pack->access.shortly_after_us) ? ACCESS_HOW_SHORTLY_AFTER : ACCESS_HOW_NOT;
+}
+
 static bool
 fits(const struct rule *rule, const struct access_record *explanation, const struct access_record *access)
 {
-    const struct rule_pack *pack = rule->pack;
     return access_kept_until(rule, explanation) > access->known_us && access_kept_until(rule, access) > explanation->known_us
            && explanation->replaced_us >= access_kept_until(rule, access) && !explanation->is_access && !explanation->is_void
-           && (are_same(explanation->department, access->department) || are_same(explanation->user, access->user))
-           && explanation->begin_us <= access->effective_us + pack->after_us
-           && explanation->end_us >= access->effective_us - pack->before_us;
+           && access_how(rule, explanation, access) != ACCESS_HOW_NOT;
 }
 
 /* The same one in any order of arrival. */
@@ -163,6 +211,47 @@ access_explanation(const struct rule *rule, struct state_entry *entry, const str
         if (fits(rule, &records[i], access) && (first == NULL || is_before(&records[i], first)))
             first = &records[i];
     return first;
+}
+
+/* ---- Flags ---- */
+
+/* What the entry's encounters and orders, as far as they were known when the access was made, add to what the master knows. */
+static void
+add_contacts(const struct rule *rule, struct state_entry *entry, const struct access_record *access, struct access_facts *facts)
+{
+    const struct access_record *records = records_of(entry);
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++) {
+        if (records[i].is_access || records[i].is_void || records[i].known_us > access->event_us
+            || access_kept_until(rule, &records[i]) <= access->known_us)
+            continue;
+        int64_t since_us = access->effective_us - records[i].end_us;
+        int32_t days     = since_us < 0 ? 0 : since_us / US_PER_DAY > ACCESS_DAYS_MAX ? ACCESS_DAYS_MAX : (int32_t)(since_us / US_PER_DAY);
+        if (facts->contact_days < 0 || days < facts->contact_days)
+            facts->contact_days = days;
+        if (treatment_is_vip(records[i].facts))
+            facts->bits |= ACCESS_FACT_VIP;
+    }
+}
+
+void
+access_assess(const struct rule *rule, const struct zone *zone, struct state_entry *entry, struct access_record *access)
+{
+    const struct access_rule *flags    = &rule->pack->access;
+    struct access_facts       facts    = access_facts_unpack(access->facts);
+    const bool                is_house = (access->flags & ACCESS_IS_HOUSE_WIDE) != 0;
+    const bool is_known = is_house && facts.contact_days >= 0 && facts.contact_days * US_PER_DAY <= flags->house_wide_us;
+    int64_t    local_us;
+
+    add_contacts(rule, entry, access, &facts);
+    bool is_after_hours = access_after_hours(flags, zone, access_text(entry, access, ACCESS_TEXT_DEPARTMENT), access->effective_us, &local_us) != NULL;
+    access->facts       = access_facts_pack(&facts);
+    access->flags       = access_flags_of(flags, &facts, is_after_hours) | (is_house ? ACCESS_IS_HOUSE_WIDE : 0) | (is_known ? ACCESS_IS_KNOWN_TO_MASTER : 0);
+}
+
+bool
+access_is_explained_by_master(const struct access_record *access)
+{
+    return (access->flags & ACCESS_IS_KNOWN_TO_MASTER) != 0;
 }
 
 /* ---- Forgetting ---- */

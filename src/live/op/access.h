@@ -3,6 +3,8 @@
 #ifndef HEDDLE_LIVE_OP_ACCESS_H
 #define HEDDLE_LIVE_OP_ACCESS_H
 
+#include "base/zone.h"
+#include "live/op/access_flags.h"
 #include "live/op/records.h"
 #include "live/op/rule.h"
 
@@ -26,6 +28,10 @@ enum {
 /* An access waits for the watermark; what explains a settled one is forgotten, and no other can have been known before. */
 enum access_stage { ACCESS_WAITS, ACCESS_JUDGED, ACCESS_SETTLED };
 
+/* Beside an access's flags: the user's department works for all others; the patient master knows of dealings that explain it then. */
+#define ACCESS_IS_HOUSE_WIDE      (1u << 30)
+#define ACCESS_IS_KNOWN_TO_MASTER (1u << 31)
+
 enum access_told { ACCESS_UNTOLD, ACCESS_OPEN, ACCESS_EXPLAINED };
 
 struct access_record {
@@ -42,6 +48,11 @@ struct access_record {
     struct hash128      department; /* Zeros: none, which matches nothing. */
     struct hash128      user;       /* Who attends, ordered, or looked; zeros: nobody, who matches nobody. */
     uint64_t            shown_low;  /* Identity of the explanation that was told last. */
+    int64_t             facts;      /* access_facts.h; of an access from its first judgement on with what the entry adds. */
+    uint32_t            flags;      /* Of an access: those of access_flags_of from its first judgement on, and the two above. */
+    int32_t             shown_rank; /* Told last. */
+    uint32_t            user_short; /* Of an access, as treatment_user and treatment_department have them. */
+    uint32_t            department_short;
     uint8_t             is_access;
     uint8_t             is_history;
     uint8_t             is_void;   /* The statement takes the encounter or order back: it explains nothing. */
@@ -51,7 +62,7 @@ struct access_record {
     uint8_t             is_delivered; /* A sink has got a revision of the alert. */
     uint8_t             told;      /* enum access_told */
 };
-_Static_assert(sizeof(struct access_record) == sizeof(struct record_texts) + 7 * 8 + 4 * 16 + 2 * 8, "no padding");
+_Static_assert(sizeof(struct access_record) == sizeof(struct record_texts) + 7 * 8 + 4 * 16 + 5 * 8, "no padding");
 
 static inline struct str
 access_text(struct state_entry *entry, const struct access_record *record, uint32_t number)
@@ -82,6 +93,18 @@ bool access_time_has_come(const struct access_record *access, const struct epoch
 
 /* Whether an access of the entry that is not judged can be. */
 bool access_is_due(struct state_entry *entry, const struct epoch_decision *decision);
+
+/* Why an explanation is one. */
+enum access_how { ACCESS_HOW_NOT, ACCESS_HOW_DEPARTMENT, ACCESS_HOW_USER, ACCESS_HOW_CARE_TEAM, ACCESS_HOW_HOUSE_WIDE, ACCESS_HOW_SHORTLY_AFTER };
+const char          *access_how_name(enum access_how how); /* "department" … */
+enum access_how      access_how(const struct rule *rule, const struct access_record *explanation, const struct access_record *access);
+
+/* Finds the access's flags, once, when it is judged first: of what was known when it was made. Freeing cannot have
+ * taken a record that was known then, so the flags follow from the log. */
+void access_assess(const struct rule *rule, const struct zone *zone, struct state_entry *entry, struct access_record *access);
+
+/* The patient master knows of dealings that explain it, the user's department working for all. Of an access that is assessed. */
+bool access_is_explained_by_master(const struct access_record *access);
 
 /* The explanation of the access that was known first, or NULL. Neither was forgotten when the other came: so what is found follows
  * from the log, not from when state was freed. */

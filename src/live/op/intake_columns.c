@@ -28,15 +28,20 @@ static const struct {
     { EVENT_STATUS_ACTION, "status_action" },
     { EVENT_RESULT_ID, "lab_result_id" },
     { EVENT_RESULT_ID, "clinical_order_id" },
+    { EVENT_RESULT_ID, "appointment_id" },
     { EVENT_PRACTITIONER_ID, "ordering_practitioner_id" },
     { EVENT_PRACTITIONER_ID, "attending_practitioner_id" },
+    { EVENT_PRACTITIONER_ID, "practitioner_id" },
     { EVENT_USER_SYSTEM, "user_system" },
+    { EVENT_USER_SYSTEM, "practitioner_system" },
     { EVENT_USER_SYSTEM, "patient_system" }, /* Who assigned the patient's identifier numbered who ordered and attends. */
     { EVENT_USER_ID, "user_id" },
     { EVENT_DEPARTMENT, "user_department" },
     { EVENT_DEPARTMENT, "department" },
     { EVENT_BEGIN_TIME, "encounter_start_time" },
+    { EVENT_BEGIN_TIME, "start_time" },
     { EVENT_END_TIME, "encounter_end_time" },
+    { EVENT_END_TIME, "end_time" },
 };
 
 static void
@@ -56,7 +61,7 @@ add_source(struct intake_lane *lane, enum event_column to, int32_t column)
 enum status
 intake_columns_wanted(struct arena *arena, const struct entity *entity, const bool **ret_wanted, struct error *err)
 {
-    static const char *const others[] = { "source_reference_range_low", "source_reference_range_high", "source_value" };
+    static const char *const others[] = { "source_reference_range_low", "source_reference_range_high", "source_value", "purpose_of_use", "reason" };
     bool *wanted = arena_alloc_zero(arena, entity->column_count + 1, _Alignof(bool));
     if (wanted == NULL)
         return error_no_memory(err);
@@ -117,6 +122,9 @@ intake_columns_find(struct intake *intake, struct intake_lane *lane, struct erro
     lane->range_high       = schema_find(schema, "source_reference_range_high");
     lane->source_value     = schema_find(schema, "source_value");
     lane->normalized_value = schema_find(schema, "normalized_value");
+    lane->is_access        = schema_find(schema, "user_id") >= 0 && schema_find(schema, "patient_id") >= 0;
+    lane->purpose          = schema_find(schema, "purpose_of_use");
+    lane->reason           = schema_find(schema, "reason");
     return find_needed(intake, lane, err);
 }
 

@@ -3,6 +3,7 @@
  *     intake.c          life, the decoder's calls, groups of rows
  *     intake_columns.c  which entity column gives which event column
  *     intake_rows.c     one group: order of positions, lateness, event rows, persons
+ *     intake_access.c   what rules of accesses go by besides
  *     intake_letters.c  dead letters, late events, unevaluated results
  *
  * A group is what the decoder hands over together: of each mapping at most one chunk. Rows of one record may lie in two
@@ -33,6 +34,9 @@ struct intake_lane {
     int32_t                range_high;
     int32_t                source_value; /* With normalized_value: a number whose unit could not be brought to the limit's. */
     int32_t                normalized_value;
+    int32_t                purpose; /* Of an access: purpose_of_use and reason; -1: none. */
+    int32_t                reason;
+    bool                   is_access; /* Its entity has users. */
     const uint32_t        *needed; /* Key columns that are not required: null, they reject their row too. */
     uint32_t               needed_count;
 
@@ -103,6 +107,9 @@ enum status intake_columns_find(struct intake *intake, struct intake_lane *lane,
 enum status intake_group(struct intake *intake, struct error *err);
 /* The outcome of the record in work, if there is one. */
 enum status intake_record_end(struct intake *intake, struct error *err);
+
+/* intake_access.c. EVENT_ACCESS_FACTS of the lane's rows, which are null so far; behind the persons. */
+void intake_access_facts(struct intake *intake, const struct intake_lane *lane);
 
 /* intake_letters.c */
 enum status intake_letter_record(struct intake *intake, const struct record_outcome *outcome, struct error *err);

@@ -396,6 +396,8 @@ give_rows(struct intake *intake, struct error *err)
         if (intake->lanes[i].loaded_count > 0 && fill_lane(intake, &intake->lanes[i], err) != ST_OK)
             return ST_ERROR;
     fill_persons(intake);
+    for (uint32_t i = 0; i < intake->lane_count; i++)
+        intake_access_facts(intake, &intake->lanes[i]);
     return intake->call.rows(intake->call.context, events, err);
 }
 

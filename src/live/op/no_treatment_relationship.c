@@ -5,6 +5,8 @@
 #include "base/check.h"
 #include "base/json_out.h"
 #include "base/memory.h"
+#include "io/io.h"
+#include "io/zone_file.h"
 #include "live/op/access.h"
 #include "live/op/rule.h"
 
@@ -18,8 +20,10 @@ struct pending {
 };
 
 struct no_treatment_relationship {
-    struct rule    rule;
-    struct pending pending;
+    struct rule        rule;
+    struct pending     pending;
+    const struct zone *zone; /* Of the departments' hours. */
+    const struct zone *held; /* NULL: it is UTC. */
 };
 
 static struct state_table *
@@ -181,22 +185,57 @@ no_treatment_relationship_rows(struct operator *base, struct chunk *chunk, struc
 
 /* ---- Telling ---- */
 
+/* The heaviest flag, the first of equals. */
+static const char *
+heaviest(const struct access_rule *rule, uint32_t flags)
+{
+    uint32_t first = ACCESS_FLAG_COUNT;
+    for (uint32_t i = 0; i < ACCESS_FLAG_COUNT; i++)
+        if ((flags & (1u << i)) != 0 && (first == ACCESS_FLAG_COUNT || rule->flags[i].weight > rule->flags[first].weight))
+            first = i;
+    return first == ACCESS_FLAG_COUNT ? "" : access_flag_name((enum access_flag)first);
+}
+
+/* What would have made it not fire: an explanation, unless what counts stands beside one; fewer flags in any case. */
+static void
+print_way_out(const struct rule_pack *pack, bool is_explained, struct json_out *json)
+{
+    json_out_key_object(json, "not_fired_if");
+    if (!is_explained) {
+        json_out_key_array(json, "explained_by");
+        for (uint32_t i = 0; i < pack->explained_by_count; i++)
+            json_out_text(json, str_from(pack->explained_by[i]->name));
+        json_out_array_end(json);
+        json_out_key_int(json, "before_us", pack->before_us);
+        json_out_key_int(json, "after_us", pack->after_us);
+        json_out_key_int(json, "shortly_after_us", pack->access.shortly_after_us);
+    }
+    json_out_key_int(json, "rank_below", pack->access.alert_from);
+    json_out_object_end(json);
+}
+
 static void
 explain(struct no_treatment_relationship *op, struct state_entry *entry, const struct access_record *access,
-        const struct access_record *explanation)
+        const struct access_record *explanation, const struct access_weight *weight)
 {
-    struct json_out json;
-    struct str      department = access_text(entry, access, ACCESS_TEXT_DEPARTMENT);
+    const struct rule_pack *pack       = op->rule.pack;
+    struct access_facts     facts      = access_facts_unpack(access->facts);
+    struct str              department = access_text(entry, access, ACCESS_TEXT_DEPARTMENT);
+    struct json_out         json;
     str_builder_clear(&op->rule.explanation);
     json_out_init(&json, &op->rule.explanation, 0);
     json_out_object_begin(&json);
-    json_out_key_cstr(&json, "fired_by", "no_treatment_relationship");
+    json_out_key_cstr(&json, "fired_by", heaviest(&pack->access, weight->flags));
+    json_out_key_int(&json, "rank", weight->rank);
+    json_out_key_array(&json, "flags");
+    access_print_flags(&pack->access, weight->flags, &facts, op->zone, department, access->effective_us, &json);
+    json_out_array_end(&json);
     if (department.size > 0)
         json_out_key_text(&json, "user_department", department);
-    json_out_key_int(&json, "before_us", op->rule.pack->before_us);
-    json_out_key_int(&json, "after_us", op->rule.pack->after_us);
+    print_way_out(pack, explanation != NULL || access_is_explained_by_master(access), &json);
     if (explanation != NULL) {
         json_out_key_text(&json, "explained_by", access_text(entry, explanation, ACCESS_TEXT_ENTITY));
+        json_out_key_cstr(&json, "explained_how", access_how_name(access_how(&op->rule, explanation, access)));
         json_out_key(&json, STR("known_from"));
         json_out_time(&json, explanation->known_us);
     }
@@ -205,47 +244,59 @@ explain(struct no_treatment_relationship *op, struct state_entry *entry, const s
 
 static enum status
 tell(struct no_treatment_relationship *op, struct state_entry *entry, const struct access_record *access,
-     const struct access_record *explanation, int64_t now_us, struct epoch_output *output, struct error *err)
+     const struct access_record *explanation, const struct access_weight *weight, int64_t now_us, struct epoch_output *output, struct error *err)
 {
+    const bool                  is_open  = access->told == ACCESS_OPEN;
     const struct access_record *second   = explanation == NULL ? access : explanation;
     const struct rule_evidence  events[] = { { access_text(entry, access, ACCESS_TEXT_PARTITION), access->position },
                                              { access_text(entry, second, ACCESS_TEXT_PARTITION), second->position } };
     const struct alert_identity identity = { .pipeline = op->rule.graph->name, .rule = str_from(op->rule.pack->name),
                                              .event_us = access->event_us, .subject = access->thing, .event = access->identity };
     struct store_alert          alert    = {
-        .severity = str_from(severity_name(op->rule.pack->severity)),
-        .status = explanation == NULL ? STR("open") : STR("retracted"),
-        .status_reason = explanation == NULL ? STR_EMPTY : STR("explained"),
+        .severity = str_from(severity_name(weight->severity)),
+        .status = is_open ? STR("open") : STR("retracted"),
+        .status_reason = is_open ? STR_EMPTY : STR("explained"),
         .person_id = access_text(entry, access, ACCESS_TEXT_PERSON), .subject_system = access_text(entry, access, ACCESS_TEXT_USER_SYSTEM),
         .subject_id = access_text(entry, access, ACCESS_TEXT_USER_ID), .encounter_id = access_text(entry, access, ACCESS_TEXT_ENCOUNTER),
         .location = access_text(entry, access, ACCESS_TEXT_LOCATION), .effective_time_us = access->effective_us,
         .detected_at_us = now_us, .is_delivered = access->is_delivered,
     };
     alert.evidence = rule_print_evidence(&op->rule, events, explanation == NULL ? 1 : 2);
-    explain(op, entry, access, explanation);
+    explain(op, entry, access, explanation, weight);
     return rule_tell(&op->rule, &alert, &identity, !access->is_shadow, output, err);
 }
 
-/* Judges one access whose time has come; tells what changed. */
+/* Judges one access whose time has come; tells what changed. An access that was one to tell when it was made has an alert, if only a
+ * retracted one: the status is of history, not of when we look. */
 static enum status
 judge_access(struct no_treatment_relationship *op, struct state_entry *entry, struct access_record *access, int64_t now_us,
              struct epoch_output *output, struct error *err)
 {
+    const struct rule_pack *pack = op->rule.pack;
+    if (access->stage == ACCESS_WAITS)
+        access_assess(&op->rule, op->zone, entry, access);
+    const bool                  is_known    = access_is_explained_by_master(access);
     const struct access_record *explanation = access_explanation(&op->rule, entry, access);
-    bool                        is_in_time  = explanation != NULL && explanation->known_us <= access->event_us;
-    enum access_told            now         = explanation == NULL ? ACCESS_OPEN : ACCESS_EXPLAINED;
-    uint64_t                    shown_low   = explanation == NULL ? 0 : explanation->identity.low;
+    const bool                  is_in_time  = is_known || (explanation != NULL && explanation->known_us <= access->event_us);
+    const struct access_weight  bare        = access_weigh(&pack->access, access->flags, false, pack->severity);
+    const struct access_weight  explained   = access_weigh(&pack->access, access->flags, true, pack->severity);
+    const bool                  is_alert    = explanation != NULL || is_known ? explained.is_alert : bare.is_alert;
+    const bool                  was_alert   = is_in_time ? explained.is_alert : bare.is_alert;
+    const struct access_weight *weight      = is_alert && (explanation != NULL || is_known) ? &explained : &bare;
+    const enum access_told      now         = is_alert ? ACCESS_OPEN : ACCESS_EXPLAINED;
+    const uint64_t              shown_low   = explanation == NULL ? 0 : explanation->identity.low;
 
     access->stage   = ACCESS_JUDGED;
-    access->is_done = is_in_time && !explanation->is_history;
-    if (is_in_time && access->told == ACCESS_UNTOLD)
+    access->is_done = !bare.is_alert || (!explained.is_alert && (is_known || (is_in_time && !explanation->is_history)));
+    if (!is_alert && !was_alert && access->told == ACCESS_UNTOLD)
         return ST_OK;
-    if (access->told == now && access->shown_low == shown_low)
+    if (access->told == now && access->shown_low == shown_low && access->shown_rank == weight->rank)
         return ST_OK;
     access->is_delivered = access->is_delivered || (now == ACCESS_OPEN && !access->is_shadow); /* Who got it hears of its end. */
     access->told         = (uint8_t)now;
     access->shown_low    = shown_low;
-    return tell(op, entry, access, explanation, now_us, output, err);
+    access->shown_rank   = weight->rank;
+    return tell(op, entry, access, explanation, weight, now_us, output, err);
 }
 
 static enum status
@@ -291,6 +342,7 @@ no_treatment_relationship_free(struct operator *base)
 {
     struct no_treatment_relationship *op = (struct no_treatment_relationship *)base;
     rule_release(&op->rule);
+    zone_drop(op->held);
     memory_free(op->pending.patients);
     memory_free(op);
 }
@@ -304,6 +356,22 @@ static const struct operator_kind kind = {
     .free        = no_treatment_relationship_free,
 };
 
+/* The rule's zone, else the pipeline's, else UTC. */
+static enum status
+hold_zone(struct no_treatment_relationship *op, const struct graph *graph, const struct rule_pack *rule, struct error *err)
+{
+    struct str name = rule->access.zone != NULL ? str_from(rule->access.zone) : graph->zone;
+    op->zone        = zone_utc();
+    if (name.size == 0 || rule->access.hours_count == 0)
+        return ST_OK;
+    if (zone_hold(io_system(), name, &op->held, err) != ST_OK) {
+        error_context(err, "reading the hours of rule %s", rule->name);
+        return ST_ERROR;
+    }
+    op->zone = op->held;
+    return ST_OK;
+}
+
 enum status
 no_treatment_relationship_create(const struct graph *graph, const struct rule_pack *rule, const struct siphash_key *person_key,
                                  const struct partition_names *partitions, struct operator **ret_operator, struct error *err)
@@ -312,7 +380,7 @@ no_treatment_relationship_create(const struct graph *graph, const struct rule_pa
     CHECK(rule->kind == RULE_NO_TREATMENT_RELATIONSHIP);
     if (op == NULL)
         return error_no_memory(err);
-    if (rule_init(&op->rule, &kind, graph, rule, person_key, partitions, err) != ST_OK) {
+    if (rule_init(&op->rule, &kind, graph, rule, person_key, partitions, err) != ST_OK || hold_zone(op, graph, rule, err) != ST_OK) {
         no_treatment_relationship_free(&op->rule.op);
         return ST_ERROR;
     }

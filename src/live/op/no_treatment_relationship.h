@@ -1,10 +1,13 @@
-/* unusual_access, for now its accesses without a treatment relationship: no encounter or order of the patient with the
- * user's department, or with the user, from `before` before the access to `after` after it.
+/* unusual_access: an access with flags that weigh enough, and no explanation; or with flags that stand beside one.
+ *
+ * Explanations are encounters, orders and appointments of the patient: of the user's department or of the user from `before` before the
+ * access to `after` after it (their own, or of who attends or ordered); of anybody, where the user's department works for
+ * all; of anybody, where treatment begins shortly after the access.
  *
  * State: `patients`, one entry a patient with its explanations and accesses. An explanation is known from its own event time,
  * but no sooner than its partition's watermark where it stands. An access is judged once the watermark has passed its
- * time, for an explanation that was known before may still be read from another partition. One that is unexplained then is
- * an alert; an explanation that is known later retracts it. */
+ * time, for an explanation that was known before may still be read from another partition. Its flags are found then, once, of what
+ * was known when it was made. One that is unexplained then is an alert; an explanation that is known later retracts it. */
 #ifndef HEDDLE_LIVE_OP_NO_TREATMENT_RELATIONSHIP_H
 #define HEDDLE_LIVE_OP_NO_TREATMENT_RELATIONSHIP_H
 

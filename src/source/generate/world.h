@@ -97,6 +97,8 @@ struct fact {
     const char    *result_text; /* In place of the value. */
     const char    *odd_member;  /* A JSON member that replaces the one of its name: `"event_time":"yesterday"`. */
     const char    *raw;         /* FACT_RAW: the line itself. */
+    const char    *purpose;     /* Of an access: purpose of use; NULL: none is told. */
+    const char    *reason;      /* And the reason that the user gave. */
 };
 
 struct plant {

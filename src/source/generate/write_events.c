@@ -132,6 +132,10 @@ write_event(const struct world *world, const struct fact *fact, struct str_build
         member(out, fact, "user_role", user->is_physician ? "physician" : "nurse");
         member(out, fact, "user_department", user->department);
         member(out, fact, "action", "view");
+        if (fact->purpose != NULL)
+            member(out, fact, "purpose_of_use", fact->purpose);
+        if (fact->reason != NULL)
+            member(out, fact, "reason", fact->reason);
     }
     str_builder_append_cstr(out, "}\n");
 }

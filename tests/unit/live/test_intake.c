@@ -94,7 +94,7 @@ struct told {
 static enum status
 take_rows(void *context, struct chunk *chunk, struct error *err)
 {
-    static const enum event_column some[] = { EVENT_POSITION, EVENT_ID, EVENT_TIME, EVENT_WATERMARK, EVENT_IS_LATE };
+    static const enum event_column some[] = { EVENT_POSITION, EVENT_ID, EVENT_TIME, EVENT_WATERMARK, EVENT_IS_LATE, EVENT_ACCESS_FACTS };
     struct told                   *told   = context;
     (void)err;
     assert_true(chunk->row_count > 0 && chunk->selection == NULL);
@@ -305,6 +305,26 @@ times_and_watermarks(void **state)
            "records received 6 filtered 0 quarantined 0 bytes 990\n"
            "  records late too_late 1\n"
            "unknown patients 6\n");
+}
+
+#define CLAIM(ID, MORE) \
+    "{\"event_id\":\"" ID "\",\"type\":\"access_event\",\"event_time\":\"2026-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"user_id\":\"U1\"" MORE "}\n"
+
+/* An emergency is claimed, and no reason given; the rows before and behind have nothing of it. */
+static void
+glass_broken_without_reason(void **state)
+{
+    (void)state;
+    expect(CLAIM("A1", ",\"purpose_of_use\":\"TREAT\"") CLAIM("A2", ",\"purpose_of_use\":\"ETREAT\"") CLAIM("A3", ",\"purpose_of_use\":\"BTG\",\"reason\":\" \"")
+               CLAIM("A4", ",\"purpose_of_use\":\"BTG\",\"reason\":\"collapsed\"") CLAIM("A5", ""),
+           false, "|position=0|event_id=A1|event_time=2026-01-02T03:04:00|is_late=false\n"
+           "|position=134|event_id=A2|event_time=2026-01-02T03:04:00|watermark=2026-01-02T03:03:00|is_late=false|access_facts=1\n"
+           "|position=269|event_id=A3|event_time=2026-01-02T03:04:00|watermark=2026-01-02T03:03:00|is_late=false|access_facts=1\n"
+           "|position=414|event_id=A4|event_time=2026-01-02T03:04:00|watermark=2026-01-02T03:03:00|is_late=false\n"
+           "|position=567|event_id=A5|event_time=2026-01-02T03:04:00|watermark=2026-01-02T03:03:00|is_late=false\n"
+           "access_event received 5 filtered 0 quarantined 0 bytes 0\n"
+           "records received 5 filtered 0 quarantined 0 bytes 676\n"
+           "unknown patients 5\n");
 }
 
 /* What does not go on: by the decoder, by validation, by a filter; a rejected result is told as an alert. */
@@ -563,7 +583,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_of_a_result),
-        cmocka_unit_test(times_and_watermarks),
+        cmocka_unit_test(glass_broken_without_reason), cmocka_unit_test(times_and_watermarks),
         cmocka_unit_test(dead_letters),
         cmocka_unit_test(persons_of_the_master),
         cmocka_unit_test(rows_of_several_mappings),

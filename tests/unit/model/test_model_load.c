@@ -71,7 +71,7 @@ test_embedded(void **state)
     assert_false(rule->limits[15].has_low);
     const struct rule_pack *access = model_rule(model, STR("unusual_access"));
     assert_int_equal(access->before_us, 30 * US_PER_DAY);
-    assert_int_equal(access->explained_by_count, 2);
+    assert_int_equal(access->explained_by_count, 3);
     assert_non_null(model_reason(model, STR("missing_required")));
     model_free(model);
     assert_int_equal(memory_live_count(), live);
@@ -151,6 +151,47 @@ test_member_cycle(void **state)
     assert_non_null(strstr(reports.text, "rule \"c\" belongs to itself by way of \"b\""));
 }
 
+/* A site changes one flag; the others stay. A rule of its own that names none has one. */
+static void
+test_flags(void **state)
+{
+    (void)state;
+    struct error            err     = ERROR_EMPTY;
+    struct model           *model   = NULL;
+    const struct model_file files[] = {
+        { .path = "a.json", .text = STR("{ \"rule\": \"unusual_access\", \"version\": \"x\", \"alert_from\": 30, \"flags\": { \"vip\": { \"weight\": 0 },\n"
+                                        "  \"deceased\": { \"weight\": 7, \"after\": \"90d\", \"stands\": true },\n"
+                                        "  \"after_hours\": { \"weight\": 3, \"zone\": \"America/Chicago\", \"hours\": [\n"
+                                        "    { \"department\": \"BILLING\", \"from\": \"07:30\", \"to\": \"24:00\", \"days\": [\"mon\", \"sun\"] }, { \"department\": \"LAB\", \"from\": \"22:00\", \"to\": \"06:00\" } ] } },\n"
+                                        "  \"house_wide\": { \"departments\": [\"BILLING\"], \"within\": \"180d\" } }") },
+        { .path = "b.json", .text = STR("{ \"rule\": \"mine\", \"kind\": \"no_treatment_relationship\", \"entity\": \"access_event\", \"help\": \"h\", \"version\": \"1\", \"explained_by\": [\"encounter\"] }") }
+    };
+    if (model_load(files, 2, NULL, NULL, &model, &err) != ST_OK)
+        fail_msg("%u:%u %s", err.line, err.column, err.message);
+    const struct access_rule *rule = &model_rule(model, STR("unusual_access"))->access;
+    assert_int_equal(rule->alert_from, 30);
+    assert_int_equal(rule->flags[ACCESS_FLAG_VIP].weight, 0);
+    assert_int_equal(rule->flags[ACCESS_FLAG_OWN_CHART].weight, 40);
+    assert_int_equal(rule->flags[ACCESS_FLAG_DECEASED].after_us, 90 * US_PER_DAY);
+    assert_true(rule->flags[ACCESS_FLAG_DECEASED].stands);
+    assert_int_equal(rule->flags[ACCESS_FLAG_SAME_SURNAME].at_most, 20);
+    assert_string_equal(rule->zone, "America/Chicago");
+    assert_int_equal(rule->hours_count, 2);
+    assert_int_equal(rule->hours[0].from_minute, 450);
+    assert_int_equal(rule->hours[0].to_minute, 1440);
+    assert_int_equal(rule->hours[0].days, 0x41);
+    assert_int_equal(rule->hours[1].days, 0x7f);
+    assert_int_equal(rule->severity_from[SEVERITY_HIGH], 45);
+    assert_int_equal(rule->shortly_after_us, 4 * US_PER_HOUR);
+    assert_int_equal(rule->house_wide_us, 180 * US_PER_DAY);
+    assert_string_equal(rule->house_wide[0], "BILLING");
+    rule = &model_rule(model, STR("mine"))->access;
+    assert_int_equal(rule->flags[ACCESS_FLAG_NO_TREATMENT_RELATIONSHIP].weight, 1);
+    assert_int_equal(rule->alert_from, 1);
+    assert_false(rule->has_severities);
+    model_free(model);
+}
+
 /* A file of the site's with the name of an embedded one takes its place. */
 static void
 test_override(void **state)
@@ -175,6 +216,7 @@ test_override(void **state)
 #define ENTITY_HEAD "{ \"entity\": \"thing\", \"help\": \"x\", \"kind\": \"fact\", \"key\": [\"id\"], \"version\": [\"at\"], \"time\": { \"event\": \"at\" },\n\"columns\": [\n" \
                     "{ \"name\": \"id\", \"type\": \"text\", \"help\": \"x\", \"required\": true, \"carries\": \"event\" },\n" \
                     "{ \"name\": \"at\", \"type\": \"timestamp\", \"help\": \"x\", \"required\": true, \"carries\": \"time\" },\n"
+#define ACCESS_FLAG(FLAG) "{ \"rule\": \"unusual_access\", \"flags\": { " FLAG " } }"
 #define MAPPING_HEAD "{ \"mapping\": \"m\", \"format\": \"json\", \"entity\": \"access_event\", \"help\": \"x\",\n"
 #define MAPPING_FIELDS "\"fields\": { \"event_time\": \"t\", \"effective_time\": \"t\", \"patient_id\": \"p\", \"user_id\": \"u\", \"access_event_id\": \"a\" },\n"
 
@@ -223,6 +265,19 @@ static const struct {
     { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2345-8\", \"unit\": \"mg/dL\", \"low\": 1 } ] }", "f:1:72", "check digit" },
     { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2345-7\", \"unit\": \"mmol/L\", \"low\": 1 } ] }", "f:1:90", "kept in mg/dL" },
     { "{ \"rule\": \"unusual_access\", \"before\": \"30\" }", "f:1:39", "no duration" },
+    { ACCESS_FLAG("\"vipp\": { \"weight\": 1 }"), "f:1:40", "vipp" },
+    { ACCESS_FLAG("\"vip\": { }"), "f:1:47", "\"weight\" is missing" },
+    { ACCESS_FLAG("\"vip\": { \"weight\": -1 }"), "f:1:59", "no whole number" },
+    { ACCESS_FLAG("\"vip\": { \"weight\": 1, \"after\": \"3d\" }"), "f:1:62", "after" },
+    { ACCESS_FLAG("\"no_treatment_relationship\": { \"weight\": 1, \"stands\": true }"), "f:1:84", "stands" },
+    { ACCESS_FLAG("\"after_hours\": { \"weight\": 1, \"hours\": [ { \"department\": \"A\", \"from\": \"7:00\", \"to\": \"19:00\" } ] }"), "f:1:110", "no time of day" },
+    { ACCESS_FLAG("\"after_hours\": { \"weight\": 1, \"hours\": [ { \"department\": \"A\", \"from\": \"07:00\", \"to\": \"24:01\" } ] }"), "f:1:125", "no time of day" },
+    { ACCESS_FLAG("\"after_hours\": { \"weight\": 1, \"hours\": [ { \"department\": \"A\", \"from\": \"07:00\", \"to\": \"07:00\" } ] }"), "f:1:81", "the same" },
+    { ACCESS_FLAG("\"after_hours\": { \"weight\": 1, \"hours\": [ { \"department\": \"A\", \"from\": \"07:00\", \"to\": \"08:00\", \"days\": [\"Mon\"] } ] }"), "f:1:143", "a day is" },
+    { "{ \"rule\": \"unusual_access\", \"severities\": { \"low\": 5, \"high\": 4 } }", "f:1:63", "below the one before" },
+    { "{ \"rule\": \"unusual_access\", \"house_wide\": { \"departments\": [7] } }", "f:1:61", "a department is a text" },
+    { "{ \"rule\": \"unusual_access\", \"history\": \"30d\" }", "f:1:1", "31 days" },
+    { "{ \"rule\": \"abnormal_lab_trends\", \"alert_from\": 3 }", "f:1:34", "has no \"alert_from\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"abnormal_lab_trend\"] }", "f:1:39", "did you mean \"abnormal_lab_trends\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"unusual_access\"] }", "f:1:39", "cannot belong to itself" },
     { "{ \"rule\": \"unusual_access\", \"rules\": \"abnormal_lab_trends\" }", "f:1:38", "not a list" },
@@ -266,7 +321,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_embedded), cmocka_unit_test(test_approval),    cmocka_unit_test(test_override),
+        cmocka_unit_test(test_embedded), cmocka_unit_test(test_approval),    cmocka_unit_test(test_flags), cmocka_unit_test(test_override),
         cmocka_unit_test(test_members),  cmocka_unit_test(test_member_cycle),
         cmocka_unit_test(test_bad_files), cmocka_unit_test(test_truncations),
     };
