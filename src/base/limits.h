@@ -188,6 +188,13 @@
 #define OUTBOX_BATCH_COUNT_MAX 256
 /* Batches a sink gets between two epochs: the next epoch must not wait for a long queue. */
 #define OUTBOX_BATCHES_PER_STEP 4
+/* 8 bytes of time and 16 of hash, in hexadecimal. */
+#define ALERT_ID_SIZE_MAX 48
+/* Alerts that one command acknowledges or closes: so many arguments a command line takes. */
+#define ALERT_HANDLE_COUNT_MAX 64
+/* A person's name, and what he says of an alert: some sentences, not a letter, for it goes out with each later copy of the row. */
+#define ALERT_BY_SIZE_MAX      128
+#define ALERT_COMMENT_SIZE_MAX 1000
 
 /* ---- govern ---- */
 

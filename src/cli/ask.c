@@ -142,7 +142,8 @@ run_on_store(const struct ask *ask, struct store_query *query, uint64_t *ret_row
     enum status               status = io_file_check_regular(io_system(), bound->path.data, &size, err);
 
     query->path = bound->path.data;
-    query->rows = rows_options(ask);
+    if (query->rows.write == NULL)
+        query->rows = rows_options(ask);
     if (status == ST_OK && bound->encryption.is_encrypted) {
         status     = key_read(io_system(), bound->encryption.key.text, NULL, &key, err);
         query->key = key.bytes;
@@ -187,6 +188,23 @@ ask_store(const struct ask *ask, struct str action, struct str detail, struct st
 
     if (!graph->has_streaming)
         return error_set(err, ERR_USAGE, "the pipeline has no streaming leg, and so no store");
+    return run_on_store(ask, &query, ret_row_count, err);
+}
+
+static enum status
+append(void *context, struct str bytes, struct error *err)
+{
+    str_builder_append(context, bytes);
+    return str_builder_status(context, err);
+}
+
+enum status
+ask_store_text(const struct ask *ask, struct str sql, struct str_builder *out, uint64_t *ret_row_count, struct error *err)
+{
+    struct named_witness witness = { .entry = { .detail = STR_EMPTY } };
+    struct store_query   query   = { .sql = sql, .audit = named_witness_write, .audit_context = &witness,
+                                     .rows = { .format = ROWS_JSON, .write = append, .context = out } };
+
     return run_on_store(ask, &query, ret_row_count, err);
 }
 

@@ -1,4 +1,4 @@
-/* What the commands share that look into a pipeline's warehouse and store without running it: query, runs, letters. */
+/* What the commands share that look into a pipeline's warehouse and store without running it: query, runs, letters, alerts. */
 #ifndef HEDDLE_CLI_ASK_H
 #define HEDDLE_CLI_ASK_H
 
@@ -43,5 +43,7 @@ enum status ask_warehouse_rows(const struct ask *ask, struct str binding, struct
  * what, and the audit file is told first; empty: it shows nothing of a patient. */
 enum status ask_store(const struct ask *ask, struct str action, struct str detail, struct str sql, uint64_t *ret_row_count,
                       struct error *err);
+/* Asks the store, which the pipeline has, for what is no patient's; JSON lines are appended to `out`. */
+enum status ask_store_text(const struct ask *ask, struct str sql, struct str_builder *out, uint64_t *ret_row_count, struct error *err);
 
 #endif

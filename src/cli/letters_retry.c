@@ -1,19 +1,17 @@
 #include "cli/letters_retry.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/json_out.h"
 #include "base/suggest.h"
+#include "cli/owner.h"
 #include "cli/verb.h"
 #include "govern/audit.h"
-#include "io/file.h"
 #include "io/process.h"
 #include "server/commands.h"
 #include "store/letters.h"
-#include "store/open.h"
 
 /* ---- What is meant ---- */
 
@@ -71,41 +69,20 @@ witness(const struct graph *graph, const struct verb_call *call, const struct st
 
 /* ---- The store, which nobody owns ---- */
 
-static enum status
-check_there(const struct graph *graph, struct error *err)
-{
-    const char *path = graph->streaming.store.path.data;
-    struct stat info;
-
-    if (io_system()->stat(io_system(), path, &info) == 0)
-        return ST_OK;
-    if (errno != ENOENT)
-        return io_error(err, "look at", path);
-    error_set(err, ERR_NOT_FOUND, "there is no store at %s", path);
-    error_hint(err, "heddle run or heddle stream makes it at its first start");
-    return ST_ERROR;
-}
+struct own_retry {
+    const struct graph        *graph;
+    struct store_retry        *retry;
+    struct store_retry_result *result;
+};
 
 static enum status
-retry_as_owner(const struct graph *graph, struct store_retry *retry, struct store_retry_result *ret_result, struct error *err)
+retry_as_owner(void *context, struct store *store, struct error *err)
 {
-    struct lock   lock  = LOCK_EMPTY;
-    struct store *store = NULL;
-    uint64_t      generation;
-    enum status   status = store_lock_graph(io_system(), graph, &lock, err);
+    const struct own_retry *own = context;
 
-    if (status == ST_OK)
-        status = store_open_graph(io_system(), graph, &store, err);
-    if (status == ST_OK)
-        status = store_own(store, &generation, err);
-    if (status == ST_OK) {
-        retry->source = graph->streaming.source.name;
-        retry->now_us = clock_now_us(process_clock());
-        status        = store->kind->letters_retry(store, retry, ret_result, err);
-    }
-    store_close(store);
-    lock_release(&lock);
-    return status;
+    own->retry->source = own->graph->streaming.source.name;
+    own->retry->now_us = clock_now_us(process_clock());
+    return store->kind->letters_retry(store, own->retry, own->result, err);
 }
 
 /* ---- What is printed ---- */
@@ -154,14 +131,12 @@ letters_retry(const struct ask *ask, const struct verb_call *call, struct str re
         error_hint(err, "heddle letters list names them: heddle letters retry events-0.ndjson:4711");
         return ST_ERROR;
     }
-    if (!graph->has_streaming)
-        return error_set(err, ERR_USAGE, "the pipeline has no streaming leg, and so no store");
     if (read_places(call, places, &retry.place_count, err) != ST_OK || check_reason(graph->model, reason_code, err) != ST_OK
-        || check_there(graph, err) != ST_OK || witness(graph, call, &retry, err) != ST_OK)
+        || owner_check_store(graph, err) != ST_OK || witness(graph, call, &retry, err) != ST_OK)
         return ST_ERROR;
     status = commands_ask_retry(io_system(), graph->streaming.store.path.data, &retry, &is_streaming, &result, err);
     if (status == ST_OK && !is_streaming)
-        status = retry_as_owner(graph, &retry, &result, err);
+        status = owner_run(graph, retry_as_owner, &(struct own_retry){ graph, &retry, &result }, err);
     if (status == ST_OK) {
         print(&result, is_streaming, ask->is_json, &text);
         status = str_builder_status(&text, err);

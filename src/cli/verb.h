@@ -32,6 +32,7 @@ struct verb {
     enum status (*run)(const struct verb_call *call, struct error *err);
 };
 
+extern const struct verb verb_alerts;
 extern const struct verb verb_batch;
 extern const struct verb verb_check;
 extern const struct verb verb_explain;

@@ -1,10 +1,7 @@
 /* The owner's side: a thread that listens, and a place where the command in hand lies until the store's thread takes it. */
-#include "server/commands.h"
-
-#include "base/json_out.h"
 #include "base/memory.h"
-#include "config/json.h"
 #include "io/thread.h"
+#include "server/commands_int.h"
 #include "server/control_int.h"
 
 enum command_state { COMMAND_NONE, COMMAND_WAITS, COMMAND_DONE };
@@ -19,8 +16,8 @@ struct commands {
     struct condition          changed;
     enum command_state        state;
     bool                      is_stopping;
-    struct store_retry        retry; /* The listener's memory, which waits for COMMAND_DONE. */
-    struct store_retry_result result;
+    struct command            command; /* The listener's memory, which waits for COMMAND_DONE. */
+    struct command_answer     answer;
     enum status               status;
     struct error              err;
 };
@@ -34,6 +31,22 @@ is_askers_fault(const struct error *err)
     return err->code == ERR_USAGE || err->code == ERR_NOT_FOUND;
 }
 
+static enum status
+carry_out(struct commands *commands, int64_t now_us, struct error *err)
+{
+    const struct store_kind *kind    = commands->store->kind;
+    struct command          *command = &commands->command;
+
+    if (command->kind == COMMAND_RETRY) {
+        command->retry.source = commands->source;
+        command->retry.now_us = now_us;
+        return kind->letters_retry(commands->store, &command->retry, &commands->answer.retried, err);
+    }
+    command->handle.now_us         = now_us;
+    commands->answer.handled_count = command->handle.alert_count;
+    return kind->alerts_handle(commands->store, &command->handle, commands->answer.handled, err);
+}
+
 enum status
 commands_step(struct commands *commands, int64_t now_us, struct error *err)
 {
@@ -41,10 +54,9 @@ commands_step(struct commands *commands, int64_t now_us, struct error *err)
 
     mutex_lock(&commands->mutex);
     if (commands->state == COMMAND_WAITS) {
-        commands->retry.now_us = now_us;
-        commands->err          = ERROR_EMPTY;
-        commands->status       = commands->store->kind->letters_retry(commands->store, &commands->retry, &commands->result, &commands->err);
-        commands->state        = COMMAND_DONE;
+        commands->err    = ERROR_EMPTY;
+        commands->status = carry_out(commands, now_us, &commands->err);
+        commands->state  = COMMAND_DONE;
         if (commands->status != ST_OK && !is_askers_fault(&commands->err)) {
             status = ST_ERROR;
             if (err != NULL)
@@ -58,58 +70,20 @@ commands_step(struct commands *commands, int64_t now_us, struct error *err)
 
 /* ---- On the listener's thread ---- */
 
-static enum status
-read_place(const struct json *item, struct store_letter_place *ret_place, struct error *err)
-{
-    const struct json *partition = json_find(item, "partition_id"), *position = json_find(item, "position");
-
-    if (partition == NULL || partition->type != JSON_TEXT || position == NULL || position->type != JSON_NUMBER
-        || !str_to_int64(position->text, &ret_place->position))
-        return error_set(err, ERR_CORRUPT, "what came over the control socket names no letter");
-    ret_place->partition_id = partition->text;
-    return ST_OK;
-}
-
-static enum status
-read_command(struct str bytes, struct arena *arena, struct store_retry *ret_retry, struct error *err)
-{
-    const struct json         *root = NULL, *command, *letters, *reason;
-    struct store_letter_place *places;
-    size_t                     count = 0;
-
-    if (json_parse(bytes, "command", arena, &root, err) != ST_OK)
-        return ST_ERROR;
-    command = json_find(root, "command");
-    letters = json_find(root, "letters");
-    reason  = json_find(root, "reason");
-    if (command == NULL || command->type != JSON_TEXT || !str_equal(command->text, STR("retry")) || letters == NULL
-        || letters->type != JSON_ARRAY || reason == NULL || reason->type != JSON_TEXT)
-        return error_set(err, ERR_CORRUPT, "what came over the control socket is not a command that this heddle knows");
-    places = ARENA_ARRAY(arena, struct store_letter_place, (size_t)letters->count + 1);
-    if (places == NULL)
-        return error_no_memory(err);
-    for (const struct json *item = letters->first; item != NULL; item = item->next)
-        if (read_place(item, &places[count++], err) != ST_OK)
-            return ST_ERROR;
-    *ret_retry = (struct store_retry){ .places = places, .place_count = count, .reason_code = reason->text };
-    return ST_OK;
-}
-
 /* Hands the command over and waits for what comes of it. */
 static enum status
-carry_out(struct commands *commands, const struct store_retry *retry, struct store_retry_result *ret_result, struct error *err)
+hand_over(struct commands *commands, const struct command *command, struct command_answer *ret_answer, struct error *err)
 {
     enum status status;
 
     mutex_lock(&commands->mutex);
-    commands->retry        = *retry;
-    commands->retry.source = commands->source;
-    commands->state        = COMMAND_WAITS;
+    commands->command = *command;
+    commands->state   = COMMAND_WAITS;
     while (commands->state == COMMAND_WAITS && !commands->is_stopping)
         condition_wait(&commands->changed, &commands->mutex);
     if (commands->state == COMMAND_DONE) {
         status      = commands->status;
-        *ret_result = commands->result;
+        *ret_answer = commands->answer;
         *err        = commands->err;
     } else {
         status = error_set(err, ERR_BUSY, "the process that owns the store is ending; try again");
@@ -120,10 +94,9 @@ carry_out(struct commands *commands, const struct store_retry *retry, struct sto
 }
 
 static void
-answer(struct socket *socket, enum status status, const struct store_retry_result *result, const struct error *err)
+answer(struct socket *socket, enum status status, enum command_kind kind, const struct command_answer *answered, const struct error *err)
 {
     struct str_builder text = STR_BUILDER_EMPTY;
-    struct json_out    json;
     char               error_text[ERROR_TEXT_SIZE];
 
     if (status != ST_OK) {
@@ -131,12 +104,7 @@ answer(struct socket *socket, enum status status, const struct store_retry_resul
         socket_send(socket, CONTROL_ERROR, str_of(error_text, size), CONTROL_GREETING_MS, NULL);
         return;
     }
-    json_out_init(&json, &text, 0);
-    json_out_object_begin(&json);
-    json_out_key_int(&json, "retried", result->retried);
-    json_out_key_int(&json, "waiting", result->waiting);
-    json_out_key_int(&json, "settled", result->settled);
-    json_out_object_end(&json);
+    command_answer_print(kind, answered, &text);
     if (str_builder_is_ok(&text)) /* Else it ends without an answer, and the asker says so. */
         socket_send(socket, CONTROL_END, str_builder_text(&text), CONTROL_GREETING_MS, NULL);
     str_builder_release(&text);
@@ -145,19 +113,19 @@ answer(struct socket *socket, enum status status, const struct store_retry_resul
 static void
 serve(struct commands *commands, struct socket *socket)
 {
-    struct store_retry        retry  = { 0 };
-    struct store_retry_result result = { 0 };
-    struct error              err    = ERROR_EMPTY;
-    struct arena              arena;
-    struct str                bytes;
+    struct command        command = { .kind = COMMAND_RETRY };
+    struct command_answer answered;
+    struct error          err = ERROR_EMPTY;
+    struct arena          arena;
+    struct str            bytes;
 
     arena_init(&arena, 0);
     enum status status = control_hear_question(socket, &bytes, &err);
     if (status == ST_OK)
-        status = read_command(bytes, &arena, &retry, &err);
+        status = command_parse(bytes, &arena, &command, &err);
     if (status == ST_OK)
-        status = carry_out(commands, &retry, &result, &err);
-    answer(socket, status, &result, &err);
+        status = hand_over(commands, &command, &answered, &err);
+    answer(socket, status, command.kind, &answered, &err);
     arena_release(&arena);
 }
 

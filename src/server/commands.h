@@ -3,9 +3,12 @@
  *
  *      asker                              a thread of the owner's              the thread that owns the store
  *        │ ── connects ─────────────────────▶ │ ── hello ▶ asker                       │
- *        │ ── question {command, reason,      │                                        │
- *        │              letters […]} ───────▶ │ ── hands it over ────────────────────▶ │ between two of its transactions,
- *        │ ◀── end {retried, waiting, …} ──── │ ◀─────────────────── what came of it ─ │ under its generation (P9)
+ *        │ ── question {command, …} ────────▶ │ ── hands it over ────────────────────▶ │ between two of its transactions,
+ *        │ ◀── end {what came of it} ──────── │ ◀─────────────────── what came of it ─ │ under its generation (P9)
+ *
+ *      {"command":"retry","reason":"","letters":[{"partition_id":"a.ndjson","position":17}]} ▶ {"retried":1,"waiting":0,"settled":0}
+ *      {"command":"acknowledge" or "close","by":"ann","comment":"","alerts":[{"alert_id":"8000…","revision":0}]}
+ *          ▶ {"handled":[{"alert_id":"8000…","revision":2,"new":1,"status":"acknowledged","by":"ann","at":1772450000000000}]}
  *
  * What is always true: C1 and C3 of control.h; one command at a time; what the asker is told has been committed. A command that
  * is told to nobody, for the asker has gone, is as good as one that was told: commands may be given again. */
@@ -34,5 +37,8 @@ void commands_stop(struct commands *commands);
  * beside the store at `path`; then the asker may own it itself. ERR_BUSY where the owner does not turn to us in time, or ends. */
 enum status commands_ask_retry(struct io *io, const char *path, const struct store_retry *retry, bool *ret_is_answered,
                                struct store_retry_result *ret_result, struct error *err);
+/* Likewise of store->kind->alerts_handle: ret_handled has a place for each of the alerts. */
+enum status commands_ask_handle(struct io *io, const char *path, const struct store_handle *handle, bool *ret_is_answered,
+                                struct store_handled *ret_handled, struct error *err);
 
 #endif

@@ -1,89 +1,73 @@
 /* The asker's side of a store's control socket. */
-#include "base/json_out.h"
-#include "config/json.h"
-#include "server/commands.h"
+#include <string.h>
+
+#include "server/commands_int.h"
 #include "server/control_int.h"
 
-static void
-print_command(const struct store_retry *retry, struct str_builder *out)
-{
-    struct json_out json;
-
-    json_out_init(&json, out, 0);
-    json_out_object_begin(&json);
-    json_out_key_cstr(&json, "command", "retry");
-    json_out_key_text(&json, "reason", retry->reason_code);
-    json_out_key_array(&json, "letters");
-    for (size_t i = 0; i < retry->place_count; i++) {
-        json_out_object_begin(&json);
-        json_out_key_text(&json, "partition_id", retry->places[i].partition_id);
-        json_out_key_int(&json, "position", retry->places[i].position);
-        json_out_object_end(&json);
-    }
-    json_out_array_end(&json);
-    json_out_object_end(&json);
-}
-
-static bool
-read_count(const struct json *root, const char *key, int64_t *ret_count)
-{
-    const struct json *member = json_find(root, key);
-
-    return member != NULL && member->type == JSON_NUMBER && str_to_int64(member->text, ret_count);
-}
-
 static enum status
-read_result(struct str bytes, struct store_retry_result *ret_result, struct error *err)
+take_answer(struct socket *socket, enum command_kind kind, struct command_answer *ret_answer, struct error *err)
 {
-    const struct json *root = NULL;
-    struct arena       arena;
-    enum status        status;
-
-    arena_init(&arena, 0);
-    status = json_parse(bytes, "answer", &arena, &root, err);
-    if (status == ST_OK && !(read_count(root, "retried", &ret_result->retried) && read_count(root, "waiting", &ret_result->waiting)
-                             && read_count(root, "settled", &ret_result->settled)))
-        status = error_set(err, ERR_CORRUPT, "what came over the control socket is not an answer");
-    arena_release(&arena);
-    return status;
-}
-
-static enum status
-take_answer(struct socket *socket, struct store_retry_result *ret_result, struct error *err)
-{
-    uint8_t    kind;
+    uint8_t    message;
     struct str bytes;
 
-    if (socket_receive(socket, SOCKET_FOREVER, &kind, &bytes, err) != ST_OK)
+    if (socket_receive(socket, SOCKET_FOREVER, &message, &bytes, err) != ST_OK)
         return ST_ERROR;
-    if (kind == CONTROL_END)
-        return read_result(bytes, ret_result, err);
-    if (kind == CONTROL_ERROR)
+    if (message == CONTROL_END)
+        return command_answer_parse(bytes, kind, ret_answer, err);
+    if (message == CONTROL_ERROR)
         return control_parse_error(bytes, err);
     error_set(err, ERR_UNAVAILABLE, "the process that owns the store has ended before its answer");
     error_hint(err, "give the command again: what was done already is not done twice");
     return ST_ERROR;
 }
 
+static enum status
+ask(struct io *io, const char *path, const struct command *command, bool *ret_is_answered, struct command_answer *ret_answer, struct error *err)
+{
+    struct socket      socket = SOCKET_EMPTY;
+    struct str_builder text   = STR_BUILDER_EMPTY;
+    enum status        status = control_connect(io, path, &socket, ret_is_answered, err);
+
+    if (status == ST_OK && *ret_is_answered) {
+        command_print(command, &text);
+        status = str_builder_status(&text, err);
+        if (status == ST_OK)
+            status = control_put_question(&socket, str_builder_text(&text), "store", err);
+        if (status == ST_OK)
+            status = take_answer(&socket, command->kind, ret_answer, err);
+        if (status != ST_OK)
+            error_context(err, "telling process %lld, which owns %s", (long long)socket.process_id, path);
+    }
+    str_builder_release(&text);
+    socket_release(&socket);
+    return status;
+}
+
 enum status
 commands_ask_retry(struct io *io, const char *path, const struct store_retry *retry, bool *ret_is_answered,
                    struct store_retry_result *ret_result, struct error *err)
 {
-    struct socket      socket  = SOCKET_EMPTY;
-    struct str_builder command = STR_BUILDER_EMPTY;
-    enum status        status  = control_connect(io, path, &socket, ret_is_answered, err);
+    const struct command  command = { .kind = COMMAND_RETRY, .retry = *retry };
+    struct command_answer answer;
+    enum status           status = ask(io, path, &command, ret_is_answered, &answer, err);
 
-    if (status == ST_OK && *ret_is_answered) {
-        print_command(retry, &command);
-        status = str_builder_status(&command, err);
-        if (status == ST_OK)
-            status = control_put_question(&socket, str_builder_text(&command), "store", err);
-        if (status == ST_OK)
-            status = take_answer(&socket, ret_result, err);
-        if (status != ST_OK)
-            error_context(err, "telling process %lld, which owns %s", (long long)socket.process_id, path);
-    }
-    str_builder_release(&command);
-    socket_release(&socket);
+    if (status == ST_OK && *ret_is_answered)
+        *ret_result = answer.retried;
     return status;
+}
+
+enum status
+commands_ask_handle(struct io *io, const char *path, const struct store_handle *handle, bool *ret_is_answered,
+                    struct store_handled *ret_handled, struct error *err)
+{
+    const struct command  command = { .kind = COMMAND_HANDLE, .handle = *handle };
+    struct command_answer answer;
+    enum status           status = ask(io, path, &command, ret_is_answered, &answer, err);
+
+    if (status != ST_OK || !*ret_is_answered)
+        return status;
+    if (answer.handled_count != handle->alert_count)
+        return error_set(err, ERR_CORRUPT, "the owner of the store answers for %zu alerts, not for %zu", answer.handled_count, handle->alert_count);
+    memcpy(ret_handled, answer.handled, answer.handled_count * sizeof *ret_handled);
+    return ST_OK;
 }

@@ -1,6 +1,6 @@
 #include "store/letters.h"
 
-#define TIME(column) "strftime('%Y-%m-%dT%H:%M:%SZ', " column " / 1000000, 'unixepoch')"
+#include "store/statement_int.h"
 
 struct letter_column {
     const char *name;
@@ -18,9 +18,9 @@ static const struct letter_column columns[] = {
     { "path", "path", false },
     { "reason_code", "reason_code", false },
     { "reason", "reason", false },
-    { "received_at", TIME("received_at"), false },
-    { "event_time", TIME("event_time"), false },
-    { "watermark", TIME("watermark"), false },
+    { "received_at", SQL_TIME("received_at"), false },
+    { "event_time", SQL_TIME("event_time"), false },
+    { "watermark", SQL_TIME("watermark"), false },
     { "status", "status", false },
     { "attempts", "attempts", false },
     { "resolved_by", "resolved_by", false },
@@ -47,28 +47,14 @@ begin(struct str_builder *sql, const char *condition)
                        condition, condition);
 }
 
-/* A literal of SQL. A NUL would end the statement early, so it is left out; no name of ours has one. */
-static void
-append_quoted(struct str_builder *sql, struct str text)
-{
-    str_builder_append_char(sql, '\'');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '\'')
-            str_builder_append_char(sql, '\'');
-        if (text.data[i] != '\0')
-            str_builder_append_char(sql, text.data[i]);
-    }
-    str_builder_append_char(sql, '\'');
-}
-
 void
 letters_summary_sql(struct str_builder *sql)
 {
     begin(sql, "");
     str_builder_append_cstr(sql, "select kind, step, nullif(entity, '') as entity, reason_code, count(*) as letter_count, "
                                  "sum(status = 'open') as open_count, sum(status = 'retried') as waiting_count, "
-                                 "sum(status = 'resolved') as resolved_count, " TIME("min(received_at)") " as first_received_at, "
-                                 TIME("max(received_at)") " as last_received_at from letter group by kind, step, entity, reason_code "
+                                 "sum(status = 'resolved') as resolved_count, " SQL_TIME("min(received_at)") " as first_received_at, "
+                                 SQL_TIME("max(received_at)") " as last_received_at from letter group by kind, step, entity, reason_code "
                                  "order by kind, letter_count desc, step, entity, reason_code");
 }
 
@@ -79,13 +65,13 @@ letters_list_sql(struct str_builder *sql, struct str reason_code)
 
     if (reason_code.size > 0) {
         str_builder_append_cstr(&condition, " where reason_code = ");
-        append_quoted(&condition, reason_code);
+        sql_append_quoted(&condition, reason_code);
     }
     begin(sql, str_builder_cstr(&condition));
     sql->has_failed |= !str_builder_is_ok(&condition);
     str_builder_release(&condition);
     str_builder_append_cstr(sql, "select partition_id || ':' || position as letter, row_number, step, nullif(entity, '') as entity, reason_code, reason, "
-                                 TIME("received_at") " as received_at, status, length(bytes) as size_bytes from letter "
+                                 SQL_TIME("received_at") " as received_at, status, length(bytes) as size_bytes from letter "
                                  "order by source, partition_id, position, row_number, step");
 }
 
@@ -136,7 +122,7 @@ letters_show_sql(struct str_builder *sql, struct str letter, bool with_bytes, bo
     if (letters_parse_name(letter, &partition, &position, err) != ST_OK)
         return ST_ERROR;
     str_builder_append_cstr(&condition, " where partition_id = ");
-    append_quoted(&condition, partition);
+    sql_append_quoted(&condition, partition);
     str_builder_printf(&condition, " and position = %lld", (long long)position);
     begin(sql, str_builder_cstr(&condition));
     sql->has_failed |= !str_builder_is_ok(&condition);

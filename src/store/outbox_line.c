@@ -44,6 +44,9 @@ put_none(struct json_out *json, const struct store_alert *alert)
     put_text(json, "status_reason", alert->status_reason);
     put_time(json, "event_time", alert->event_time_us);
     put_time(json, "detected_at", alert->detected_at_us);
+    put_text(json, "acknowledged_by", alert->acknowledged_by);
+    if (alert->acknowledged_by.size > 0)
+        put_time(json, "acknowledged_at", alert->acknowledged_at_us);
 }
 
 /* What finding the case needs (graph.h). */

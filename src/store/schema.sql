@@ -30,6 +30,7 @@ create table accounting_reason (
 --   value_min, value_avg, value_max, closed, revision, epoch, primary key (window_start, facility, event_type, code, unit, revision)) without rowid;
 -- create view window_5m as the newest revision a key.
 
+-- A revision is a rule's, or a person's (acknowledged, or closed with status_reason by_person): its epoch is the last one committed before it.
 create table alert_revisions (
   alert_id text not null, revision integer not null, rule text not null, rule_version text not null, limits_approved integer not null,
   mode text not null check (mode in ('live','shadow','replay','test')), severity text not null,

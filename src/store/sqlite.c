@@ -20,6 +20,16 @@
 
 #define ALERTS_OF_LETTER "select alert_id from alert_revisions where rule = 'unevaluated_result' and evidence = ?1"
 
+/* All columns of alert_revisions, and the same taken from a revision with what changes: revision, status, its reason, detected_at, who and when
+ * acknowledged it, the explanation, and epoch. */
+#define ALERT_COLUMNS "alert_id, revision, rule, rule_version, limits_approved, mode, severity, status, status_reason, person_id, subject_system, " \
+                      "subject_id, encounter_id, location, ordering_practitioner_id, code, value, unit, reference_range, event_time, "             \
+                      "effective_time, detected_at, acknowledged_by, acknowledged_at, explanation, evidence, labels, epoch"
+#define ALERT_CHANGED(status, reason, detected, by, at, explanation, epoch)                                                                       \
+    "alert_id, revision + 1, rule, rule_version, limits_approved, mode, severity, " status ", " reason ", person_id, subject_system, "             \
+    "subject_id, encounter_id, location, ordering_practitioner_id, code, value, unit, reference_range, event_time, effective_time, " detected ", " \
+    by ", " at ", " explanation ", evidence, labels, " epoch
+
 static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
     [SQL_GENERATION] = "select value from store_meta where name = 'generation'",
     [SQL_LAST_EPOCH] = "select epoch, segment, decisions from epoch_header order by epoch desc limit 1",
@@ -32,11 +42,19 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
     [SQL_POSITION_PUT] = "insert into source_position (source, partition_id, position, watermark, identity, epoch) values (?, ?, ?, ?, ?, ?) "
                          "on conflict (source, partition_id) do update set position = excluded.position, "
                          "watermark = excluded.watermark, identity = excluded.identity, epoch = excluded.epoch",
-    [SQL_NEXT_REVISION] = "select coalesce(max(revision), 0) + 1 from alert_revisions where alert_id = ?",
-    [SQL_ALERT] = "insert into alert_revisions (alert_id, revision, rule, rule_version, limits_approved, mode, severity, status, "
-                  "status_reason, person_id, subject_system, subject_id, encounter_id, location, ordering_practitioner_id, code, "
-                  "value, unit, reference_range, event_time, effective_time, detected_at, explanation, evidence, labels, epoch) "
-                  "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_ALERT_NEWEST] = "select revision, status, status_reason, severity, value, unit, acknowledged_by, acknowledged_at, "
+                         "case when acknowledged_at is not null then json_extract(explanation, '$.handled') end "
+                         "from alert_revisions where alert_id = ? order by revision desc limit 1",
+    [SQL_ALERT] = "insert into alert_revisions (" ALERT_COLUMNS ") values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
+                  "?18, ?19, ?20, ?21, ?22, ?27, ?28, case when ?29 is null then ?23 else json_set(?23, '$.handled', json(?29)) end, ?24, ?25, ?26)",
+    [SQL_ALERT_FIND] = "select distinct alert_id from alert_revisions where alert_id >= ?1 and alert_id < ?1 || 'g' limit 2",
+    /* The epoch behind which it was made. */
+    [SQL_ALERT_ACT] = "insert into alert_revisions (" ALERT_COLUMNS ") select "
+                      ALERT_CHANGED("?2", "?3", "?4", "?5", "?6", "json_set(explanation, '$.handled', json(?7))",
+                                    "coalesce((select max(epoch) from epoch_header), 0)")
+                      " from alert where alert_id = ?1",
+    [SQL_ALERT_ACT_SEND] = "insert into alert_outbox (alert_id, revision, sink, status, attempts, next_attempt_at) "
+                           "select distinct alert_id, ?2, sink, 'waiting', 0, ?3 from alert_outbox where alert_id = ?1",
     [SQL_OUTBOX] = "insert into alert_outbox (alert_id, revision, sink, status, attempts, next_attempt_at) values (?, ?, ?, 'waiting', 0, ?)",
     [SQL_DEAD_LETTER] = "insert into dead_letter (source, partition_id, position, row_number, step, entity, path, event_id, event_key, headers, "
                         "received_at, reason_code, reason, bytes, plan_digest, status, attempts, epoch) "
@@ -45,12 +63,12 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                        "received_at, status, epoch) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)",
     [SQL_META] = "select value from store_meta where name = ?",
     [SQL_META_PUT] = "insert into store_meta (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
-    /* In the order of the index, so that a long queue is not sorted for each batch. A row that was never tried is due whatever
+    /* A person's revision waits since it was made, not since the epoch before it. In the order of the index, so that a long queue is not sorted for each batch. A row that was never tried is due whatever
      * the clock says: a clock set back must not hold an alert. */
-    [SQL_OUTBOX_DUE] = "select o.attempts, coalesce(h.committed_at, a.detected_at), a.limits_approved, a.event_time, a.effective_time, "
+    [SQL_OUTBOX_DUE] = "select o.attempts, case when a.acknowledged_at = a.detected_at then a.detected_at else coalesce(h.committed_at, a.detected_at) end, a.limits_approved, a.event_time, a.effective_time, "
                        "a.detected_at, a.revision, a.alert_id, a.rule, a.rule_version, a.mode, a.severity, a.status, a.status_reason, "
                        "a.person_id, a.subject_system, a.subject_id, a.encounter_id, a.location, a.ordering_practitioner_id, a.code, "
-                       "a.value, a.unit, a.reference_range, a.explanation, a.evidence, a.labels "
+                       "a.value, a.unit, a.reference_range, a.explanation, a.evidence, a.labels, a.acknowledged_by, a.acknowledged_at "
                        "from (select w.alert_id, w.revision, w.attempts, w.next_attempt_at from alert_outbox w indexed by alert_outbox_waiting "
                        "where w.sink = ?1 and w.status = 'waiting' and (w.attempts = 0 or w.next_attempt_at <= ?2) and not exists "
                        "(select 1 from alert_outbox p where p.alert_id = w.alert_id and p.sink = w.sink and p.revision < w.revision and "
@@ -92,15 +110,12 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                             "dead_letter.partition_id = r.partition_id and dead_letter.position = r.position and dead_letter.status = 'retried'",
     [SQL_LETTER_TAKEN] = "select distinct r.source, r.partition_id, r.position from " RETRY_JOIN " where r.source = ?1 and r.number >= ?2 and r.number < ?3 "
                          "and d.status = 'retried'",
-    /* Not one that this very epoch raised: the result has come in, and still cannot be judged. */
-    [SQL_LETTER_RETRACT] = "insert into alert_revisions (alert_id, revision, rule, rule_version, limits_approved, mode, severity, status, "
-                           "status_reason, person_id, subject_system, subject_id, encounter_id, location, ordering_practitioner_id, code, "
-                           "value, unit, reference_range, event_time, effective_time, detected_at, acknowledged_by, acknowledged_at, explanation, "
-                           "evidence, labels, epoch) select alert_id, revision + 1, rule, rule_version, limits_approved, mode, severity, "
-                           "'retracted', 'letter_resolved', person_id, subject_system, subject_id, encounter_id, location, "
-                           "ordering_practitioner_id, code, value, unit, reference_range, event_time, effective_time, ?2, acknowledged_by, "
-                           "acknowledged_at, explanation, evidence, labels, ?3 from alert where status in ('open', 'revised', 'acknowledged') "
-                           "and epoch < ?3 and alert_id in (" ALERTS_OF_LETTER ") returning alert_id, severity, value, evidence, event_time",
+    /* Not one that this very epoch raised: the result has come in, and still cannot be judged. It is to be handled anew. */
+    [SQL_LETTER_RETRACT] = "insert into alert_revisions (" ALERT_COLUMNS ") select "
+                           ALERT_CHANGED("'retracted'", "'letter_resolved'", "?2", "acknowledged_by", "acknowledged_at",
+                                         "case when acknowledged_at is null then explanation else json_remove(explanation, '$.handled') end", "?3")
+                           " from alert where status <> 'retracted' and epoch < ?3 and alert_id in (" ALERTS_OF_LETTER ") "
+                           "returning alert_id, severity, value, evidence, event_time",
     /* To whoever got an earlier one. */
     [SQL_LETTER_RETRACT_SEND] = "insert or ignore into alert_outbox (alert_id, revision, sink, status, attempts, next_attempt_at) "
                                 "select distinct a.alert_id, a.revision, o.sink, 'waiting', 0, ?2 from alert a join alert_outbox o on o.alert_id = a.alert_id "
@@ -215,6 +230,13 @@ own(struct store *store, uint64_t *ret_generation, struct error *err)
     return status;
 }
 
+struct str
+sqlite_column_view(sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return text == NULL ? STR_EMPTY : str_of(text, (size_t)sqlite3_column_bytes(statement, column));
+}
+
 bool
 sqlite_column_str(struct arena *arena, sqlite3_stmt *statement, int column, struct str *ret_text)
 {
@@ -304,7 +326,8 @@ close_store(struct store *store)
 
 static const struct store_kind kind = { .name = "sqlite", .own = own, .load = load, .submit = sqlite_submit, .maintain = maintain,
                                         .outbox_due = sqlite_outbox_due, .outbox_mark = sqlite_outbox_mark,
-                                        .letters_retry = sqlite_letters_retry, .letters_waiting = sqlite_letters_waiting, .close = close_store };
+                                        .letters_retry = sqlite_letters_retry, .letters_waiting = sqlite_letters_waiting,
+                                        .alerts_handle = sqlite_alerts_handle, .close = close_store };
 
 /* "x'…64 digits…'" is SQLCipher's form of a raw key: no key derivation, 4 ms instead of 160. */
 enum status

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "base/hash.h"
+#include "store/alert_life.h"
 #include "store/sqlite.h"
 
 /* Revisions that an epoch's transaction makes itself; `digest`: of all that the epoch tells (digest.h). */
@@ -25,8 +26,11 @@ enum sqlite_statement {
     SQL_ACCOUNT,
     SQL_REASON,
     SQL_POSITION_PUT,
-    SQL_NEXT_REVISION,
+    SQL_ALERT_NEWEST,
     SQL_ALERT,
+    SQL_ALERT_FIND,
+    SQL_ALERT_ACT,
+    SQL_ALERT_ACT_SEND,
     SQL_OUTBOX,
     SQL_DEAD_LETTER,
     SQL_LATE_EVENT,
@@ -71,6 +75,8 @@ enum status sqlite_step(struct sqlite_store *sqlite, sqlite3_stmt *statement, st
 bool sqlite_column_str(struct arena *arena, sqlite3_stmt *statement, int column, struct str *ret_text);
 /* Binds text from position `at`; is_nullable: an empty text is NULL. Bytes live until the step. */
 void sqlite_bind_text(sqlite3_stmt *statement, int at, struct str text, bool is_nullable);
+/* The text of a column as a view; empty where it is NULL. */
+struct str sqlite_column_view(sqlite3_stmt *statement, int column);
 /* STORE_TIME_NONE is NULL. */
 void sqlite_bind_time(sqlite3_stmt *statement, int at, int64_t time_us);
 
@@ -93,6 +99,12 @@ enum status sqlite_letter_failed(struct sqlite_store *sqlite, const struct store
                                  struct error *err);
 enum status sqlite_letters_resolved(struct sqlite_store *sqlite, const struct store_account *account, const struct epoch_commit *commit,
                                     struct retractions *retractions, struct error *err);
+
+enum status sqlite_alerts_handle(struct store *store, const struct store_handle *handle, struct store_handled *ret_handled, struct error *err);
+/* The newest revision of the alert. Its texts live until the statement of *ret_statement is reset, which the caller does, on failure too
+ * where it is not NULL. */
+enum status sqlite_alert_newest(struct sqlite_store *sqlite, struct str alert_id, sqlite3_stmt **ret_statement, struct alert_newest *ret_newest,
+                                struct error *err);
 
 enum store_outcome sqlite_submit(struct store *store, const struct epoch_commit *commit, struct error *err);
 /* Inserts the rows of one table for the epoch; makes the table and its view at first sight. Inside the transaction. */

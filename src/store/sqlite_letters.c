@@ -245,18 +245,11 @@ print_evidence(sqlite3_stmt *taken, struct str_builder *out)
     json_out_object_end(&json);
 }
 
-static struct str
-text_at(sqlite3_stmt *statement, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, column);
-    return text == NULL ? STR_EMPTY : str_of(text, (size_t)sqlite3_column_bytes(statement, column));
-}
-
 static void
 add_retraction(sqlite3_stmt *statement, struct retractions *retractions)
 {
-    const struct store_alert alert = { .alert_id = text_at(statement, 0), .status = STR("retracted"), .severity = text_at(statement, 1),
-                                       .value = text_at(statement, 2), .evidence = text_at(statement, 3),
+    const struct store_alert alert = { .alert_id = sqlite_column_view(statement, 0), .status = STR("retracted"), .severity = sqlite_column_view(statement, 1),
+                                       .value = sqlite_column_view(statement, 2), .evidence = sqlite_column_view(statement, 3),
                                        .event_time_us = sqlite3_column_int64(statement, 4) };
     retractions->count++;
     digest_alert(&alert, &retractions->digest);

@@ -12,7 +12,8 @@ take_row(struct arena *arena, sqlite3_stmt *statement, struct store_outbox_row *
     struct str *const   texts[] = { &alert->alert_id,   &alert->rule,       &alert->rule_version, &alert->mode,         &alert->severity,
                                     &alert->status,     &alert->status_reason, &alert->person_id, &alert->subject_system, &alert->subject_id,
                                     &alert->encounter_id, &alert->location, &alert->ordering_practitioner_id, &alert->code, &alert->value,
-                                    &alert->unit,       &alert->reference_range, &alert->explanation, &alert->evidence, &alert->labels };
+                                    &alert->unit,       &alert->reference_range, &alert->explanation, &alert->evidence, &alert->labels,
+                                    &alert->acknowledged_by };
     const int           count   = sizeof texts / sizeof *texts;
 
     row->attempts            = sqlite3_column_int64(statement, DUE_ATTEMPTS);
@@ -25,7 +26,8 @@ take_row(struct arena *arena, sqlite3_stmt *statement, struct store_outbox_row *
     alert->detected_at_us    = sqlite3_column_int64(statement, DUE_DETECTED_AT);
     alert->revision          = sqlite3_column_int64(statement, DUE_REVISION);
     alert->is_delivered      = true;
-    CHECK(sqlite3_column_count(statement) == DUE_TEXTS + count);
+    alert->acknowledged_at_us = sqlite3_column_int64(statement, DUE_TEXTS + count); /* The last one. */
+    CHECK(sqlite3_column_count(statement) == DUE_TEXTS + count + 1);
     for (int i = 0; i < count; i++)
         if (sqlite3_column_type(statement, DUE_TEXTS + i) != SQLITE_NULL && !sqlite_column_str(arena, statement, DUE_TEXTS + i, texts[i]))
             return false;

@@ -138,34 +138,19 @@ put_position(struct sqlite_store *sqlite, const struct store_position *position,
     return sqlite_step(sqlite, statement, err, "write a position");
 }
 
-/* One more than the alert's newest revision, those of this epoch included. */
+/* What the rule tells, with what persons have done (alert_life.h). */
 static enum status
-number_alert(struct sqlite_store *sqlite, struct str alert_id, int64_t *ret_revision, struct error *err)
-{
-    sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_NEXT_REVISION, err);
-    if (statement == NULL)
-        return ST_ERROR;
-    sqlite_bind_text(statement, 1, alert_id, false);
-    int     code = sqlite3_step(statement);
-    int64_t revision = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_reset(statement);
-    if (code != SQLITE_ROW)
-        return sqlite_error(sqlite, err, "number an alert's revision");
-    *ret_revision = revision;
-    return ST_OK;
-}
-
-static enum status
-put_alert(struct sqlite_store *sqlite, const struct store_alert *alert, int64_t revision, uint64_t epoch, struct error *err)
+put_alert(struct sqlite_store *sqlite, const struct store_alert *alert, const struct alert_newest *newest, uint64_t epoch, struct error *err)
 {
     sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_ALERT, err);
+    const bool    is_silent = alert_life_is_silent(newest, alert);
     if (statement == NULL)
         return ST_ERROR;
-    const struct str texts[] = { alert->mode, alert->severity, alert->status, alert->status_reason, alert->person_id, alert->subject_system,
-                                 alert->subject_id, alert->encounter_id, alert->location, alert->ordering_practitioner_id, alert->code,
-                                 alert->value, alert->unit, alert->reference_range };
+    const struct str texts[] = { alert->mode, alert->severity, alert_life_status(newest, alert), is_silent ? newest->status_reason : alert->status_reason,
+                                 alert->person_id, alert->subject_system, alert->subject_id, alert->encounter_id, alert->location,
+                                 alert->ordering_practitioner_id, alert->code, alert->value, alert->unit, alert->reference_range };
     sqlite_bind_text(statement, 1, alert->alert_id, false);
-    sqlite3_bind_int64(statement, 2, revision);
+    sqlite3_bind_int64(statement, 2, newest->revision + 1);
     sqlite_bind_text(statement, 3, alert->rule, false);
     sqlite_bind_text(statement, 4, alert->rule_version, false);
     sqlite3_bind_int(statement, 5, alert->limits_approved);
@@ -178,17 +163,39 @@ put_alert(struct sqlite_store *sqlite, const struct store_alert *alert, int64_t 
     sqlite_bind_text(statement, 24, alert->evidence, false);
     sqlite_bind_text(statement, 25, alert->labels, true);
     sqlite3_bind_int64(statement, 26, (sqlite3_int64)epoch);
+    sqlite_bind_text(statement, 27, newest->acknowledged_by, true);
+    sqlite_bind_time(statement, 28, newest->acknowledged_at_us);
+    sqlite_bind_text(statement, 29, is_silent ? newest->handled : STR_EMPTY, true);
     return sqlite_step(sqlite, statement, err, "write an alert");
+}
+
+/* *ret_revision: under which it goes to its sinks; 0: it goes to none. */
+static enum status
+take_alert(struct sqlite_store *sqlite, const struct store_alert *alert, uint64_t epoch, int64_t *ret_revision, struct error *err)
+{
+    struct alert_newest newest;
+    sqlite3_stmt       *statement = NULL;
+    enum status         status    = sqlite_alert_newest(sqlite, alert->alert_id, &statement, &newest, err);
+
+    if (status == ST_OK) {
+        *ret_revision = alert_life_is_silent(&newest, alert) ? 0 : newest.revision + 1;
+        status        = put_alert(sqlite, alert, &newest, epoch, err);
+    }
+    sqlite3_reset(statement);
+    return status;
 }
 
 static enum status
 put_delivery(struct sqlite_store *sqlite, const struct epoch_commit *commit, const struct store_delivery *delivery, const int64_t *revisions,
              struct error *err)
 {
-    sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_OUTBOX, err);
+    sqlite3_stmt *statement;
+    CHECK(delivery->alert_index < commit->alert_count);
+    if (revisions[delivery->alert_index] == 0)
+        return ST_OK;
+    statement = sqlite_prepare(sqlite, SQL_OUTBOX, err);
     if (statement == NULL)
         return ST_ERROR;
-    CHECK(delivery->alert_index < commit->alert_count);
     sqlite_bind_text(statement, 1, commit->alerts[delivery->alert_index].alert_id, false);
     sqlite3_bind_int64(statement, 2, revisions[delivery->alert_index]);
     sqlite_bind_text(statement, 3, delivery->sink, false);
@@ -208,11 +215,8 @@ put_alerts(struct sqlite_store *sqlite, const struct epoch_commit *commit, struc
     revisions = memory_alloc_array(commit->alert_count, sizeof *revisions);
     if (revisions == NULL)
         return error_no_memory(err);
-    for (size_t i = 0; i < commit->alert_count && status == ST_OK; i++) {
-        status = number_alert(sqlite, commit->alerts[i].alert_id, &revisions[i], err);
-        if (status == ST_OK)
-            status = put_alert(sqlite, &commit->alerts[i], revisions[i], commit->epoch, err);
-    }
+    for (size_t i = 0; i < commit->alert_count && status == ST_OK; i++)
+        status = take_alert(sqlite, &commit->alerts[i], commit->epoch, &revisions[i], err);
     for (size_t i = 0; i < commit->delivery_count && status == ST_OK; i++)
         status = put_delivery(sqlite, commit, &commit->deliveries[i], revisions, err);
     memory_free(revisions);

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "column/chunk.h"
 
@@ -116,6 +117,8 @@ struct store_alert {
     struct str evidence;    /* JSON */
     struct str labels;
     bool       is_delivered; /* Whether its rule's sinks get it: live mode, and not closed at birth. */
+    struct str acknowledged_by;    /* Of what the store gives; rules say nothing of it. Empty: nobody has. */
+    int64_t    acknowledged_at_us; /* Where somebody has. */
 };
 
 /* An outbox row to make: the alert goes to this sink (P9). */
@@ -244,6 +247,36 @@ struct store_letter {
     struct str bytes;
 };
 
+/* ---- What persons do with alerts ----
+ *
+ * An act is one more revision, made in a transaction of its own, with an outbox row for each sink that an earlier revision went
+ * to. What rules tell later is told anew or stays silent by the rules of alert_life.h. */
+enum store_handling { STORE_ACKNOWLEDGE, STORE_CLOSE };
+
+struct store_alert_name {
+    struct str alert_id; /* Whole, or as much of its beginning as no other alert has; hexadecimal digits, one at least. */
+    int64_t    revision; /* The one that the person saw; 0: whichever is the newest. */
+};
+
+struct store_handle {
+    enum store_handling            handling;
+    const struct store_alert_name *alerts;
+    size_t                         alert_count; /* At most ALERT_HANDLE_COUNT_MAX. */
+    struct str                     by;      /* Who acts; at most ALERT_BY_SIZE_MAX bytes. */
+    struct str                     comment; /* May speak of the patient: it leaves where the explanation does. */
+    int64_t                        now_us;
+};
+
+/* What came of one of them. */
+struct store_handled {
+    char    alert_id[ALERT_ID_SIZE_MAX + 1]; /* Whole. */
+    int64_t revision; /* The newest one now. */
+    bool    is_new;   /* Made by this act; else it was handled already. */
+    char    status[16];
+    char    by[ALERT_BY_SIZE_MAX + 1]; /* Who has acknowledged it; empty: nobody has. */
+    int64_t at_us;                     /* When; STORE_TIME_NONE: nobody has. */
+};
+
 struct store;
 
 struct store_kind {
@@ -279,6 +312,11 @@ struct store_kind {
      * one at least where one is. They lie in `arena`. */
     enum status (*letters_waiting)(struct store *store, struct str source, int64_t number, size_t count_max, size_t bytes_max,
                                    struct arena *arena, const struct store_letter **ret_letters, size_t *ret_count, struct error *err);
+
+    /* Acknowledges or closes alerts, all or none, in one transaction under the generation that own() gave; ret_handled[i] says what
+     * came of alerts[i]. ERR_NOT_FOUND where there is no such alert, ERR_USAGE where its name is another's too, or its rule has told
+     * more since that revision. NULL: the kind has no alerts that live on. */
+    enum status (*alerts_handle)(struct store *store, const struct store_handle *handle, struct store_handled *ret_handled, struct error *err);
 
     /* Frees the store too. NULL-safe through store_close. */
     void (*close)(struct store *store);

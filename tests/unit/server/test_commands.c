@@ -45,7 +45,25 @@ tell(struct store *store, const struct store_retry *retry, struct store_retry_re
     return ST_ERROR;
 }
 
-static const struct store_kind kind  = { .name = "fake", .letters_retry = tell };
+static enum status
+handle_alerts(struct store *store, const struct store_handle *handle, struct store_handled *ret_handled, struct error *err)
+{
+    size_t size = (size_t)snprintf(told.asked, sizeof told.asked, "%d/%.*s/%.*s", (int)handle->handling, STR_PRINTF(handle->by), STR_PRINTF(handle->comment));
+    (void)store;
+    told.now_us = handle->now_us;
+    if (told.code != ERR_NONE)
+        return error_set(err, told.code, "not this one");
+    for (size_t i = 0; i < handle->alert_count; i++) {
+        size += (size_t)snprintf(told.asked + size, sizeof told.asked - size, " %.*s:%lld", STR_PRINTF(handle->alerts[i].alert_id),
+                                 (long long)handle->alerts[i].revision);
+        ret_handled[i] = (struct store_handled){ .revision = 7 + (int64_t)i, .is_new = i == 0, .at_us = i == 0 ? 42 : STORE_TIME_NONE, .status = "acknowledged" };
+        snprintf(ret_handled[i].alert_id, sizeof ret_handled[i].alert_id, "%.*s", STR_PRINTF(handle->alerts[i].alert_id));
+        snprintf(ret_handled[i].by, sizeof ret_handled[i].by, "%.*s", STR_PRINTF(handle->by));
+    }
+    return ST_OK;
+}
+
+static const struct store_kind kind  = { .name = "fake", .letters_retry = tell, .alerts_handle = handle_alerts };
 static struct store            store = { .kind = &kind };
 
 /* An asker in a thread of its own. */
@@ -53,6 +71,8 @@ struct asker {
     struct thread             thread;
     struct store_retry        retry;
     struct store_retry_result result;
+    const struct store_handle *handle; /* NULL: a retry. */
+    struct store_handled      handled[2];
     bool                      is_answered;
     enum status               status;
     struct error              err;
@@ -63,7 +83,8 @@ static void
 ask(void *context)
 {
     struct asker *asker = context;
-    asker->status = commands_ask_retry(io_system(), path, &asker->retry, &asker->is_answered, &asker->result, &asker->err);
+    asker->status = asker->handle != NULL ? commands_ask_handle(io_system(), path, asker->handle, &asker->is_answered, asker->handled, &asker->err)
+                                          : commands_ask_retry(io_system(), path, &asker->retry, &asker->is_answered, &asker->result, &asker->err);
     atomic_store(&asker->is_done, true);
 }
 
@@ -98,6 +119,33 @@ test_carried_out(void **state)
     assert_string_equal(told.asked, "LOG/bad_code");
 }
 
+static void
+test_alerts_handled(void **state)
+{
+    const struct store_alert_name names[] = { { STR_INIT("80ab"), 0 }, { STR_INIT("80cd"), 3 } };
+    const struct store_handle     handle  = { .handling = STORE_CLOSE, .alerts = names, .alert_count = 2, .by = STR("ann \"a\""), .comment = STR("so") };
+    struct asker                  asker   = { .handle = &handle };
+    (void)state;
+    assert_int_equal(step_until_answered(&asker, NULL), ST_OK);
+    assert_int_equal(asker.status, ST_OK);
+    assert_string_equal(told.asked, "1/ann \"a\"/so 80ab:0 80cd:3");
+    assert_int_equal(told.now_us, 42);
+    assert_true(asker.is_answered && asker.handled[0].is_new && asker.handled[0].revision == 7 && asker.handled[0].at_us == 42);
+    assert_true(!asker.handled[1].is_new && asker.handled[1].revision == 8 && asker.handled[1].at_us == STORE_TIME_NONE);
+    assert_string_equal(asker.handled[1].alert_id, "80cd");
+    assert_string_equal(asker.handled[1].status, "acknowledged");
+    assert_string_equal(asker.handled[1].by, "ann \"a\"");
+    struct asker refused = { .handle = &handle };
+    told.code            = ERR_NOT_FOUND;
+    assert_int_equal(step_until_answered(&refused, NULL), ST_OK);
+    assert_int_equal(refused.err.code, ERR_NOT_FOUND);
+    const struct store_handle acknowledge = { .alerts = names, .alert_count = 1, .by = STR("ann") };
+    struct asker              second      = { .handle = &acknowledge };
+    told.code                             = ERR_NONE;
+    assert_int_equal(step_until_answered(&second, NULL), ST_OK);
+    assert_string_equal(told.asked, "0/ann/ 80ab:0");
+}
+
 /* What is wrong with a command is its asker's to hear; where the store fails, its owner hears it too. */
 static void
 test_errors(void **state)
@@ -127,6 +175,9 @@ test_bad_askers(void **state)
     static const char *const questions[] = {
         "", "{", "{\"command\":\"drop\",\"reason\":\"\",\"letters\":[]}", "{\"command\":\"retry\",\"reason\":\"\"}",
         "{\"command\":\"retry\",\"reason\":\"\",\"letters\":[{\"partition_id\":\"a\"}]}", "{\"command\":\"retry\",\"reason\":\"\",\"letters\":[7]}",
+        "{\"command\":\"close\"}", "{\"command\":\"close\",\"by\":\"\",\"comment\":\"\",\"alerts\":[]}",
+        "{\"command\":\"acknowledge\",\"by\":\"ann\",\"comment\":\"\",\"alerts\":[{\"alert_id\":\"\",\"revision\":0}]}",
+        "{\"command\":\"acknowledge\",\"by\":\"ann\",\"comment\":\"\",\"alerts\":[{\"alert_id\":\"80\"}]}",
     };
     struct asker asker = { .is_answered = false };
     (void)state;
@@ -199,6 +250,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_carried_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alerts_handled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_askers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
