@@ -170,6 +170,22 @@ decode_entry(struct decoder *decoder, struct str record, struct error *err)
     return decoder_outcome(decoder, DECODE_UNMAPPED_TYPE, record, "a deletion of a type that no mapping reads", err);
 }
 
+/* What is known of a type: remembered from one resource to the next. *room: of one whose name is too long. */
+static const struct fhir_type *
+find_type(struct decoder *decoder, struct str type, struct fhir_type *room)
+{
+    struct fhir_type *known = &decoder->fhir->types[json_key_hash(type.data, type.size) % FHIR_TYPE_SLOTS];
+
+    if (str_equal(str_of(known->name, known->size), type))
+        return known;
+    known       = type.size <= sizeof known->name ? known : room;
+    known->size = known == room ? 0 : type.size;
+    memcpy(known->name, type.data, known->size);
+    known->old = fhir_old_of(type);
+    dispatch_find(decoder->plan, type, &known->begin, &known->end);
+    return known;
+}
+
 static enum status
 decode_resource(struct decoder *decoder, struct str record, struct error *err)
 {
@@ -177,19 +193,19 @@ decode_resource(struct decoder *decoder, struct str record, struct error *err)
     struct json_state        *json     = decoder->json;
     struct str                type     = STR_EMPTY;
     bool                      is_shape = false;
-    uint32_t                  begin = 0, end = 0;
+    struct fhir_type          room     = { .size = 0 };
 
     json_find_members(json, &plan->json->keys);
-    if (!json_scalar_text(json_member(json->root, plan->json->type_name), &type, &is_shape) || type.size == 0)
+    if (!json_scalar_text(json->slots[FHIR_TYPE_SLOT], &type, &is_shape) || type.size == 0)
         return decoder_outcome(decoder, DECODE_MALFORMED, record, "the resource has no resourceType", err);
-    if (fhir_is_old(json->root, type, decoder->detail))
+    const struct fhir_type *known = find_type(decoder, type, &room);
+    if (fhir_is_old(json->root, type, &known->old, plan->json, json, decoder->detail))
         return decoder_outcome(decoder, DECODE_UNSUPPORTED_VERSION, record, decoder->detail, err);
     if (decoder->layout->old_version[0] != '\0')
         return decoder_outcome(decoder, DECODE_UNSUPPORTED_VERSION, record, decoder->layout->old_version, err);
-    dispatch_find(plan, type, &begin, &end);
-    if (json_rows_of_mappings(decoder, begin, end, err) != ST_OK)
+    if (json_rows_of_mappings(decoder, known->begin, known->end, err) != ST_OK)
         return ST_ERROR;
-    if (decoder->record_rows > 0 || begin < end)
+    if (decoder->record_rows > 0 || known->begin < known->end)
         return ST_OK;
     if (fhir_type_is_r4(type))
         return decoder_outcome(decoder, DECODE_UNMAPPED_TYPE, record, "no mapping reads this type of resource", err);

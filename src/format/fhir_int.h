@@ -92,12 +92,38 @@ enum status fhir_layout(struct decode_layout *layout, struct str head, bool is_w
 
 bool fhir_type_is_r4(struct str type);
 
+/* Members that tell an older version, of all types. */
+uint32_t   fhir_old_member_count(void);
+struct str fhir_old_member(uint32_t index);
+
+/* What of a type tells an older version. */
+struct fhir_old {
+    const char *type_version; /* The type itself does: of which version it is; else NULL. */
+    uint32_t    begin, end;   /* Its members. */
+};
+struct fhir_old fhir_old_of(struct str type);
+
 /* Whether a resource is of DSTU2 or STU3: it has a type or a member that R4 has not. Then ret_detail says which of them and by what:
- * "STU3: Claim.information". */
-bool fhir_is_old(yyjson_val *resource, struct str type, char ret_detail[DECODE_DETAIL_SIZE]);
+ * "STU3: Claim.information". `json` finds the members where the slots hold them; NULL: they are looked for. */
+bool fhir_is_old(yyjson_val *resource, struct str type, const struct fhir_old *old, const struct json_plan *plan,
+                 const struct json_state *json, char ret_detail[DECODE_DETAIL_SIZE]);
+
+/* Of resourceType, which is the first key of every plan. */
+#define FHIR_TYPE_SLOT 0
+
+/* What is known of a type that was met. */
+struct fhir_type {
+    char            name[48]; /* The longest of R4 has 33 bytes. */
+    size_t          size;     /* 0: none was met. */
+    struct fhir_old old;
+    uint32_t        begin, end; /* Of plan->dispatch. */
+};
+
+#define FHIR_TYPE_SLOTS 64
 
 struct fhir_state {
     struct fhir_walk walk;
+    struct fhir_type types[FHIR_TYPE_SLOTS]; /* By the hash of the name; the last one met. */
 };
 
 #endif

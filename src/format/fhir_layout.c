@@ -44,6 +44,13 @@ is_document(struct str head)
     return first.size > 0 && first.data[0] == '{';
 }
 
+static bool
+is_old(yyjson_val *resource, struct str type, char ret_detail[DECODE_DETAIL_SIZE])
+{
+    const struct fhir_old old = fhir_old_of(type);
+    return fhir_is_old(resource, type, &old, NULL, NULL, ret_detail);
+}
+
 /* Looks at the resources of the head's bundle; the first that is not of R4 tells of all. */
 static enum status
 find_version(struct decode_layout *layout, struct decoder *probe, struct str head, bool is_whole, struct error *err)
@@ -69,7 +76,7 @@ find_version(struct decode_layout *layout, struct decoder *probe, struct str hea
             return ST_ERROR;
         yyjson_val *root = doc == NULL ? NULL : yyjson_doc_get_root(doc);
         if (yyjson_is_obj(root) && json_scalar_text(json_member(root, STR("resourceType")), &type, &is_shape)
-            && fhir_is_old(root, type, layout->old_version))
+            && is_old(root, type, layout->old_version))
             return ST_OK;
     }
     return ST_OK;

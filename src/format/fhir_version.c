@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "format/fhir_int.h"
 
 /* Sorted by bytes. */
@@ -164,18 +165,50 @@ has_shape(yyjson_val *value, enum shape shape)
     }
 }
 
-bool
-fhir_is_old(yyjson_val *resource, struct str type, char ret_detail[DECODE_DETAIL_SIZE])
+#define OLD_MEMBER_COUNT (sizeof OLD_MEMBERS / sizeof *OLD_MEMBERS)
+
+uint32_t
+fhir_old_member_count(void)
 {
-    for (size_t i = 0; i < sizeof OLD_TYPES / sizeof *OLD_TYPES; i++)
-        if (str_equal(type, str_from(OLD_TYPES[i].type))) {
-            (void)snprintf(ret_detail, DECODE_DETAIL_SIZE, "%s, told by its type %s", OLD_TYPES[i].version, OLD_TYPES[i].type);
-            return true;
-        }
-    for (size_t i = 0; i < sizeof OLD_MEMBERS / sizeof *OLD_MEMBERS; i++) {
+    return OLD_MEMBER_COUNT;
+}
+
+struct str
+fhir_old_member(uint32_t index)
+{
+    CHECK(index < OLD_MEMBER_COUNT);
+    return str_from(OLD_MEMBERS[index].member);
+}
+
+struct fhir_old
+fhir_old_of(struct str type)
+{
+    struct fhir_old old = { NULL, 0, 0 };
+
+    for (size_t i = 0; i < sizeof OLD_TYPES / sizeof *OLD_TYPES; i++) {
+        if (str_equal(type, str_from(OLD_TYPES[i].type)))
+            old.type_version = OLD_TYPES[i].version;
+    }
+    for (uint32_t i = 0; i < OLD_MEMBER_COUNT; i++) {
         if (!str_equal(type, str_from(OLD_MEMBERS[i].type)))
             continue;
-        yyjson_val *value = json_member(resource, str_from(OLD_MEMBERS[i].member));
+        CHECK(old.end == 0 || old.end == i); /* Those of a type stand together. */
+        old.begin = old.end == 0 ? i : old.begin;
+        old.end   = i + 1;
+    }
+    return old;
+}
+
+bool
+fhir_is_old(yyjson_val *resource, struct str type, const struct fhir_old *old, const struct json_plan *plan,
+            const struct json_state *json, char ret_detail[DECODE_DETAIL_SIZE])
+{
+    if (old->type_version != NULL) {
+        (void)snprintf(ret_detail, DECODE_DETAIL_SIZE, "%s, told by its type %.*s", old->type_version, STR_PRINTF(type));
+        return true;
+    }
+    for (uint32_t i = old->begin; i < old->end; i++) {
+        yyjson_val *value = json != NULL ? json->slots[plan->old_slots[i]] : json_member(resource, str_from(OLD_MEMBERS[i].member));
         const char *inner = OLD_MEMBERS[i].inner;
         if (inner != NULL && yyjson_is_arr(value))
             value = yyjson_arr_get_first(value);

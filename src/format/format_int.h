@@ -35,6 +35,7 @@ struct plan_mapping {
     bool                  is_dispatched; /* Reads only records whose type is among its dispatch values. */
     bool                  is_element_typed; /* FHIR: the type is that of the element of `each`, not the record's. */
     const char          **missing_details; /* CSV: of each header of `detect`, what is said where it alone is what keeps a file from fitting. */
+    bool                  may_be_self;      /* JSON: one of its `each` is the record itself. */
     bool                  reads_entries;    /* FHIR: asks for @method, so that it knows a deletion from a resource. */
 };
 

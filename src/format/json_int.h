@@ -17,6 +17,8 @@ struct json_step {
     enum json_step_kind kind;
     struct str          name; /* MEMBER, MATCH */
     struct str          text; /* MATCH */
+    const struct str   *parts; /* MATCH: the name between its points. */
+    uint32_t            part_count;
     uint32_t            index;
 };
 
@@ -38,8 +40,46 @@ struct json_path {
     uint32_t                step_count;
     enum json_pseudo        pseudo;         /* PSEUDO_NONE: a path of the record. */
     int32_t                 slot;           /* Of the first step, where it is a member that starts at the record; else -1. */
+    int32_t                 self_slot;      /* Of one that starts at the element, of a mapping whose element may be the record; else -1. */
+    uint32_t                node_steps;     /* How many steps stand before any [*]. */
     bool                    is_from_record; /* ^. inside an `each`. */
     bool                    has_all;        /* Some step is [*]. */
+};
+
+/* Steps that paths have in common, so that each is taken once: a forest of the record's steps and of those of each mapping's elements.
+ *
+ *     record ── code ── coding ── [0] ─┬─ code           code.coding[0].code, code.coding[0].display
+ *                                      └─ display
+ */
+struct json_node {
+    struct json_step step;
+    uint32_t         parent;        /* JSON_NODE_NONE: it is the record or an element. */
+    uint32_t         first_child;   /* They stand side by side: members, then indices, then matches, those of one name together. */
+    uint32_t         child_count;
+    uint32_t         member_count;
+    int32_t          slot;          /* Of a member of the record; else -1. */
+    bool             is_of_element;
+    uint64_t         names;         /* Of its children that are members: a bit of json_name_bit each. */
+};
+
+#define JSON_NODE_NONE UINT32_MAX
+
+/* What was found at a node. */
+struct json_found {
+    uint64_t    number; /* Of the record or element in which it was looked for; another one than that in work: it was not yet. */
+    yyjson_val *value;
+    uint32_t    next;   /* Objects of one kind have their members in one order: the sibling that stood behind it last is looked for first, */
+    uint32_t    first;  /* and of its children this one. */
+};
+
+/* Where a path's value is looked for. One a path, small, for each row asks for all of them. */
+struct json_probe {
+    uint32_t node[2];       /* Where its steps before any [*] lead; and the same where the element is the record itself. */
+    int16_t  slot[2];       /* Of the first of these steps, where it is a member of the record; else -1. */
+    bool     is_first;      /* There is no other step before any [*]. */
+    bool     is_of_element; /* node[0]. */
+    bool     has_all;
+    uint8_t  pseudo; /* As in json_path. */
 };
 
 /* Members of the record that some path begins with, found by one probe. */
@@ -56,6 +96,10 @@ struct json_plan {
     struct json_path *each;
     uint32_t          each_count;
     struct json_keys  keys;
+    struct json_probe *probes; /* Of paths. */
+    struct json_node *nodes;
+    uint32_t          node_count;
+    const uint16_t   *old_slots; /* FHIR: of the members that tell older versions. */
     struct str        type_name; /* The member that tells a record's type. */
     int32_t           type_slot; /* Of that member, where some mapping is dispatched by it; -1: none is. */
     int32_t           id_slot, contained_slot; /* FHIR: of `id` and `contained`. */
@@ -69,6 +113,10 @@ struct json_state {
     yyjson_val **slots; /* NULL where the record has no such member. */
     yyjson_val  *root;  /* NULL: the record is flat, no path of the plan asks for it. */
     yyjson_val  *flat;  /* Values of a flat record. */
+    yyjson_val  *element;         /* That the row in work is of. */
+    struct json_found *found;     /* One a node. */
+    uint64_t     number;          /* The last one given to a record or element. */
+    uint64_t     numbers[2];      /* Of the record and the element in work. */
     char        *joined; /* Texts of [*]. */
     size_t       joined_size;
     size_t       joined_capacity;
@@ -181,6 +229,33 @@ json_member_slot(struct json_state *json, const struct json_keys *keys, uint32_t
         return keys->count;
     json->follows[before] = (uint16_t)slot;
     return (uint32_t)slot;
+}
+
+/* ---- Nodes (json_node.c) ---- */
+
+/* Fills nodes and probes; slots are there. */
+enum status json_nodes_compile(struct decode_plan *plan, struct error *err);
+/* Looks for what is at a node that was not looked at yet. */
+yyjson_val *json_node_find(struct json_state *json, const struct json_node *nodes, uint32_t index);
+
+/* Nearly all members that no path wants are told from those of a node's children by a look at their name. */
+static inline uint64_t
+json_name_bit(const char *name, size_t size)
+{
+    return size == 0 ? 1 : (uint64_t)1 << (((unsigned char)name[0] * 5u + (unsigned char)name[size - 1] * 11u + size) & 63);
+}
+
+/* The value where a path's steps before any [*] lead, for the record and element in work; or NULL. */
+static inline yyjson_val *
+json_probe_value(struct json_state *json, const struct json_node *nodes, const struct json_probe *probe, bool is_self)
+{
+    /* Most of what paths ask for is not there, and nearly always its first member is not. */
+    const int slot = probe->slot[is_self];
+    if (slot >= 0 && (probe->is_first || json->slots[slot] == NULL))
+        return json->slots[slot];
+    const uint32_t           node  = probe->node[is_self];
+    const struct json_found *found = &json->found[node];
+    return found->number == json->numbers[probe->is_of_element && !is_self] ? found->value : json_node_find(json, nodes, node);
 }
 
 /* The value one step on from `value`, or NULL. [*] is not a step for one value. */

@@ -2,8 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/limits.h"
-#include "format/json_int.h"
+#include "format/fhir_int.h"
 
 struct path_reader {
     const char               *next;
@@ -57,6 +58,26 @@ add_step(struct path_reader *reader, struct json_step step)
         return wrong(reader, "too many steps");
     reader->steps[reader->step_count++] = step;
     return true;
+}
+
+/* The names with points between that a match follows. */
+static enum status
+split_name(struct json_step *step, struct arena *arena)
+{
+    struct str_split split = str_split_init(step->name, '.');
+    struct str       part  = STR_EMPTY;
+    struct str      *parts = NULL;
+
+    for (size_t i = 0; i < step->name.size; i++)
+        step->part_count += step->name.data[i] == '.' ? 1 : 0;
+    step->part_count++;
+    parts = ARENA_ARRAY(arena, struct str, step->part_count);
+    if (parts == NULL)
+        return ST_ERROR;
+    step->parts = parts;
+    while (str_split_next(&split, &part))
+        *parts++ = part;
+    return ST_OK;
 }
 
 /* What stands between `[` and `]`. */
@@ -146,7 +167,7 @@ json_path_parse(const struct mapping *mapping, const struct model_text *text, bo
         .errors = errors,
         .arena = arena,
     };
-    struct json_path path = { .slot = -1, .pseudo = PSEUDO_NONE };
+    struct json_path path = { .slot = -1, .self_slot = -1, .pseudo = PSEUDO_NONE };
 
     *ret_path = path;
     if (text->text.size == 0) {
@@ -172,8 +193,11 @@ json_path_parse(const struct mapping *mapping, const struct model_text *text, bo
     if (steps == NULL)
         return error_no_memory(err);
     memcpy(steps, reader.steps, reader.step_count * sizeof steps[0]);
-    for (uint32_t i = 0; i < reader.step_count; i++)
+    for (uint32_t i = 0; i < reader.step_count; i++) {
         path.has_all = path.has_all || steps[i].kind == JSON_ALL;
+        if (steps[i].kind == JSON_MATCH && split_name(&steps[i], arena) != ST_OK)
+            return error_no_memory(err);
+    }
     path.steps      = steps;
     path.step_count = reader.step_count;
     *ret_path       = path;
@@ -200,6 +224,7 @@ parse_all(struct decode_plan *plan, struct plan_errors *errors, struct error *er
                 return ST_ERROR;
             if (path->has_all)
                 plan_error(errors, mapping, &mapping->each[e], "`each` names an array; it stands for all its elements");
+            entry->may_be_self = entry->may_be_self || path->step_count == 0;
         }
         for (uint32_t f = 0; f < mapping->field_count; f++) {
             const struct mapping_field *field = &mapping->fields[f];
@@ -232,16 +257,34 @@ key_add(struct json_keys *keys, struct str name)
     return (int32_t)keys->count - 1;
 }
 
+/* Members that are looked for in every resource. */
+static enum status
+add_fhir_keys(struct decode_plan *plan, struct error *err)
+{
+    struct json_plan *json  = plan->json;
+    uint16_t         *slots = ARENA_ARRAY(&plan->arena, uint16_t, fhir_old_member_count());
+
+    if (slots == NULL)
+        return error_no_memory(err);
+    CHECK(key_add(&json->keys, json->type_name) == FHIR_TYPE_SLOT);
+    json->id_slot        = key_add(&json->keys, STR("id"));
+    json->contained_slot = key_add(&json->keys, STR("contained"));
+    for (uint32_t i = 0; i < fhir_old_member_count(); i++)
+        slots[i] = (uint16_t)key_add(&json->keys, fhir_old_member(i));
+    json->old_slots = slots;
+    return ST_OK;
+}
+
 static enum status
 make_keys(struct decode_plan *plan, struct error *err)
 {
     struct json_plan *json = plan->json;
-    uint32_t          most = json->path_count + json->each_count + 3;
+    uint32_t          most = json->path_count + json->each_count + 3 + fhir_old_member_count();
     uint32_t          room = 16;
 
     while (room < 4 * most)
         room *= 2;
-    if (most > UINT16_MAX - 1)
+    if (most > INT16_MAX)
         return error_set(err, ERR_FULL, "%u paths in the mappings of one format", most);
     json->keys.names = ARENA_ARRAY(&plan->arena, struct str, most);
     json->keys.slots = ARENA_ARRAY(&plan->arena, uint16_t, room);
@@ -249,11 +292,8 @@ make_keys(struct decode_plan *plan, struct error *err)
         return error_no_memory(err);
     memset(json->keys.slots, 0, room * sizeof json->keys.slots[0]);
     json->keys.mask = room - 1;
-    if (plan->kind->format == MODEL_FHIR_R4) {
-        (void)key_add(&json->keys, json->type_name);
-        json->id_slot        = key_add(&json->keys, STR("id"));
-        json->contained_slot = key_add(&json->keys, STR("contained"));
-    }
+    if (plan->kind->format == MODEL_FHIR_R4 && add_fhir_keys(plan, err) != ST_OK)
+        return ST_ERROR;
 
     for (uint32_t i = 0; i < json->each_count; i++) {
         struct json_path *path = &json->each[i];
@@ -269,6 +309,8 @@ make_keys(struct decode_plan *plan, struct error *err)
                 if ((entry->each_count == 0 || path->is_from_record) && path->step_count > 0
                     && path->steps[0].kind == JSON_MEMBER)
                     path->slot = key_add(&json->keys, path->steps[0].name);
+                else if (entry->may_be_self && path->step_count > 0 && path->steps[0].kind == JSON_MEMBER)
+                    path->self_slot = key_add(&json->keys, path->steps[0].name);
             }
             const struct json_path *first = &json->paths[entry->fields[f].first_path];
             entry->fields[f].member = entry->fields[f].path_count == 1 && first->step_count == 1 ? first->slot : -1;
@@ -330,7 +372,7 @@ json_compile(struct decode_plan *plan, struct plan_errors *errors, struct error 
     plan->json->each      = ARENA_ARRAY(&plan->arena, struct json_path, each_count);
     if (plan->json->paths == NULL || plan->json->each == NULL)
         return error_no_memory(err);
-    if (parse_all(plan, errors, err) != ST_OK || make_keys(plan, err) != ST_OK)
+    if (parse_all(plan, errors, err) != ST_OK || make_keys(plan, err) != ST_OK || json_nodes_compile(plan, err) != ST_OK)
         return ST_ERROR;
     for (uint32_t i = 0; i < plan->mapping_count && plan->kind->format == MODEL_FHIR_R4; i++)
         mark_fhir(plan, &plan->mappings[i]);

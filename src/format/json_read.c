@@ -24,10 +24,11 @@ json_open(struct decoder *decoder, struct error *err)
     json->slots     = memory_alloc_array(slot_count, sizeof(yyjson_val *));
     json->flat      = memory_alloc_array(slot_count, sizeof(yyjson_val));
     json->follows   = memory_alloc_array_zero(slot_count, sizeof(uint16_t));
+    json->found     = memory_alloc_array_zero(decoder->plan->json->node_count, sizeof json->found[0]);
     json->may_be_flat = json_plan_may_be_flat(decoder->plan);
     json->pool      = memory_alloc(POOL_SIZE_FIRST);
     json->pool_size = POOL_SIZE_FIRST;
-    return json->slots == NULL || json->flat == NULL || json->follows == NULL || json->pool == NULL ? error_no_memory(err) : ST_OK;
+    return json->slots == NULL || json->flat == NULL || json->follows == NULL || json->found == NULL || json->pool == NULL ? error_no_memory(err) : ST_OK;
 }
 
 void
@@ -38,6 +39,7 @@ json_close(struct decoder *decoder)
     memory_free(decoder->json->slots);
     memory_free(decoder->json->flat);
     memory_free(decoder->json->follows);
+    memory_free(decoder->json->found);
     memory_free(decoder->json->pool);
     memory_free(decoder->json->joined);
     memory_free(decoder->json);
@@ -45,28 +47,27 @@ json_close(struct decoder *decoder)
 
 /* ---- The record ---- */
 
-/* Whether containers lie at most JSON_DEPTH_MAX deep in a line that was parsed. */
+/* Whether containers lie at most JSON_DEPTH_MAX deep in a document. One of n values, itself with them, is no deeper than n. */
 static bool
-depth_is_bounded(struct str record)
+depth_is_bounded(yyjson_val *root, size_t value_count)
 {
-    unsigned depth     = 0;
-    bool     is_quoted = false;
+    yyjson_val *ends[JSON_DEPTH_MAX];
+    yyjson_val *end   = root + value_count;
+    size_t      depth = 0;
 
-    for (size_t i = 0; i < record.size; i++) {
-        char c = record.data[i];
-        if (is_quoted) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                is_quoted = false;
-        } else if (c == '"') {
-            is_quoted = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX)
-                return false;
-        } else if (c == '}' || c == ']') {
+    for (yyjson_val *value = root; value < end;) {
+        while (depth > 0 && value >= ends[depth - 1])
             depth--;
+        bool   is_container = unsafe_yyjson_is_ctn(value);
+        size_t size         = is_container ? value->uni.ofs / sizeof *value : 1; /* In values. */
+        if (!is_container || depth + size <= JSON_DEPTH_MAX) {
+            value += size;
+            continue;
         }
+        if (depth == JSON_DEPTH_MAX)
+            return false;
+        ends[depth++] = value + size;
+        value++;
     }
     return true;
 }
@@ -138,7 +139,7 @@ json_read(struct decoder *decoder, struct str record, char *copy, bool *ret_is_r
     json->root = yyjson_doc_get_root(doc);
     if (!yyjson_is_obj(json->root))
         return decoder_outcome(decoder, DECODE_MALFORMED, record, "it is no JSON object", err);
-    if (yyjson_doc_get_val_count(doc) > JSON_DEPTH_MAX && !depth_is_bounded(record))
+    if (yyjson_doc_get_val_count(doc) > JSON_DEPTH_MAX && !depth_is_bounded(json->root, yyjson_doc_get_val_count(doc)))
         return decoder_outcome(decoder, DECODE_MALFORMED, record, "it is nested too deeply", err);
     *ret_is_read = true;
     return ST_OK;

@@ -24,39 +24,34 @@ json_scalar_text(yyjson_val *value, struct str *ret_text, bool *ret_is_shape)
 yyjson_val *
 json_member(yyjson_val *object, struct str name)
 {
-    yyjson_obj_iter iter  = yyjson_obj_iter_with(object);
-    yyjson_val     *found = NULL;
-    yyjson_val     *key   = NULL;
+    yyjson_val *found = NULL;
 
-    while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
-        if (yyjson_equals_strn(key, name.data, name.size))
-            found = yyjson_obj_iter_get_val(key);
+    if (!yyjson_is_obj(object))
+        return NULL;
+    yyjson_val *key = unsafe_yyjson_get_first(object);
+    for (size_t count = unsafe_yyjson_get_len(object); count > 0; count--, key = unsafe_yyjson_get_next(key + 1)) {
+        if (json_key_equal(&name, unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key)))
+            found = key + 1; /* A member's value stands behind its key. */
     }
     return found;
 }
 
-/* Whether what `path` (names with points between) leads to from the object is the text; of an array on the way any element may be. */
+/* Whether what the name's parts from `part` on lead to from the object is the text; of an array on the way any element may be. */
 static bool
-is_match(yyjson_val *value, struct str path, struct str text)
+is_match(yyjson_val *value, const struct json_step *step, uint32_t part)
 {
-    size_t      point    = str_find_byte(path, '.');
-    bool        is_last  = point == STR_NOT_FOUND;
-    yyjson_val *member   = NULL;
+    yyjson_val *member   = json_member(value, step->parts[part]);
     struct str  found    = STR_EMPTY;
     bool        is_shape = false;
 
-    if (!yyjson_is_obj(value))
-        return false;
-    member = json_member(value, str_slice(path, 0, is_last ? path.size : point));
-    if (is_last)
-        return json_scalar_text(member, &found, &is_shape) && str_equal(found, text);
-    struct str rest = str_slice(path, point + 1, path.size);
+    if (part + 1 == step->part_count)
+        return json_scalar_text(member, &found, &is_shape) && str_equal(found, step->text);
     if (!yyjson_is_arr(member))
-        return is_match(member, rest, text);
+        return is_match(member, step, part + 1);
     yyjson_arr_iter iter    = yyjson_arr_iter_with(member);
     yyjson_val     *element = NULL;
     while ((element = yyjson_arr_iter_next(&iter)) != NULL) {
-        if (is_match(element, rest, text))
+        if (is_match(element, step, part + 1))
             return true;
     }
     return false;
@@ -75,7 +70,7 @@ json_step_follow(const struct json_step *step, yyjson_val *value)
     yyjson_arr_iter iter    = yyjson_arr_iter_with(value);
     yyjson_val     *element = NULL;
     while ((element = yyjson_arr_iter_next(&iter)) != NULL) {
-        if (is_match(element, step->name, step->text))
+        if (is_match(element, step, 0))
             return element;
     }
     return NULL;
@@ -140,30 +135,27 @@ pseudo_text(const struct json_state *json, enum json_pseudo pseudo, yyjson_val *
 
 /* The text at the end of a path from the record or the element. */
 static enum status
-path_text(struct json_state *json, const struct json_path *path, yyjson_val *element, struct str *ret_text,
+path_text(struct json_state *json, const struct json_plan *plan, uint32_t path_index, bool is_self, struct str *ret_text,
           enum value_life *ret_life, bool *is_shape, struct error *err)
 {
-    yyjson_val *value = path->slot >= 0 ? json->slots[path->slot] : path->is_from_record ? json->root : element;
-    uint32_t    from  = path->slot >= 0 ? 1 : 0;
+    const struct json_path *path = &plan->paths[path_index];
 
     *ret_text = STR_EMPTY;
     *ret_life = LIFE_TEXT;
     if (path->pseudo != PSEUDO_NONE) {
-        *ret_text = pseudo_text(json, path->pseudo, element);
+        *ret_text = pseudo_text(json, path->pseudo, json->element);
         *ret_life = LIFE_CALL;
         return ST_OK;
     }
+    yyjson_val *value = json_probe_value(json, plan->nodes, &plan->probes[path_index], is_self);
     if (path->has_all) {
         json->joined_size = 0;
-        if (join_all(json, path, from, value, is_shape, err) != ST_OK)
+        if (join_all(json, path, path->node_steps, value, is_shape, err) != ST_OK)
             return ST_ERROR;
         *ret_text = str_of(json->joined, json->joined_size);
         *ret_life = LIFE_CALL;
         return ST_OK;
     }
-    for (uint32_t i = from; i < path->step_count && value != NULL; i++)
-        value = json_step_follow(&path->steps[i], value);
-
     bool is_wrong = false;
     if (!json_scalar_text(value, ret_text, &is_wrong))
         *is_shape = *is_shape || is_wrong;
@@ -174,7 +166,7 @@ path_text(struct json_state *json, const struct json_path *path, yyjson_val *ele
 
 /* The first text among the field's paths. */
 static enum status
-set_field(struct decoder *decoder, uint32_t mapping_index, uint32_t field_index, yyjson_val *element, struct error *err)
+set_field(struct decoder *decoder, uint32_t mapping_index, uint32_t field_index, bool is_self, struct error *err)
 {
     const struct json_plan  *plan     = decoder->plan->json;
     const struct plan_field *field    = &decoder->plan->mappings[mapping_index].fields[field_index];
@@ -183,8 +175,7 @@ set_field(struct decoder *decoder, uint32_t mapping_index, uint32_t field_index,
     bool                     is_shape = false;
 
     for (uint32_t k = 0; k < field->path_count && text.size == 0; k++) {
-        if (path_text(decoder->json, &plan->paths[field->first_path + k], element, &text, &life, &is_shape, err)
-            != ST_OK)
+        if (path_text(decoder->json, plan, field->first_path + k, is_self, &text, &life, &is_shape, err) != ST_OK)
             return ST_ERROR;
     }
     if (row_set(decoder, &decoder->chunks[mapping_index], field_index, text, life, err) != ST_OK)
@@ -195,8 +186,31 @@ set_field(struct decoder *decoder, uint32_t mapping_index, uint32_t field_index,
                         "an object or array where one value was expected", err);
 }
 
+/* The field's text where it is the text or number of a member, or of nothing that is there: nearly always. False: ask set_field. */
+static bool
+quick_text(struct json_state *json, const struct json_plan *plan, const struct plan_field *field, bool is_self, struct str *ret_text)
+{
+    const struct json_probe *probe = &plan->probes[field->first_path];
+
+    for (uint32_t left = field->path_count; left > 0; left--, probe++) {
+        if (probe->pseudo != PSEUDO_NONE) {
+            if (json->pseudo[probe->pseudo].size > 0 || json->is_in_contained)
+                return false;
+            continue;
+        }
+        yyjson_val *value = json_probe_value(json, plan->nodes, probe, is_self);
+        if (value == NULL)
+            continue;
+        yyjson_type type = unsafe_yyjson_get_type(value);
+        *ret_text        = str_of(unsafe_yyjson_get_str(value), unsafe_yyjson_get_len(value));
+        return !probe->has_all && (type == YYJSON_TYPE_STR || type == YYJSON_TYPE_RAW) && ret_text->size > 0;
+    }
+    return true;
+}
+
+/* The fields of a flat record, whose paths all begin with a member of it. */
 static enum status
-make_row(struct decoder *decoder, uint32_t mapping_index, yyjson_val *element, uint32_t row_number, struct error *err)
+set_flat_fields(struct decoder *decoder, uint32_t mapping_index, struct error *err)
 {
     const struct plan_mapping *entry = &decoder->plan->mappings[mapping_index];
     const struct plan_field   *field = entry->fields;
@@ -216,10 +230,42 @@ make_row(struct decoder *decoder, uint32_t mapping_index, yyjson_val *element, u
             if ((text.size > 0 || value == NULL) && row_put(to, row, text, true))
                 continue;
         }
-        if (set_field(decoder, mapping_index, f, element, err) != ST_OK)
+        if (set_field(decoder, mapping_index, f, false, err) != ST_OK)
             return ST_ERROR;
     }
-    return row_end(decoder, mapping_index, row_number, err);
+    return ST_OK;
+}
+
+static enum status
+set_fields(struct decoder *decoder, uint32_t mapping_index, bool is_self, struct error *err)
+{
+    const struct plan_mapping *entry = &decoder->plan->mappings[mapping_index];
+    const struct plan_field   *field = entry->fields;
+    struct chunk              *chunk = &decoder->chunks[mapping_index];
+    struct column             *to    = &chunk->columns[RAW_FIELD_OFFSET];
+    uint32_t                   row   = chunk->row_count;
+
+    for (uint32_t f = 0, count = entry->mapping->field_count; f < count; f++, field++, to++) {
+        struct str text = STR_EMPTY;
+        if (quick_text(decoder->json, decoder->plan->json, field, is_self, &text) && row_put(to, row, text, true))
+            continue;
+        if (set_field(decoder, mapping_index, f, is_self, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+static enum status
+make_row(struct decoder *decoder, uint32_t mapping_index, yyjson_val *element, uint32_t row_number, struct error *err)
+{
+    struct json_state *json   = decoder->json;
+    bool               is_self = decoder->plan->mappings[mapping_index].may_be_self && element == json->root;
+    enum status        status  = ST_OK;
+
+    json->element    = element;
+    json->numbers[1] = ++json->number;
+    status = json->root == NULL ? set_flat_fields(decoder, mapping_index, err) : set_fields(decoder, mapping_index, is_self, err);
+    return status == ST_OK ? row_end(decoder, mapping_index, row_number, err) : status;
 }
 
 /* The row of one element, unless its type is not for the mapping. */
@@ -291,6 +337,7 @@ json_rows_of_mappings(struct decoder *decoder, uint32_t begin, uint32_t end, str
     bool                      is_simple = !plan->has_catch_all
                      && (plan->kind->format != MODEL_FHIR_R4 || decoder->json->slots[plan->json->contained_slot] == NULL);
 
+    decoder->json->numbers[0] = ++decoder->json->number;
     for (; is_simple && begin < end; begin++)
         if (make_rows(decoder, plan->dispatch[begin].mapping_index, err) != ST_OK)
             return ST_ERROR;
