@@ -178,6 +178,8 @@
 #define RULE_ACCESS_COUNT_MAX 4000
 /* A text of an alert (a narrative result); 1,000 records of identifiers and some long texts fit an entry of the state. */
 #define RECORD_TEXT_SIZE_MAX 200
+/* Keyed steps behind dedup: the window and the rules of a pipeline. */
+#define STEP_COUNT_MAX 32
 /* Key groups that an epoch writes wholly: a round takes 128 epochs, and an epoch writes 1/128 of the state besides its delta. */
 #define LIVE_SNAPSHOT_GROUP_COUNT 8
 

@@ -121,6 +121,7 @@ show_progress(void *context, const struct live_progress *progress)
 struct errands {
     struct outbox   *outbox;
     struct commands *commands;
+    struct live_top  top;
 };
 
 static enum status
@@ -164,6 +165,7 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
                                    .person_key  = person_key,
                                    .history     = { &history, history_next, history_begin },
                                    .delivery    = { errands, errands_step },
+                                   .top         = &errands->top,
                                    .end         = end,
                                    .is_stopping = is_stopping,
                                    .progress    = show_progress,
@@ -204,7 +206,7 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
     const struct graph_store *bound   = &graph->streaming.store;
     struct source            *source  = NULL;
     struct store             *store   = NULL;
-    struct errands            errands = { NULL, NULL };
+    struct errands            errands = { .outbox = NULL };
     struct lock               lock    = LOCK_EMPTY;
     enum status               status;
 
@@ -219,7 +221,7 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
     if (status == ST_OK)
         status = outbox_new(io_system(), store, graph, &errands.outbox, err);
     if (status == ST_OK)
-        status = commands_start(io_system(), graph, store, &errands.commands, err);
+        status = commands_start(io_system(), graph, store, &errands.top, &errands.commands, err);
     if (status == ST_OK)
         status = run_opened(graph, person_key, warehouse, end, source, store, &errands, ret_summary, err);
     if (errands.outbox != NULL)

@@ -12,6 +12,7 @@
 #include "column/chunk.h"
 #include "graph/graph.h"
 #include "io/io.h"
+#include "live/top.h"
 #include "source/source.h"
 #include "store/store.h"
 
@@ -55,6 +56,7 @@ struct live_options {
     const char                *master_path; /* Newest snapshot of the patient master; NULL: nobody is known. */
     struct live_history        history;     /* next NULL: none. */
     struct live_delivery       delivery;    /* step NULL: none. */
+    struct live_top           *top;         /* Filled while it runs, by the calling thread; NULL: nobody looks on. */
     enum live_end              end;
     bool (*is_stopping)(void *context); /* Asked between epochs and while idle; from the calling thread. */
     void (*progress)(void *context, const struct live_progress *progress); /* NULL: nobody looks. */

@@ -62,6 +62,7 @@ output_clear(struct epoch_output *output, uint32_t partition_count, struct error
     output->alert_count           = 0;
     output->window_chunk_count    = 0;
     output->unknown_patient_count = 0;
+    memset(output->steps, 0, sizeof(output->steps));
     return ST_OK;
 }
 

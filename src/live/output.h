@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/str_builder.h"
 #include "column/chunk.h"
 #include "model/model.h"
@@ -25,6 +26,13 @@ struct output_count {
     int64_t quarantined;
     int64_t late; /* Of the loaded. */
     int64_t bytes; /* Of the records; entity rows have none. */
+};
+
+/* Of one step of a shard. */
+struct output_step {
+    int64_t row_count;
+    int64_t state_bytes; /* At the barrier. */
+    int64_t state_entries;
 };
 
 struct epoch_output {
@@ -56,6 +64,8 @@ struct epoch_output {
     struct str_builder state; /* Sections of state for P6: step name size u8, step name, section (live/state.h). */
 
     int64_t unknown_patient_count; /* Events whose patient the master does not know. */
+
+    struct output_step steps[STEP_COUNT_MAX]; /* Of a shard's operators, for who looks on (live/top.h). */
 };
 
 /* A record of the source is counted under this entity index. */

@@ -36,6 +36,15 @@ slot_size(const struct state_set *set)
     return sizeof(int64_t) + set->key_size;
 }
 
+size_t
+state_set_bytes(const struct state_set *set)
+{
+    size_t bytes = set->added_capacity;
+    for (uint32_t i = 0; i < STATE_GROUP_COUNT; i++)
+        bytes += set->groups[i].slot_count * slot_size(set);
+    return bytes;
+}
+
 static int64_t
 expiry_of(const char *slot)
 {

@@ -31,6 +31,9 @@ struct state_set {
     uint64_t               swept_count; /* Keys that the last state_set_sweep left. */
 };
 
+/* Memory that its slots take. */
+size_t state_set_bytes(const struct state_set *set);
+
 /* Allocates nothing. A zeroed set may be released. */
 void state_set_init(struct state_set *set, size_t key_size);
 void state_set_release(struct state_set *set);

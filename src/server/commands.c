@@ -11,6 +11,7 @@ struct commands {
     struct thread          thread;
     struct store          *store;
     struct str             source;
+    const struct live_top *top;
 
     struct mutex              mutex; /* Of all that follows. */
     struct condition          changed;
@@ -37,6 +38,12 @@ carry_out(struct commands *commands, int64_t now_us, struct error *err)
     const struct store_kind *kind    = commands->store->kind;
     struct command          *command = &commands->command;
 
+    if (command->kind == COMMAND_TOP) {
+        if (commands->top == NULL)
+            return error_set(err, ERR_USAGE, "the process that owns the store does not stream");
+        live_top_print(commands->top, command->top);
+        return ST_OK; /* Memory that ran out is remembered by the builder. */
+    }
     if (command->kind == COMMAND_RETRY) {
         command->retry.source = commands->source;
         command->retry.now_us = now_us;
@@ -94,7 +101,8 @@ hand_over(struct commands *commands, const struct command *command, struct comma
 }
 
 static void
-answer(struct socket *socket, enum status status, enum command_kind kind, const struct command_answer *answered, const struct error *err)
+answer(struct socket *socket, enum status status, enum command_kind kind, const struct command_answer *answered, const struct str_builder *top,
+       const struct error *err)
 {
     struct str_builder text = STR_BUILDER_EMPTY;
     char               error_text[ERROR_TEXT_SIZE];
@@ -104,8 +112,11 @@ answer(struct socket *socket, enum status status, enum command_kind kind, const 
         socket_send(socket, CONTROL_ERROR, str_of(error_text, size), CONTROL_GREETING_MS, NULL);
         return;
     }
-    command_answer_print(kind, answered, &text);
-    if (str_builder_is_ok(&text)) /* Else it ends without an answer, and the asker says so. */
+    if (kind == COMMAND_TOP)
+        str_builder_append(&text, str_builder_text(top));
+    else
+        command_answer_print(kind, answered, &text);
+    if (str_builder_is_ok(&text) && str_builder_is_ok(top)) /* Else it ends without an answer, and the asker says so. */
         socket_send(socket, CONTROL_END, str_builder_text(&text), CONTROL_GREETING_MS, NULL);
     str_builder_release(&text);
 }
@@ -113,7 +124,8 @@ answer(struct socket *socket, enum status status, enum command_kind kind, const 
 static void
 serve(struct commands *commands, struct socket *socket)
 {
-    struct command        command = { .kind = COMMAND_RETRY };
+    struct str_builder    top     = STR_BUILDER_EMPTY;
+    struct command        command = { .kind = COMMAND_RETRY, .top = &top };
     struct command_answer answered;
     struct error          err = ERROR_EMPTY;
     struct arena          arena;
@@ -125,7 +137,8 @@ serve(struct commands *commands, struct socket *socket)
         status = command_parse(bytes, &arena, &command, &err);
     if (status == ST_OK)
         status = hand_over(commands, &command, &answered, &err);
-    answer(socket, status, command.kind, &answered, &err);
+    answer(socket, status, command.kind, &answered, &top, &err);
+    str_builder_release(&top);
     arena_release(&arena);
 }
 
@@ -157,7 +170,8 @@ release(struct commands *commands)
 }
 
 enum status
-commands_start(struct io *io, const struct graph *graph, struct store *store, struct commands **ret_commands, struct error *err)
+commands_start(struct io *io, const struct graph *graph, struct store *store, const struct live_top *top, struct commands **ret_commands,
+               struct error *err)
 {
     struct str_builder path     = STR_BUILDER_EMPTY;
     struct commands   *commands = memory_alloc_zero(sizeof *commands);
@@ -166,6 +180,7 @@ commands_start(struct io *io, const struct graph *graph, struct store *store, st
     if (commands == NULL)
         return error_no_memory(err);
     commands->store    = store;
+    commands->top      = top;
     commands->source   = graph->streaming.source.name;
     commands->listener = SOCKET_LISTENER_EMPTY;
     mutex_init(&commands->mutex);

@@ -9,6 +9,7 @@
  *      {"command":"retry","reason":"","letters":[{"partition_id":"a.ndjson","position":17}]} ▶ {"retried":1,"waiting":0,"settled":0}
  *      {"command":"acknowledge" or "close","by":"ann","comment":"","alerts":[{"alert_id":"8000…","revision":0}]}
  *          ▶ {"handled":[{"alert_id":"8000…","revision":2,"new":1,"status":"acknowledged","by":"ann","at":1772450000000000}]}
+ *      {"command":"top"} ▶ what the stream says of itself: live/top.h
  *
  * What is always true: C1 and C3 of control.h; one command at a time; what the asker is told has been committed. A command that
  * is told to nobody, for the asker has gone, is as good as one that was told: commands may be given again. */
@@ -20,13 +21,15 @@
 #include "base/error.h"
 #include "graph/graph.h"
 #include "io/io.h"
+#include "live/top.h"
 #include "store/store.h"
 
 /* The owner's side. */
 struct commands;
 
-/* Begins to listen. The caller owns the store (its lock) and calls commands_stop before it closes it. */
-enum status commands_start(struct io *io, const struct graph *graph, struct store *store, struct commands **ret_commands, struct error *err);
+/* Begins to listen. `top` is what the stream says of itself, written by the thread that steps; NULL: nothing. The caller owns the store (its lock) and calls commands_stop before it closes it. */
+enum status commands_start(struct io *io, const struct graph *graph, struct store *store, const struct live_top *top, struct commands **ret_commands,
+                           struct error *err);
 /* Carries out the command that waits, if one does. Called by the thread that uses the store, outside of a transaction. What is
  * wrong with a command is its asker's to hear; an error here is one of the store. */
 enum status commands_step(struct commands *commands, int64_t now_us, struct error *err);
@@ -40,5 +43,7 @@ enum status commands_ask_retry(struct io *io, const char *path, const struct sto
 /* Likewise of store->kind->alerts_handle: ret_handled has a place for each of the alerts. */
 enum status commands_ask_handle(struct io *io, const char *path, const struct store_handle *handle, bool *ret_is_answered,
                                 struct store_handled *ret_handled, struct error *err);
+/* What the stream says of itself is appended, one JSON object (live/top.h). ERR_USAGE where the owner does not stream. */
+enum status commands_ask_top(struct io *io, const char *path, bool *ret_is_answered, struct str_builder *out, struct error *err);
 
 #endif

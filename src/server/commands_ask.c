@@ -5,15 +5,19 @@
 #include "server/control_int.h"
 
 static enum status
-take_answer(struct socket *socket, enum command_kind kind, struct command_answer *ret_answer, struct error *err)
+take_answer(struct socket *socket, const struct command *command, struct command_answer *ret_answer, struct error *err)
 {
     uint8_t    message;
     struct str bytes;
 
     if (socket_receive(socket, SOCKET_FOREVER, &message, &bytes, err) != ST_OK)
         return ST_ERROR;
+    if (message == CONTROL_END && command->kind == COMMAND_TOP) {
+        str_builder_append(command->top, bytes);
+        return str_builder_status(command->top, err);
+    }
     if (message == CONTROL_END)
-        return command_answer_parse(bytes, kind, ret_answer, err);
+        return command_answer_parse(bytes, command->kind, ret_answer, err);
     if (message == CONTROL_ERROR)
         return control_parse_error(bytes, err);
     error_set(err, ERR_UNAVAILABLE, "the process that owns the store has ended before its answer");
@@ -34,13 +38,21 @@ ask(struct io *io, const char *path, const struct command *command, bool *ret_is
         if (status == ST_OK)
             status = control_put_question(&socket, str_builder_text(&text), "store", err);
         if (status == ST_OK)
-            status = take_answer(&socket, command->kind, ret_answer, err);
+            status = take_answer(&socket, command, ret_answer, err);
         if (status != ST_OK)
             error_context(err, "telling process %lld, which owns %s", (long long)socket.process_id, path);
     }
     str_builder_release(&text);
     socket_release(&socket);
     return status;
+}
+
+enum status
+commands_ask_top(struct io *io, const char *path, bool *ret_is_answered, struct str_builder *out, struct error *err)
+{
+    struct command_answer answer;
+
+    return ask(io, path, &(const struct command){ .kind = COMMAND_TOP, .top = out }, ret_is_answered, &answer, err);
 }
 
 enum status

@@ -85,7 +85,9 @@ command_print(const struct command *command, struct str_builder *out)
 
     json_out_init(&json, out, 0);
     json_out_object_begin(&json);
-    if (command->kind == COMMAND_RETRY)
+    if (command->kind == COMMAND_TOP)
+        json_out_key_cstr(&json, "command", "top");
+    else if (command->kind == COMMAND_RETRY)
         print_retry(&command->retry, &json);
     else
         print_handle(&command->handle, &json);
@@ -151,6 +153,9 @@ command_parse(struct str bytes, struct arena *arena, struct command *ret_command
         return ST_ERROR;
     if (!read_text(root, "command", &name))
         return no_command(err);
+    ret_command->kind = COMMAND_TOP;
+    if (str_equal(name, STR("top")))
+        return ST_OK;
     ret_command->kind = COMMAND_HANDLE;
     if (str_equal(name, STR("acknowledge")))
         return parse_handle(root, STORE_ACKNOWLEDGE, arena, &ret_command->handle, err);

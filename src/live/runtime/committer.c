@@ -154,6 +154,7 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
     struct runtime *runtime = committer->runtime;
     struct merge    merge;
     char            reference[SEGMENT_REFERENCE_SIZE];
+    int64_t         begin        = monotonic(runtime);
     int64_t         retractions  = runtime->options->store->retraction_count;
     bool            begins_round = (epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT == 0;
     if (merge_epoch(runtime, epoch, &merge, err) != ST_OK
@@ -170,6 +171,7 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
     if (runtime->summary.epoch_first == 0)
         runtime->summary.epoch_first = epoch;
     runtime->summary.epoch_last = epoch;
+    top_epoch(runtime, epoch, merge.commit.committed_at_us, monotonic(runtime) - begin);
     return segment_committed(&runtime->segment, err);
 }
 
@@ -192,6 +194,8 @@ deliver(struct committer *committer, bool is_last, struct error *err)
     struct runtime             *runtime  = committer->runtime;
     const struct live_delivery *delivery = &runtime->options->delivery;
     committer->delivered_at_us = monotonic(runtime);
+    if (runtime->options->top != NULL)
+        live_top_tick(runtime->options->top, committer->delivered_at_us);
     if (delivery->step == NULL)
         return ST_OK;
     return delivery->step(delivery->context, is_last, clock_now_us(runtime->options->clock), err);

@@ -12,6 +12,8 @@ run(struct runtime *runtime, const struct live_options *options, struct error *e
         return ST_ERROR;
     if (runtime->committed == 0 && options->history.next != NULL && history_feed(runtime, err) != ST_OK)
         return ST_ERROR;
+    if (top_open(runtime, err) != ST_OK)
+        return ST_ERROR;
     enum status status = committer_run(runtime, needs_start ? "start" : NULL, err);
     runtime_stop(runtime);
     return status;

@@ -44,6 +44,7 @@ struct partition_report {
     int64_t end;
     int64_t watermark_us;
     bool    is_idle;
+    int64_t log_end; /* Behind the last byte that is there; -1: not known, or nobody looks on. */
     char    identity[IDENTITY_SIZE_MAX];
 };
 
@@ -255,6 +256,10 @@ is_letters(const struct runtime *runtime, const struct partition *partition)
 {
     return partition == runtime->letters.partition;
 }
+
+/* top.c: the committer's; without options->top they do nothing. */
+enum status top_open(struct runtime *runtime, struct error *err);
+void        top_epoch(struct runtime *runtime, uint64_t epoch, int64_t committed_at_us, int64_t commit_us);
 
 /* setup.c */
 enum status runtime_init(struct runtime *runtime, const struct live_options *options, struct error *err);

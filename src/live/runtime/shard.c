@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "live/event.h"
 #include "live/runtime/runtime_int.h"
 
 void
@@ -96,6 +97,20 @@ reuse_sealed(struct shard *shard, struct epoch_output *output)
     }
 }
 
+/* What its state holds, for who looks on. */
+static void
+measure(const struct operator *op, struct output_step *step)
+{
+    for (uint32_t state = 0; op->kind->state_names[state] != NULL; state++) {
+        step->state_bytes += (int64_t)op->states[state].arena.held_bytes;
+        step->state_entries += (int64_t)op->states[state].entry_count;
+    }
+    for (uint32_t set = 0; op->kind->set_names[set] != NULL; set++) {
+        step->state_bytes += (int64_t)state_set_bytes(&op->sets[set]);
+        step->state_entries += (int64_t)op->sets[set].key_count;
+    }
+}
+
 static enum status
 shard_seal(struct shard *shard, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
 {
@@ -115,6 +130,7 @@ shard_seal(struct shard *shard, const struct epoch_decision *decision, struct ep
             if (set_seal(output, name, &op->sets[set], turn, free_us, err) != ST_OK)
                 return ST_ERROR;
         }
+        measure(op, &output->steps[i]);
     }
     return ST_OK;
 }
@@ -159,6 +175,7 @@ shard_rows(struct shard *shard, struct parcel *parcel, struct error *err)
         struct operator *op = shard->operators[i];
         if (shard->stage == 2 && (parcel->ports >> shard->runtime->operator_ports[i] & 1) == 0)
             continue;
+        output->steps[i].row_count += event_count(&parcel->chunk);
         if (op->kind->rows(op, &parcel->chunk, output, err) != ST_OK) {
             error_context(err, "giving rows to %s", op->step_name);
             return ST_ERROR;

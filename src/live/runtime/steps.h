@@ -2,11 +2,10 @@
 #ifndef HEDDLE_LIVE_RUNTIME_STEPS_H
 #define HEDDLE_LIVE_RUNTIME_STEPS_H
 
+#include "base/limits.h"
 #include "graph/graph.h"
 #include "live/op/alert.h"
 #include "live/op/operator.h"
-
-#define STEP_COUNT_MAX 32
 
 struct step_set {
     struct operator          *dedup;                     /* Stage 1. */

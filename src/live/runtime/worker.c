@@ -31,6 +31,17 @@ report_identity(struct partition *partition, char out[IDENTITY_SIZE_MAX], struct
     return ST_OK;
 }
 
+/* Only where somebody looks on: it asks the system. What fails here fails at the next poll, and is told there. */
+static int64_t
+log_end(const struct runtime *runtime, struct partition *partition)
+{
+    int64_t end = -1;
+    if (runtime->options->top != NULL && !is_letters(runtime, partition)
+        && partition->source->source->kind->end(partition->source, &end, NULL) != ST_OK)
+        return -1;
+    return end;
+}
+
 /* Fixes position and watermark of each of its partitions (P2). */
 static enum status
 report_partitions(struct worker *worker, uint64_t epoch, struct time_view *view, struct error *err)
@@ -46,6 +57,7 @@ report_partitions(struct worker *worker, uint64_t epoch, struct time_view *view,
         report->end          = partition->source->position;
         report->watermark_us = watermark;
         report->is_idle      = is_idle;
+        report->log_end      = log_end(runtime, partition);
         if (report_identity(partition, report->identity, err) != ST_OK)
             return ST_ERROR;
         partition->begin = report->end;

@@ -66,6 +66,9 @@ handle_alerts(struct store *store, const struct store_handle *handle, struct sto
 static const struct store_kind kind  = { .name = "fake", .letters_retry = tell, .alerts_handle = handle_alerts };
 static struct store            store = { .kind = &kind };
 
+static struct live_top_partition partitions[3];
+static struct live_top           top = { .partitions = partitions, .partition_count = 3, .watermark_us = INT64_MIN, .committed_at_us = INT64_MIN };
+
 /* An asker in a thread of its own. */
 struct asker {
     struct thread             thread;
@@ -73,6 +76,7 @@ struct asker {
     struct store_retry_result result;
     const struct store_handle *handle; /* NULL: a retry. */
     struct store_handled      handled[2];
+    struct str_builder       *top; /* NULL: another question. */
     bool                      is_answered;
     enum status               status;
     struct error              err;
@@ -83,7 +87,10 @@ static void
 ask(void *context)
 {
     struct asker *asker = context;
-    asker->status = asker->handle != NULL ? commands_ask_handle(io_system(), path, asker->handle, &asker->is_answered, asker->handled, &asker->err)
+    if (asker->top != NULL)
+        asker->status = commands_ask_top(io_system(), path, &asker->is_answered, asker->top, &asker->err);
+    else
+        asker->status = asker->handle != NULL ? commands_ask_handle(io_system(), path, asker->handle, &asker->is_answered, asker->handled, &asker->err)
                                           : commands_ask_retry(io_system(), path, &asker->retry, &asker->is_answered, &asker->result, &asker->err);
     atomic_store(&asker->is_done, true);
 }
@@ -144,6 +151,26 @@ test_alerts_handled(void **state)
     told.code                             = ERR_NONE;
     assert_int_equal(step_until_answered(&second, NULL), ST_OK);
     assert_string_equal(told.asked, "0/ann/ 80ab:0");
+}
+
+static void
+test_top(void **state)
+{
+    struct str_builder text  = STR_BUILDER_EMPTY;
+    struct asker       asker = { .top = &text };
+    (void)state;
+    partitions[0] = (struct live_top_partition){ .id = STR("a"), .position = 5, .end = 9, .watermark_us = 3000000 };
+    partitions[1] = (struct live_top_partition){ .id = STR("b"), .position = 7, .end = -1, .watermark_us = 1000000 };
+    partitions[2] = (struct live_top_partition){ .id = STR("c"), .position = 7, .end = 7, .watermark_us = INT64_MIN, .is_idle = true };
+    top.epoch     = 4;
+    assert_int_equal(step_until_answered(&asker, NULL), ST_OK);
+    assert_int_equal(asker.status, ST_OK);
+    static const char *const parts[] = { "\"epoch\":4,\"committed_at\":null,", "\"held_back_by\":\"b\"", "\"position\":5,\"lag\":4,\"watermark\":\"1970-01-01T00:00:03",
+                                         "\"position\":7,\"lag\":null,", "\"idle\":false,\"holds_back\":true}", "\"lag\":0,\"watermark\":null,\"idle\":true" };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(str_builder_cstr(&text), parts[i]) == NULL)
+            fail_msg("%s in %s", parts[i], str_builder_cstr(&text));
+    str_builder_release(&text);
 }
 
 /* What is wrong with a command is its asker's to hear; where the store fails, its owner hears it too. */
@@ -230,7 +257,7 @@ setup(void **state)
     snprintf(socket_path, sizeof socket_path, "%s.socket", path);
     graph.streaming.store.path  = str_from(path);
     graph.streaming.source.name = STR("LOG");
-    if (commands_start(io_system(), &graph, &store, &commands, &err) != ST_OK)
+    if (commands_start(io_system(), &graph, &store, &top, &commands, &err) != ST_OK)
         fail_msg("%s", err.message);
     return 0;
 }
@@ -251,6 +278,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_carried_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alerts_handled, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_top, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_askers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
