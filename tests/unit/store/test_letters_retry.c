@@ -160,6 +160,34 @@ test_retraction_is_told(void **state)
     assert_int_equal(store->retraction_count, 1);
 }
 
+/* Acknowledged or closed by a person, it is retracted all the same, to be handled anew; and the digest is the one of nobody's having acted. */
+static void
+test_retraction_of_what_persons_closed(void **state)
+{
+    const struct store_letter_place place    = { STR_INIT("a"), 9 };
+    const struct store_alert_name   name     = { STR_INIT("a1"), 0 };
+    struct hash128                  expected = { 0, 0 };
+    struct store_handled            handled;
+    const struct store_alert        alone    = { .alert_id = STR("a1"), .status = STR("retracted"), .severity = STR("high"), .value = STR("7.4"), .event_time_us = 4,
+                                                 .evidence = STR("{\"events\":[{\"source\":\"LOG\",\"partition_id\":\"a\",\"position\":9}]}") };
+    (void)state;
+    expect("insert into alert_revisions (alert_id, revision, rule, rule_version, limits_approved, mode, severity, status, value, event_time, detected_at, explanation, "
+           "evidence, epoch) values ('a1', 1, 'unevaluated_result', '1', 1, 'live', 'high', 'open', '7.4', 4, 5, '{\"reason\":\"r\"}', "
+           "'{\"events\":[{\"source\":\"LOG\",\"partition_id\":\"a\",\"position\":9}]}', 0)", "");
+    expect("insert into alert_outbox (alert_id, revision, sink, status, attempts) values ('a1', 1, 'PAGER', 'delivered', 1)", "");
+    must(store->kind->alerts_handle(store, &(const struct store_handle){ .handling = STORE_CLOSE, .alerts = &name, .alert_count = 1, .by = STR("ann"), .now_us = 7 },
+                                    &handled, &err));
+    assert_true(handled.is_new);
+    assert_int_equal(retry(&place, 1, "").retried, 1);
+    take(1, 1, 2, NULL, 0);
+    expect("select revision, status, status_reason, acknowledged_by, acknowledged_at, explanation, epoch from alert_revisions where revision > 1",
+           "2|closed|by_person|ann|7|{\"reason\":\"r\",\"handled\":{\"action\":\"close\",\"by\":\"ann\",\"at\":\"1970-01-01T00:00:00.000007Z\"}}|0 "
+           "3|retracted|letter_resolved|ann|7|{\"reason\":\"r\"}|1");
+    expect("select revision, status from alert_outbox", "1|delivered 2|waiting 3|waiting");
+    digest_alert(&alone, &expected);
+    assert_true(digest_of(1).low == expected.low && digest_of(1).high == expected.high);
+}
+
 /* In the order of their places; what is not whole is left out. */
 static void
 test_all_and_by_reason(void **state)
@@ -331,6 +359,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_settled_with_the_epoch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retraction_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retraction_of_what_persons_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_and_by_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_letters_of_one_record, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rows_of_one_record, setup, teardown),
