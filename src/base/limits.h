@@ -141,6 +141,17 @@
 /* The text of a progress line: terminals are wider, but nobody reads along further. */
 #define PROGRESS_LINE_SIZE 160
 
+/* What a receiver's answer may have before it is cut off. Nobody needs it: the status says all. */
+#define TRANSFER_ANSWER_SIZE_MAX (64u << 10)
+/* The lines before it, of all interim answers too; common servers refuse requests with a quarter of it. */
+#define TRANSFER_HEAD_SIZE_MAX (64u << 10)
+/* The longest wait that a receiver may ask for (Retry-After): more is a mistake, and would let alerts go stale. */
+#define TRANSFER_RETRY_AFTER_S_MAX 3600
+/* A secret text, like the value of a header; tokens of today have some thousand bytes. */
+#define SECRET_TEXT_SIZE_MAX (16u << 10)
+/* Certificates in one file: the whole list of authorities of a system has a quarter of it. */
+#define CERTIFICATE_SIZE_MAX (1u << 20)
+
 /* ---- source ---- */
 
 /* One read of an event log: a thousand events, and a batch stays in the second-level cache. */
@@ -190,6 +201,12 @@
 #define OUTBOX_BATCH_COUNT_MAX 256
 /* Batches a sink gets between two epochs: the next epoch must not wait for a long queue. */
 #define OUTBOX_BATCHES_PER_STEP 4
+/* Requests to one receiver at the same time: hides its round trip, and is no storm. */
+#define OUTBOX_REQUEST_COUNT_MAX 16
+/* How long a program that ends gives the receivers to take what waits; half of what service managers commonly allow. */
+#define OUTBOX_LAST_US INT64_C(10000000)
+/* Alerts that a receiver refused at the end, each tried once: then it has its answer for the rest. */
+#define OUTBOX_REFUSED_COUNT_MAX 1024
 /* 8 bytes of time and 16 of hash, in hexadecimal. */
 #define ALERT_ID_SIZE_MAX 48
 /* Alerts that one command acknowledges or closes: so many arguments a command line takes. */

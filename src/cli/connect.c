@@ -8,6 +8,7 @@
 #include "cli/keys.h"
 #include "io/key.h"
 #include "io/walk.h"
+#include "store/outbox.h"
 #include "store/query.h"
 #include "warehouse/ask.h"
 #include "warehouse/file.h"
@@ -210,6 +211,19 @@ connect_file(struct connector *connector, struct str what, struct str path)
     add(connector, what, path, is_made ? "can be appended to" : "is made when it is needed", &err);
 }
 
+static void
+connect_route(struct connector *connector, const struct graph_route *route)
+{
+    struct error err = ERROR_EMPTY;
+
+    if (route->type == GRAPH_ROUTE_FILE) {
+        connect_file(connector, route->name, route->path);
+        return;
+    }
+    (void)outbox_probe(connector->io, route, &err);
+    add(connector, route->name, route->receiver.url, "answers", &err);
+}
+
 enum status
 connect_all(struct io *io, const struct graph *graph, struct arena *arena, struct connections *ret_connections, struct error *err)
 {
@@ -225,7 +239,7 @@ connect_all(struct io *io, const struct graph *graph, struct arena *arena, struc
         connect_source(&connector, &graph->streaming.source);
         connect_store(&connector, &graph->streaming.store);
         for (size_t i = 0; i < graph->streaming.route_count; i++)
-            connect_file(&connector, graph->streaming.routes[i].name, graph->streaming.routes[i].path);
+            connect_route(&connector, &graph->streaming.routes[i]);
     }
     (void)connect_key(&connector, STR("the person key"), &graph->person_key, person_key_user(connector.io, graph), &key);
     key_clear(&key);

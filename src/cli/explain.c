@@ -92,7 +92,7 @@ tree_streaming(const struct graph *graph, struct str_builder *out)
     for (size_t i = 0; i < streaming->route_count; i++) {
         const struct graph_route *route = &streaming->routes[i];
         str_builder_printf(out, "│  %s─ route %s to %s, patient data: %s; takes", i + 1 < streaming->route_count ? "├" : "└", route->name.data,
-                           route->path.data, graph_phi_name(route->phi));
+                           route->type == GRAPH_ROUTE_FILE ? route->path.data : route->receiver.url.data, graph_phi_name(route->phi));
         for (size_t r = 0; r < route->rules.count; r++)
             str_builder_printf(out, " %s", route->rules.items[r].data);
         str_builder_append_cstr(out, route->rules.count == 0 ? " every alert\n" : "\n");

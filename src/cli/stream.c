@@ -134,6 +134,12 @@ errands_step(void *context, bool is_last, int64_t now_us, struct error *err)
     return outbox_step(errands->outbox, is_last, now_us, err);
 }
 
+static bool
+errands_have_news(void *context)
+{
+    return outbox_has_news(((const struct errands *)context)->outbox);
+}
+
 /* A stream may begin before the first run; but where a warehouse is there, somebody expects its patients. */
 static void
 tell_no_master(const struct graph *graph)
@@ -164,7 +170,7 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
                                    .store       = store,
                                    .person_key  = person_key,
                                    .history     = { &history, history_next, history_begin },
-                                   .delivery    = { errands, errands_step },
+                                   .delivery    = { errands, errands_step, errands_have_news },
                                    .top         = &errands->top,
                                    .end         = end,
                                    .is_stopping = is_stopping,
@@ -219,7 +225,7 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
     if (status == ST_OK)
         status = store_open_graph(io_system(), graph, &store, err);
     if (status == ST_OK)
-        status = outbox_new(io_system(), store, graph, &errands.outbox, err);
+        status = outbox_new(io_system(), process_clock(), store, graph, &errands.outbox, err);
     if (status == ST_OK)
         status = commands_start(io_system(), graph, store, &errands.top, &errands.commands, err);
     if (status == ST_OK)

@@ -56,6 +56,15 @@ graph_phi_name(enum graph_phi phi)
     return PHI_NAMES[phi];
 }
 
+const char *
+graph_route_type_name(enum graph_route_type type)
+{
+    static const char *const names[] = { "file", "webhook", "alertmanager" };
+
+    CHECK(type <= GRAPH_ROUTE_ALERTMANAGER);
+    return names[type];
+}
+
 bool
 graph_route_takes(const struct graph_route *route, struct str rule)
 {

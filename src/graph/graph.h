@@ -232,7 +232,9 @@ struct graph_store {
 };
 
 enum graph_route_type {
-    GRAPH_ROUTE_FILE, /* One JSON object a line, appended. */
+    GRAPH_ROUTE_FILE,         /* One JSON object a line, appended. */
+    GRAPH_ROUTE_WEBHOOK,      /* One JSON object a request. */
+    GRAPH_ROUTE_ALERTMANAGER, /* Prometheus Alertmanager's API v2. */
 };
 
 /* How much patient data leaves with an alert. */
@@ -242,13 +244,32 @@ enum graph_phi {
     GRAPH_PHI_FULL,    /* The alert row. */
 };
 
+struct graph_header {
+    struct str          name;
+    struct str          text;   /* Its value, where it is no secret. */
+    struct graph_secret secret; /* Else where that is kept. */
+};
+
+/* Of routes that leave over the network. */
+struct graph_receiver {
+    struct str                 url; /* io/url.h takes it. */
+    const struct graph_header *headers;
+    size_t                     header_count;
+    struct graph_secret        sign; /* The key of X-Heddle-Signature; kind NONE: not signed. */
+    struct graph_secret        ca, certificate, key; /* PEM; kind NONE: the system's authorities, no certificate. */
+    int64_t                    timeout_us; /* Of one request. */
+    int64_t                    rate_count; /* Requests in rate_per_us; 0: no limit. */
+    int64_t                    rate_per_us;
+};
+
 struct graph_route {
     struct graph_origin   origin;
     struct str            name;  /* Column sink of alert_outbox: the binding's name, or "NAME.2" for its second route. */
     struct str            binding; /* "ALERTING_SERVICE": routes of one binding stand together. */
     struct graph_names    rules; /* Whose alerts it takes; empty: every rule's. */
     enum graph_route_type type;
-    struct str            path; /* Absolute. */
+    struct str            path; /* FILE: absolute. */
+    struct graph_receiver receiver; /* Of the others. */
     enum graph_phi        phi;
     int64_t               retry_first_us; /* Waits after the first failure, doubling up to … */
     int64_t               retry_max_us;
@@ -351,6 +372,7 @@ const char *graph_transform_name(enum graph_transform transform);
 const char *graph_window_key_name(enum graph_window_key key);
 const char *graph_aggregate_name(enum graph_aggregate aggregate);
 const char *graph_phi_name(enum graph_phi phi);
+const char *graph_route_type_name(enum graph_route_type type);
 
 /* Whether the route takes alerts of this rule (or of GRAPH_RULE_UNEVALUATED_RESULT). */
 bool graph_route_takes(const struct graph_route *route, struct str rule);

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "io/file.h"
+#include "io/key_int.h"
 #include "io/stream.h"
 
 #define KEY_HEX_SIZE (2 * KEY_SIZE)
@@ -65,9 +66,8 @@ key_from_environment(const char *name, struct key *ret_key, struct error *err)
     return key_parse(str_from(value), false, name, ret_key, err);
 }
 
-/* Of the open file, so that nobody can change it between the look and the reading. */
-static enum status
-check_access(struct io *io, int fd, const char *path, struct error *err)
+enum status
+key_check_access(struct io *io, int fd, const char *path, struct error *err)
 {
     struct stat info;
     if (io->fstat(io, fd, &info) != 0)
@@ -88,7 +88,7 @@ read_key_file(struct file_reader *reader, struct io *io, const char *path, struc
 {
     char   text[KEY_TEXT_MAX + 1];
     size_t size;
-    if (check_access(io, reader->fd, path, err) != ST_OK)
+    if (key_check_access(io, reader->fd, path, err) != ST_OK)
         return ST_ERROR;
     if (file_reader_read(reader, text, sizeof text, &size, err) != ST_OK)
         return ST_ERROR;
@@ -119,8 +119,7 @@ key_from_file(struct io *io, const char *path, struct key *ret_key, struct error
     return status;
 }
 
-/* The name behind "file:" or "env:", a file's below `folder`. */
-static enum status
+enum status
 key_name(struct str reference, const char *folder, char name[PATH_SIZE_MAX], bool *ret_is_file, struct error *err)
 {
     bool is_file = str_starts_with(reference, STR("file:"));

@@ -36,6 +36,7 @@ struct live_history {
 struct live_delivery {
     void *context;
     enum status (*step)(void *context, bool is_last, int64_t now_us, struct error *err);
+    bool (*has_news)(void *context); /* Whether a step is due sooner than the next one would come; NULL: never. Costs nothing to ask. */
 };
 
 struct live_progress {

@@ -170,7 +170,28 @@ static const struct option RETRY_OPTIONS[] = {
 static const struct option_table RETRY_TABLE = OPTION_TABLE("retry", RETRY_OPTIONS, struct retry_config,
     .help = "How a delivery that failed is tried again.");
 
-static const char *const ROUTE_TYPE_NAMES[] = { "file", NULL };
+static const struct option RATE_OPTIONS[] = {
+    { .name = "max", .type = OPTION_INT, .min = 1, .max = 1000000, .unit = "requests", .is_required = true,
+      .help = "The most requests in the time \"per\"; what is more waits.", OPTION_FIELD(struct rate_config, max) },
+    { .name = "per", .type = OPTION_DURATION, .default_text = "1s", .min = US_PER_SECOND, .max = US_PER_HOUR,
+      .help = "The time that \"max\" is for.", OPTION_FIELD(struct rate_config, per) },
+};
+static const struct option_table RATE_TABLE = OPTION_TABLE("rate", RATE_OPTIONS, struct rate_config,
+    .help = "How many requests a receiver gets.", .short_form = "max");
+
+static const struct option TLS_OPTIONS[] = {
+    { .name = "ca", .type = OPTION_SECRET,
+      .help = "Who vouches for the receiver: certificates in PEM. By default the system's authorities.",
+      OPTION_FIELD(struct tls_config, ca) },
+    { .name = "certificate", .type = OPTION_SECRET, .help = "Our own certificate in PEM, for a receiver that asks for one.",
+      OPTION_FIELD(struct tls_config, certificate) },
+    { .name = "key", .type = OPTION_SECRET, .help = "The private key of \"certificate\", in PEM; a file of mode 0600.",
+      OPTION_FIELD(struct tls_config, key) },
+};
+static const struct option_table TLS_TABLE = OPTION_TABLE("tls", TLS_OPTIONS, struct tls_config,
+    .help = "Certificates of a connection.");
+
+static const char *const ROUTE_TYPE_NAMES[] = { "file", "webhook", "alertmanager", NULL };
 static const char *const PHI_NAMES[]        = { "none", "minimum", "full", NULL };
 
 static const struct option ROUTE_OPTIONS[] = {
@@ -178,11 +199,30 @@ static const struct option ROUTE_OPTIONS[] = {
       .help = "The rules whose alerts go here, \"unevaluated_result\" among them. By default all.",
       OPTION_FIELD(struct route_config, rules) },
     { .name = "type", .type = OPTION_ENUM, .names = ROUTE_TYPE_NAMES, .is_required = true,
-      .help = "How alerts leave: \"file\" appends one JSON object a line.", OPTION_FIELD(struct route_config, type) },
+      .help = "How alerts leave: \"file\" appends one JSON object a line, \"webhook\" sends one in each HTTP request, "
+              "\"alertmanager\" gives them to a Prometheus Alertmanager, resolved when they are retracted or closed.",
+      OPTION_FIELD(struct route_config, type) },
     { .name = "use", .type = OPTION_TEXT, .help = USE_HELP, OPTION_FIELD(struct route_config, use) },
     { .name = "path", .type = OPTION_PATH, .min = 1,
-      .help = "The file. A relative path starts from the folder of bindings.json. Required, unless \"use\" gives it.",
+      .help = "file: the file. A relative path starts from the folder of bindings.json. Required, unless \"use\" gives it.",
       OPTION_FIELD(struct route_config, path), OPTION_GIVEN(struct route_config, has_path) },
+    { .name = "url", .type = OPTION_TEXT, .min = 1, .max = PLAN_TEXT_SIZE_MAX,
+      .help = "webhook: where requests go; alertmanager: where it is, without \"/api/v2/alerts\". http only to this machine, or "
+              "where phi is \"none\" and no secret goes along.",
+      OPTION_FIELD(struct route_config, url) },
+    { .name = "headers", .type = OPTION_MAP, .item_type = OPTION_TEXT,
+      .help = "Further headers of each request. A value that begins with \"env:\" or \"file:\" is a secret kept there.",
+      OPTION_FIELD(struct route_config, headers) },
+    { .name = "sign", .type = OPTION_SECRET,
+      .help = "webhook: the key of the header X-Heddle-Signature, \"t=SECONDS,v1=HEX\": HMAC-SHA-256 over SECONDS, a full stop and the body.",
+      OPTION_FIELD(struct route_config, sign) },
+    { .name = "tls", .type = OPTION_OBJECT, .table = &TLS_TABLE, .help = "Certificates of the connection.",
+      OPTION_FIELD(struct route_config, tls) },
+    { .name = "timeout", .type = OPTION_DURATION, .default_text = "10s", .min = US_PER_SECOND / 10, .max = 5 * US_PER_MINUTE,
+      .help = "How long a receiver may take for one request; then it counts as failed.",
+      OPTION_FIELD(struct route_config, timeout) },
+    { .name = "rate", .type = OPTION_OBJECT, .table = &RATE_TABLE, .help = "The most requests a second, or in another time. By default no limit.",
+      OPTION_FIELD(struct route_config, rate) },
     { .name = "phi", .type = OPTION_ENUM, .names = PHI_NAMES, .default_text = "minimum",
       .help = "How much patient data leaves: \"none\", \"minimum\" (what finding the case needs) or \"full\" (the alert).",
       OPTION_FIELD(struct route_config, phi) },

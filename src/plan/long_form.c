@@ -236,13 +236,59 @@ print_database(struct str name, const char *type, struct str path, const struct 
 }
 
 static void
+key_secret(struct json_out *json, const char *key, const struct graph_secret *secret)
+{
+    if (secret->kind != GRAPH_SECRET_NONE)
+        json_out_key_text(json, key, secret->text);
+}
+
+static void
+print_tls(const struct graph_receiver *receiver, struct json_out *json)
+{
+    if (receiver->ca.kind == GRAPH_SECRET_NONE && receiver->certificate.kind == GRAPH_SECRET_NONE)
+        return;
+    json_out_key_object(json, "tls");
+    key_secret(json, "ca", &receiver->ca);
+    key_secret(json, "certificate", &receiver->certificate);
+    key_secret(json, "key", &receiver->key);
+    json_out_object_end(json);
+}
+
+static void
+print_receiver(const struct graph_receiver *receiver, struct json_out *json)
+{
+    json_out_key_text(json, "url", receiver->url);
+    if (receiver->header_count > 0)
+        json_out_key_object(json, "headers");
+    for (size_t i = 0; i < receiver->header_count; i++) {
+        const struct graph_header *header = &receiver->headers[i];
+        json_out_key(json, header->name);
+        json_out_text(json, header->secret.kind != GRAPH_SECRET_NONE ? header->secret.text : header->text);
+    }
+    if (receiver->header_count > 0)
+        json_out_object_end(json);
+    key_secret(json, "sign", &receiver->sign);
+    print_tls(receiver, json);
+    key_duration(json, "timeout", receiver->timeout_us);
+    if (receiver->rate_count > 0) {
+        json_out_key_object(json, "rate");
+        json_out_key_int(json, "max", receiver->rate_count);
+        key_duration(json, "per", receiver->rate_per_us);
+        json_out_object_end(json);
+    }
+}
+
+static void
 print_route(const struct graph_route *route, struct json_out *json)
 {
     json_out_object_begin(json);
     if (route->rules.count > 0)
         key_names(json, "rules", &route->rules);
-    json_out_key_cstr(json, "type", "file");
-    json_out_key_text(json, "path", route->path);
+    json_out_key_cstr(json, "type", graph_route_type_name(route->type));
+    if (route->type == GRAPH_ROUTE_FILE)
+        json_out_key_text(json, "path", route->path);
+    else
+        print_receiver(&route->receiver, json);
     json_out_key_cstr(json, "phi", graph_phi_name(route->phi));
     json_out_key_object(json, "retry");
     key_duration(json, "first", route->retry_first_us);

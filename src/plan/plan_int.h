@@ -74,13 +74,16 @@ bool plan_parts(struct builder *builder, const struct json *binding, const struc
 bool plan_is_not_built(struct builder *builder, const struct json *value, const char *const *types,
                        const char *built_types);
 
-/* ---- source.c, sink.c, schedule.c, set.c ---- */
+/* ---- source.c, sink.c, route.c, schedule.c, set.c ---- */
 
 bool plan_source(struct builder *builder, const struct json *reference, bool is_event_log,
                  struct graph_source *ret_source);
 bool plan_warehouse(struct builder *builder, const struct json *reference, struct graph_warehouse *ret_warehouse);
 bool plan_store(struct builder *builder, const struct json *reference, const struct json *binding,
                 struct graph_store *ret_store);
+/* The path of a binding that must have one, made absolute; complains where it is not given. */
+bool plan_required_path(struct builder *builder, const struct json *value, const struct option_table *table, bool has_path,
+                        struct str written, struct str *ret_path);
 /* Adds the binding's routes to those that are there. */
 bool plan_routes(struct builder *builder, const struct json *reference, const struct json *binding,
                  struct graph_streaming *streaming);

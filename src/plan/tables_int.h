@@ -193,11 +193,28 @@ struct retry_config {
     int64_t give_up;
 };
 
+struct rate_config {
+    int64_t max;
+    int64_t per;
+};
+
+struct tls_config {
+    struct str ca;
+    struct str certificate;
+    struct str key;
+};
+
 struct route_config {
     struct option_list  rules;
     int                 type;
     struct str          use;
     struct str          path;
+    struct str          url;
+    const void         *headers;
+    struct str          sign;
+    struct tls_config   tls;
+    int64_t             timeout;
+    struct rate_config  rate;
     int                 phi;
     struct retry_config retry;
     bool                has_path;

@@ -47,7 +47,7 @@ create table alert_outbox (
   alert_id text not null, revision integer not null, sink text not null, status text not null check (status in ('waiting','delivered','given_up')),
   attempts integer not null, next_attempt_at integer, delivered_at integer, last_error text,
   primary key (alert_id, revision, sink) ) without rowid;
-create index alert_outbox_waiting on alert_outbox (next_attempt_at) where status = 'waiting';
+create index alert_outbox_due on alert_outbox (sink, next_attempt_at) where status = 'waiting';
 
 create table dead_letter (
   source text not null, partition_id text not null, position integer not null, row_number integer not null, step text not null, entity text not null,

@@ -30,6 +30,21 @@
     "subject_id, encounter_id, location, ordering_practitioner_id, code, value, unit, reference_range, event_time, effective_time, " detected ", " \
     by ", " at ", " explanation ", evidence, labels, " epoch
 
+/* A person's revision waits since it was made, not since the epoch before it. In the order of the index, so that a long queue is not sorted for each batch, and another sink's is not looked at. A row that
+ * was never tried is due whatever the clock says: a clock set back must not hold an alert. Not those that have, of the same
+ * alert, such an `older_` one. */
+#define OUTBOX_DUE(older_)                                                                                                                        \
+    "select o.attempts, case when a.acknowledged_at = a.detected_at then a.detected_at else coalesce(h.committed_at, a.detected_at) end, "          \
+    "a.limits_approved, a.event_time, a.effective_time, "                                                                                         \
+    "a.detected_at, a.revision, a.alert_id, a.rule, a.rule_version, a.mode, a.severity, a.status, a.status_reason, "                              \
+    "a.person_id, a.subject_system, a.subject_id, a.encounter_id, a.location, a.ordering_practitioner_id, a.code, "                               \
+    "a.value, a.unit, a.reference_range, a.explanation, a.evidence, a.labels, a.acknowledged_by, a.acknowledged_at "                              \
+    "from (select w.alert_id, w.revision, w.attempts, w.next_attempt_at from alert_outbox w indexed by alert_outbox_due "                         \
+    "where w.sink = ?1 and w.status = 'waiting' and (w.attempts = 0 or w.next_attempt_at <= ?2) and not exists " older_                           \
+    " order by w.next_attempt_at, w.alert_id, w.revision limit ?3) o "                                                                            \
+    "join alert_revisions a on a.alert_id = o.alert_id and a.revision = o.revision "                                                              \
+    "left join epoch_header h on h.epoch = a.epoch order by o.next_attempt_at, o.alert_id, o.revision"
+
 static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
     [SQL_GENERATION] = "select value from store_meta where name = 'generation'",
     [SQL_LAST_EPOCH] = "select epoch, segment, decisions from epoch_header order by epoch desc limit 1",
@@ -63,18 +78,10 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                        "received_at, status, epoch) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)",
     [SQL_META] = "select value from store_meta where name = ?",
     [SQL_META_PUT] = "insert into store_meta (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
-    /* A person's revision waits since it was made, not since the epoch before it. In the order of the index, so that a long queue is not sorted for each batch. A row that was never tried is due whatever
-     * the clock says: a clock set back must not hold an alert. */
-    [SQL_OUTBOX_DUE] = "select o.attempts, case when a.acknowledged_at = a.detected_at then a.detected_at else coalesce(h.committed_at, a.detected_at) end, a.limits_approved, a.event_time, a.effective_time, "
-                       "a.detected_at, a.revision, a.alert_id, a.rule, a.rule_version, a.mode, a.severity, a.status, a.status_reason, "
-                       "a.person_id, a.subject_system, a.subject_id, a.encounter_id, a.location, a.ordering_practitioner_id, a.code, "
-                       "a.value, a.unit, a.reference_range, a.explanation, a.evidence, a.labels, a.acknowledged_by, a.acknowledged_at "
-                       "from (select w.alert_id, w.revision, w.attempts, w.next_attempt_at from alert_outbox w indexed by alert_outbox_waiting "
-                       "where w.sink = ?1 and w.status = 'waiting' and (w.attempts = 0 or w.next_attempt_at <= ?2) and not exists "
-                       "(select 1 from alert_outbox p where p.alert_id = w.alert_id and p.sink = w.sink and p.revision < w.revision and "
-                       "p.status = 'waiting' and p.next_attempt_at > w.next_attempt_at) order by w.next_attempt_at, w.alert_id, w.revision limit ?3) o "
-                       "join alert_revisions a on a.alert_id = o.alert_id and a.revision = o.revision "
-                       "left join epoch_header h on h.epoch = a.epoch order by o.next_attempt_at, o.alert_id, o.revision",
+    [SQL_OUTBOX_DUE] = OUTBOX_DUE("(select 1 from alert_outbox p where p.alert_id = w.alert_id and p.sink = w.sink and p.revision < w.revision and "
+                                  "p.status = 'waiting' and p.next_attempt_at > w.next_attempt_at)"),
+    [SQL_OUTBOX_DUE_FIRST] = OUTBOX_DUE("(select 1 from alert_outbox p where p.alert_id = w.alert_id and p.sink = w.sink and p.revision < w.revision "
+                                        "and p.status = 'waiting')"),
     [SQL_OUTBOX_MARK] = "update alert_outbox set status = ?4, attempts = attempts + 1, next_attempt_at = ?5, delivered_at = ?6, last_error = ?7 "
                         "where alert_id = ?1 and revision = ?2 and sink = ?3 and status = 'waiting'",
     /* Of several letters of a record one that is open, or waits, speaks for it. */
@@ -213,7 +220,13 @@ own(struct store *store, uint64_t *ret_generation, struct error *err)
     enum status          status = sqlite_run(sqlite, "begin immediate", err, "begin");
     if (status != ST_OK)
         return status;
-    status = sqlite_meta(sqlite, "generation", text, sizeof(text), err);
+    /* Stores from before had an index over all sinks, in which the queue of one stood in another's way. */
+    status = sqlite_run(sqlite,
+                        "drop index if exists alert_outbox_waiting; create index if not exists alert_outbox_due on alert_outbox (sink, next_attempt_at) "
+                        "where status = 'waiting'",
+                        err, "order its outbox");
+    if (status == ST_OK)
+        status = sqlite_meta(sqlite, "generation", text, sizeof(text), err);
     if (status == ST_OK && !str_to_uint64(str_from(text), &generation))
         status = error_set(err, ERR_CORRUPT, "the store's generation is not a number");
     snprintf(text, sizeof(text), "%llu", (unsigned long long)++generation);

@@ -37,6 +37,7 @@ enum sqlite_statement {
     SQL_META,
     SQL_META_PUT,
     SQL_OUTBOX_DUE,
+    SQL_OUTBOX_DUE_FIRST,
     SQL_OUTBOX_MARK,
     SQL_LETTER_FIND,
     SQL_LETTER_NUMBER,
@@ -87,7 +88,7 @@ enum status sqlite_meta_put(struct sqlite_store *sqlite, const char *name, const
 /* ERR_FENCED where another generation owns the store. Inside a transaction. */
 enum status sqlite_check_generation(struct sqlite_store *sqlite, uint64_t generation, struct error *err);
 
-enum status sqlite_outbox_due(struct store *store, struct str sink, int64_t now_us, size_t count_max, struct arena *arena,
+enum status sqlite_outbox_due(struct store *store, struct str sink, int64_t now_us, size_t count_max, bool is_first_only, struct arena *arena,
                               struct store_outbox_row **ret_rows, size_t *ret_count, struct error *err);
 enum status sqlite_outbox_mark(struct store *store, const struct store_outbox_mark *marks, size_t count, struct error *err);
 

@@ -2,7 +2,7 @@
 #include "base/check.h"
 #include "store/sqlite_int.h"
 
-/* As SQL_OUTBOX_DUE gives them. */
+/* As SQL_OUTBOX_DUE and SQL_OUTBOX_DUE_FIRST give them. */
 enum due_column { DUE_ATTEMPTS, DUE_SINCE, DUE_APPROVED, DUE_EVENT_TIME, DUE_EFFECTIVE_TIME, DUE_DETECTED_AT, DUE_REVISION, DUE_TEXTS };
 
 static bool
@@ -35,10 +35,10 @@ take_row(struct arena *arena, sqlite3_stmt *statement, struct store_outbox_row *
 }
 
 static enum status
-take_rows(struct sqlite_store *sqlite, struct str sink, int64_t now_us, struct arena *arena, struct store_outbox_row *rows,
-          size_t count_max, size_t *ret_count, struct error *err)
+take_rows(struct sqlite_store *sqlite, enum sqlite_statement which, struct str sink, int64_t now_us, struct arena *arena,
+          struct store_outbox_row *rows, size_t count_max, size_t *ret_count, struct error *err)
 {
-    sqlite3_stmt *statement = sqlite_prepare(sqlite, SQL_OUTBOX_DUE, err);
+    sqlite3_stmt *statement = sqlite_prepare(sqlite, which, err);
     bool          has_memory = true;
     size_t        count = 0;
     int           code = SQLITE_ROW;
@@ -59,7 +59,7 @@ take_rows(struct sqlite_store *sqlite, struct str sink, int64_t now_us, struct a
 }
 
 enum status
-sqlite_outbox_due(struct store *store, struct str sink, int64_t now_us, size_t count_max, struct arena *arena,
+sqlite_outbox_due(struct store *store, struct str sink, int64_t now_us, size_t count_max, bool is_first_only, struct arena *arena,
                   struct store_outbox_row **ret_rows, size_t *ret_count, struct error *err)
 {
     struct sqlite_store     *sqlite = (struct sqlite_store *)store;
@@ -75,7 +75,7 @@ sqlite_outbox_due(struct store *store, struct str sink, int64_t now_us, size_t c
         return status;
     status = sqlite_check_generation(sqlite, sqlite->generation, err);
     if (status == ST_OK)
-        status = take_rows(sqlite, sink, now_us, arena, rows, count_max, &count, err);
+        status = take_rows(sqlite, is_first_only ? SQL_OUTBOX_DUE_FIRST : SQL_OUTBOX_DUE, sink, now_us, arena, rows, count_max, &count, err);
     sqlite3_exec(sqlite->db, "rollback", NULL, NULL, NULL); /* Nothing was written. */
     if (status == ST_OK) {
         *ret_rows  = rows;

@@ -298,8 +298,9 @@ struct store_kind {
     /* P9. The rows that are due for the sink: no more than `count_max`, the longest due first. An alert's revisions come in
      * their order; one whose older revision is due later, or after it, comes in no call before that one is delivered or given
      * up, so there may be more due rows than the call tells. Rows and texts lie in `arena`. ERR_FENCED where another generation owns
-     * the store: then nothing may be sent any more. NULL: the kind has no outbox. */
-    enum status (*outbox_due)(struct store *store, struct str sink, int64_t now_us, size_t count_max, struct arena *arena,
+     * the store: then nothing may be sent any more. is_first_only: of each alert its oldest revision that waits, or none where that
+     * is not due. NULL: the kind has no outbox. */
+    enum status (*outbox_due)(struct store *store, struct str sink, int64_t now_us, size_t count_max, bool is_first_only, struct arena *arena,
                               struct store_outbox_row **ret_rows, size_t *ret_count, struct error *err);
     /* All marks in one transaction, under the generation that own() gave; a mark on a row that does not wait changes
      * nothing. */

@@ -133,10 +133,10 @@ run(struct io *io, struct error *err)
     if (status == ST_OK)
         status = store_open_graph(io, graph, &store, err);
     if (status == ST_OK)
-        status = outbox_new(io, store, graph, &outbox, err);
+        status = outbox_new(io, process_clock(), store, graph, &outbox, err);
     if (status == ST_OK) {
         const struct live_options options = { .io = io, .clock = process_clock(), .graph = graph, .source = source, .store = store,
-                                              .person_key = &KEY, .delivery = { outbox, outbox_step }, .end = LIVE_DRAIN };
+                                              .person_key = &KEY, .delivery = { outbox, outbox_step, NULL }, .end = LIVE_DRAIN };
         status = run_and_retry(&options, err);
     }
     outbox_free(outbox);

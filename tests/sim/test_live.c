@@ -118,7 +118,7 @@ the_last_delivery_is_of_all(void **state)
     temp_dir_init(folder);
     world_write(folder, PARTITION_COUNT, 100, 3);
     struct world_options options = options_of(folder);
-    options.delivery             = (struct live_delivery){ &told, delivery_step };
+    options.delivery             = (struct live_delivery){ &told, delivery_step, NULL };
     assert_int_equal(world_run(&options, &summary, &err), ST_OK);
     assert_int_equal(told, 'L');
     temp_dir_release(folder);

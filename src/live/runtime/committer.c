@@ -201,6 +201,15 @@ deliver(struct committer *committer, bool is_last, struct error *err)
     return delivery->step(delivery->context, is_last, clock_now_us(runtime->options->clock), err);
 }
 
+static bool
+is_delivery_due(const struct committer *committer)
+{
+    const struct live_delivery *delivery = &committer->runtime->options->delivery;
+
+    return monotonic(committer->runtime) - committer->delivered_at_us > DELIVER_INTERVAL_US
+           || (delivery->has_news != NULL && delivery->has_news(delivery->context));
+}
+
 /* Commits the next epoch where all actors have reported it. */
 static enum status
 commit_next(struct committer *committer, bool *ret_progress, struct error *err)
@@ -251,7 +260,7 @@ committer_run(struct runtime *runtime, const char *first_cut_reason, struct erro
             return ST_ERROR;
         if (progress)
             continue;
-        if (monotonic(runtime) - committer.delivered_at_us > DELIVER_INTERVAL_US && deliver(&committer, false, err) != ST_OK)
+        if (is_delivery_due(&committer) && deliver(&committer, false, err) != ST_OK)
             return ST_ERROR;
         waker_sleep(&runtime->committer, seen, wait);
     }

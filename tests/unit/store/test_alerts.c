@@ -128,7 +128,7 @@ test_delivered(void **state)
     tell(ID_A, "open", "high", "7.4", true);
     act(STORE_ACKNOWLEDGE, ID_A, 0, "ann", 15);
     tell(ID_A, "revised", "critical", "7.4", true);
-    must(store->kind->outbox_due(store, STR("PAGER"), 1000, 10, &arena, &rows, &count, &err));
+    must(store->kind->outbox_due(store, STR("PAGER"), 1000, 10, false, &arena, &rows, &count, &err));
     assert_int_equal(count, 3);
     static const int64_t since[] = { 10, 15, 20 };
     for (size_t i = 0; i < 3; i++)

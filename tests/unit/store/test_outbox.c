@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/process.h"
 #include "store/outbox.h"
 #include "store/outbox_int.h"
 #include "store/sqlite.h"
@@ -106,7 +107,7 @@ outbox_made(struct store *store)
     struct error   err = ERROR_EMPTY;
     struct outbox *outbox = NULL;
 
-    assert_int_equal(outbox_new(io_system(), store, &graph, &outbox, &err), ST_OK);
+    assert_int_equal(outbox_new(io_system(), process_clock(), store, &graph, &outbox, &err), ST_OK);
     return outbox;
 }
 
@@ -470,7 +471,7 @@ static enum status
 deliver_all(struct io *io, struct store *store, struct error *err)
 {
     struct outbox *outbox = NULL;
-    enum status    status = outbox_new(io, store, &graph, &outbox, err);
+    enum status    status = outbox_new(io, process_clock(), store, &graph, &outbox, err);
 
     for (int i = 0; i < 3 && status == ST_OK; i++)
         status = outbox_step(outbox, i == 2, START + i * 10 * SECOND, err);
@@ -520,7 +521,7 @@ test_failing_and_dying(void **state)
             struct outbox    *outbox = NULL;
 
             io_failing_init(&failing, n, error_number);
-            assert_int_equal(outbox_new(&failing.io, store, &graph, &outbox, &err), ST_OK);
+            assert_int_equal(outbox_new(&failing.io, process_clock(), store, &graph, &outbox, &err), ST_OK);
             assert_int_equal(outbox_step(outbox, false, START, &err), ST_OK);
             assert_int_equal(failing.open_count, 0);
             assert_true(ask("select count(*) from alert_outbox where status = 'waiting'") == 5 - outbox_summary(outbox).delivered_count);
@@ -619,7 +620,7 @@ deliver_until(uint64_t n)
     if (child == 0) {
         struct store  *store  = NULL;
         struct outbox *outbox = NULL;
-        if (open_store(&store, NULL) != ST_OK || outbox_new(&dying.io, store, &graph, &outbox, NULL) != ST_OK
+        if (open_store(&store, NULL) != ST_OK || outbox_new(&dying.io, process_clock(), store, &graph, &outbox, NULL) != ST_OK
             || outbox_step(outbox, true, START, NULL) != ST_OK)
             _exit(7);
         _exit(0);
