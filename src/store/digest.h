@@ -1,5 +1,6 @@
 /* The digest of an epoch's outputs, `epoch_header.output_digest`: the sum of hashes of what the epoch tells the world, without wall-clock
- * columns and revisions. Order-free. The store makes it, for it adds to what it is given: retractions of resolved letters. */
+ * columns and revisions. Order-free. The store makes it, for it adds to what it is given: retractions of resolved letters. Alerts count as
+ * their rules tell them: what persons did, and when, is in no digest (alert_life.h, L5). */
 #ifndef HEDDLE_STORE_DIGEST_H
 #define HEDDLE_STORE_DIGEST_H
 
