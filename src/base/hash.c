@@ -169,15 +169,6 @@ hex_decode(struct str text, void *out, size_t size)
     return true;
 }
 
-static uint64_t
-load_big(const uint8_t bytes[8])
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < 8; i++)
-        value = value << 8 | bytes[i];
-    return value;
-}
-
 /* Eight hexadecimal digits of a number in the bytes of a word, the lowest digit in the lowest byte. */
 static inline uint64_t
 hex_of(uint32_t value)
@@ -201,12 +192,32 @@ hash128_print(struct hash128 value, char out[HASH128_TEXT_SIZE])
     out[HASH128_TEXT_SIZE - 1] = '\0';
 }
 
+/* The reverse. 0x80 in each byte of *ret_valid that is a digit, of either case. Sums of a byte below 0x80 and one below 0x51 stay in it. */
+static inline uint64_t
+hex_from(uint64_t digits, uint64_t *ret_valid)
+{
+    const uint64_t plain   = digits & ~WORD_OF(0x80), lower = plain | WORD_OF(0x20);
+    const uint64_t numbers = (plain + WORD_OF(0x80 - '0')) & ~(plain + WORD_OF(0x80 - '9' - 1));
+    const uint64_t letters = (lower + WORD_OF(0x80 - 'a')) & ~(lower + WORD_OF(0x80 - 'f' - 1)) & WORD_OF(0x80);
+
+    *ret_valid       = (numbers | letters) & ~digits & WORD_OF(0x80);
+    uint64_t nibbles = (plain & WORD_OF(0x0f)) + (letters >> 7) * 9;
+    nibbles          = (nibbles >> 4 | nibbles) & UINT64_C(0x00ff00ff00ff00ff);
+    nibbles          = (nibbles >> 8 | nibbles) & UINT64_C(0x0000ffff0000ffff);
+    return (nibbles >> 16 | nibbles) & UINT64_C(0xffffffff);
+}
+
 bool
 hash128_parse(struct str text, struct hash128 *ret_value)
 {
-    uint8_t bytes[16];
-    if (!hex_decode(text, bytes, sizeof bytes))
+    uint64_t parts[4], valid[4];
+
+    if (text.size != HASH128_TEXT_SIZE - 1)
         return false;
-    *ret_value = (struct hash128){ .high = load_big(bytes), .low = load_big(bytes + 8) };
+    for (int i = 0; i < 4; i++)
+        parts[i] = hex_from(word_swap(word_load(text.data + 8 * (size_t)i)), &valid[i]);
+    if ((valid[0] & valid[1] & valid[2] & valid[3]) != WORD_OF(0x80))
+        return false;
+    *ret_value = (struct hash128){ .high = parts[0] << 32 | parts[1], .low = parts[2] << 32 | parts[3] };
     return true;
 }

@@ -116,7 +116,7 @@ static const char QUALITY[] =
     "  SELECT f.input_number, s.column_name, s.action, s.reason_code, f.n, f.positions FROM (\n"
     "    SELECT n.input_number, n.mapping_number, CAST(substr(n.row_issues, CAST(3 * t.k + 1 AS BIGINT), 3) AS BIGINT) AS issue, count(*) AS n,\n"
     "      min(n.position, " SAMPLE_COUNT ") AS positions\n"
-    "    FROM {rows} n, range(64) t(k) WHERE n.row_code = '0' AND length(n.row_issues) > 3 * t.k GROUP BY ALL) f\n"
+    "    FROM (SELECT * FROM {rows} WHERE row_code = '0' AND row_issues <> '') n, range(64) t(k) WHERE length(n.row_issues) > 3 * t.k GROUP BY ALL) f\n"
     "  JOIN {run}.issue s USING (mapping_number, issue)\n"
     "  UNION ALL SELECT n.input_number, f.column_name, 'null', n.reason_code, count(*), min(n.position, " SAMPLE_COUNT ") FROM {run}.note n\n"
     "  JOIN (SELECT DISTINCT input_number, position, mapping_number FROM {rows} WHERE row_code = '0') r USING (input_number, position)\n"

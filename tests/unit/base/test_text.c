@@ -154,6 +154,24 @@ test_hash(void **state)
     assert_string_equal(text, "930255c71472f66de6a825ba047f81a3");
     assert_true(hash128_parse(str_from(text), &parsed) && parsed.low == hash.low && parsed.high == hash.high);
     assert_false(hash128_parse(STR("93"), &parsed));
+    /* Every byte at a place of each half: a digit of either case counts as what it is, and nothing else is one. */
+    for (int byte = 0; byte < 256; byte++) {
+        const char  *digit = byte == 0 ? NULL : strchr("0123456789abcdefABCDEF", byte);
+        const size_t at    = digit == NULL ? 0 : (size_t)(digit - "0123456789abcdefABCDEF");
+        const uint64_t value = at < 16 ? at : at - 6;
+        memcpy(text, "0123456789abcdef0123456789ABCDEF", 32);
+        text[5] = text[26] = (char)byte;
+        assert_true(hash128_parse(str_of(text, 32), &parsed) == (digit != NULL));
+        if (digit != NULL)
+            assert_true(parsed.high == ((UINT64_C(0x0123456789abcdef) & ~(UINT64_C(15) << 40)) | value << 40) &&
+                        parsed.low == ((UINT64_C(0x0123456789abcdef) & ~(UINT64_C(15) << 20)) | value << 20));
+    }
+    /* Sums, there and back again over the carry. */
+    parsed = (struct hash128){ .low = UINT64_MAX, .high = 5 };
+    hash128_add(&parsed, (struct hash128){ .low = 2, .high = 1 });
+    assert_true(parsed.low == 1 && parsed.high == 7);
+    hash128_subtract(&parsed, (struct hash128){ .low = 2, .high = 1 });
+    assert_true(parsed.low == UINT64_MAX && parsed.high == 5);
     /* All sizes of a tail, with and without whole words before it: the sum of the messages of 0 to 63 bytes, as OpenSSL's
      * SIPHASH gives them. */
     struct hash128 all = { 0 };
