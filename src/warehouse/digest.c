@@ -249,7 +249,7 @@ check_table(struct db_connection *connection, struct sql_names *names, const str
     if (status == ST_OK && row_count == 1 && (db_int64(&last, 0, 0) != count || !str_equal(db_text(&last, 1, 0), str_from(text)))) {
         status = error_set(err, ERR_NO, "the warehouse is not as its last run left it: %s has %" PRId64 " rows, digest %s, and had %" PRId64
                            " rows, digest %.*s", name, count, text, db_int64(&last, 0, 0), STR_PRINTF(db_text(&last, 1, 0)));
-        error_hint(err, "something besides heddle wrote to the file: put a copy of it back, or make it anew from the same files");
+        error_hint(err, "the file was written to by something besides heddle: put a copy of it back, or make it anew from the same files");
     }
     db_result_release(&last);
     return status;
