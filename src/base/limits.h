@@ -90,16 +90,15 @@
 #define BATCH_THREAD_MEMORY (128u << 20)
 /* More rows than a mapping makes of one record: those of the next mapping of the same dimension are counted from there. */
 #define ROW_NUMBER_STEP 1000000
-/* Of what `runtime.memory` has beyond the least for each thread, the part that rows may take on their way to core before they go to tables
- * that spill; a divisor. DuckDB's own tables take more memory for the same rows, and more time. */
+/* Of what `runtime.memory` has beyond the least for each thread, the part that rows may take on their way to core before further ones
+ * are spilled; a divisor. */
 #define STAGE_SHARE 2
 /* Of `runtime.memory`, the part that the hashes of what core has of one fact may take (a part, as a divisor): where there are more, repeats
  * are found among rows instead of while they are decoded. 24 to 48 bytes a version. */
 #define KNOWN_SHARE 8
-/* Of that memory, the most that a thread holds itself while it decodes: a range of a file, and rows that are not handed to the table yet
- * (DuckDB's appender keeps them outside of its own bound). All of them together have at most a quarter of the memory. 64 MiB of rows are
- * more than DuckDB waits for by itself, 204,800 rows, but where rows are wide. */
-#define DECODE_APPEND_SIZE (64u << 20)
+/* Of that memory, the most that a thread holds itself while it decodes: a range of a file, and what is told of records and not handed to
+ * its table yet (DuckDB's appender keeps it outside of its own bound). All of them together have at most a quarter of the memory. */
+#define DECODE_APPEND_SIZE (16u << 20)
 #define DECODE_THREAD_SIZE (DECODE_RANGE_SIZE + DECODE_APPEND_SIZE)
 /* Of DuckDB's memory, what a row takes at most where the rows of a run are grouped by their records: two thirds are left for all else. */
 #define VERDICT_ROW_SIZE 256

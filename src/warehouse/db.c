@@ -223,6 +223,13 @@ install_encryption(duckdb_connection connection, struct error *err)
     return ST_ERROR;
 }
 
+enum status
+db_limit_temp_space(struct db_connection *connection, int64_t size_bytes, struct error *err)
+{
+    return db_runf(connection, err, "SET max_temp_directory_size = '%" PRId64 "B'",
+                   size_bytes < 0 ? 0 : size_bytes);
+}
+
 static enum status
 attach(struct db *db, const struct db_options *options, struct error *err)
 {
@@ -237,7 +244,7 @@ attach(struct db *db, const struct db_options *options, struct error *err)
     status = install_encryption(connection.connection, err);
     /* As an option of opening it is taken, and bounds nothing. */
     if (status == ST_OK && options->temp_space_bytes != 0)
-        status = db_runf(&connection, err, "SET max_temp_directory_size = '%" PRId64 "B'", options->temp_space_bytes);
+        status = db_limit_temp_space(&connection, options->temp_space_bytes, err);
     if (status == ST_OK)
         status = db_attach(&connection, &attachment, err);
     if (status == ST_OK && options->copy_path != NULL)

@@ -59,7 +59,10 @@ void        db_disconnect(struct db_connection *connection);
 
 /* Writes all of the warehouse, as the connection sees it, to a new file at the options' `copy_path`, on disk when it returns: nothing
  * may be there yet. `key` as for opening. On failure a part of the file may be left there. */
-enum status db_copy(struct db_connection *connection, const char *copy_path, const struct key *key, struct error *err);
+enum status
+db_copy(struct db_connection *connection, const char *copy_path, const struct key *key, struct error *err);
+/* The most that DuckDB may spill from now on. ERR_FULL where it has spilled more. */
+enum status db_limit_temp_space(struct db_connection *connection, int64_t size_bytes, struct error *err);
 /* From any thread: ends the statement that runs on the connection with ERR_INTERRUPTED. */
 void db_interrupt(struct db_connection *connection);
 
@@ -98,19 +101,12 @@ void          db_result_release(struct db_result *result);
 enum status db_query_int64(struct db_connection *connection, int64_t *ret_value, struct error *err, const char *format,
                            ...) __attribute__((format(printf, 4, 5)));
 
-/* Appends rows to one table. Each flush is a transaction of its own: use it for tables of DB_STAGE only.
+/* Appends rows to one table; many go through the stage (stage_int.h). Each flush is a transaction of its own: use it for tables of DB_STAGE only.
  * An appender belongs to its connection's thread. */
 struct db_appender;
-enum status db_appender_open(struct db_connection *connection, const char *catalog, const char *schema_name, const char *table_name,
-                             struct db_appender **ret_appender, struct error *err);
-/* Appends the selected rows of `chunk` behind one constant BIGINT column (the input's number): the table has that column
- * and then the chunk's. Texts are handed over as they lie and copied by DuckDB. */
-enum status db_append_chunk(struct db_appender *appender, int64_t first_column, const struct chunk *chunk,
-                            struct error *err);
-/* The same of single columns, without one before them: the rows of `selection` (NULL: the first row_count). */
-enum status db_append_columns(struct db_appender *appender, const struct column *const *columns, uint32_t column_count,
-                              const uint16_t *selection, uint32_t row_count, struct error *err);
-/* Row by row, for what is rare (notes, quarantine): db_row_begin, one db_row_… a column, db_row_end. Errors are
+enum status db_appender_open(struct db_connection *connection, const char *catalog, const char *schema_name,
+                             const char *table_name, struct db_appender **ret_appender, struct error *err);
+/* Row by row, for what is rare (notes, quarantine): one db_row_… a column, db_row_end. Errors are
  * remembered and come out of db_row_end. */
 void        db_row_int64(struct db_appender *appender, int64_t value);
 void        db_row_bool(struct db_appender *appender, bool value);

@@ -18,37 +18,23 @@
 
 /* ---- One thread ---- */
 
-/* Where a thread's rows of a table go: to the stage, and where that is full to the table beside it. */
-struct target {
-    struct stage_table *table;
-    struct db_appender *appender; /* NULL: the stage was never full. */
-};
-
-struct entity_rows {
-    struct chunk  values; /* What a program made; used by one mapping's chunk after the other. */
-    struct target target;
-};
-
 struct rows {
     struct run            *run;
-    struct db_connection  *connection;
     struct program_state **states; /* By program. */
     uint32_t               state_count;
     uint32_t               state_count_max;
-    struct target         *raw;      /* By mapping. */
-    struct entity_rows    *entities; /* By entity. */
-    struct target          aside_target;
-    struct chunk           own;
-    struct chunk           aside; /* Rows of one input. */
-    int64_t                next_row_id;
-    uint16_t               selection[CHUNK_ROW_COUNT_MAX];
-    uint16_t               issue_counts[CHUNK_ROW_COUNT_MAX];
-    char                  *issue_texts[CHUNK_ROW_COUNT_MAX];
-    struct arena           scratch;
+    struct chunk *values; /* By entity: what a program made; used by one mapping's chunk after the other. */
+    struct chunk  own;
+    struct chunk  aside; /* Rows of one input. */
+    int64_t       next_row_id;
+    uint16_t      selection[CHUNK_ROW_COUNT_MAX];
+    uint16_t      issue_counts[CHUNK_ROW_COUNT_MAX];
+    char         *issue_texts[CHUNK_ROW_COUNT_MAX];
+    struct arena  scratch;
 };
 
 enum status
-rows_open(struct run *run, struct db_connection *connection, uint32_t thread, struct rows **ret_rows, struct error *err)
+rows_open(struct run *run, uint32_t thread, struct rows **ret_rows, struct error *err)
 {
     const struct model *model = run->graph->model;
     struct rows        *rows  = memory_alloc_zero(sizeof *rows);
@@ -56,19 +42,17 @@ rows_open(struct run *run, struct db_connection *connection, uint32_t thread, st
     if (rows == NULL)
         return error_no_memory(err);
     rows->run         = run;
-    rows->connection  = connection;
     rows->next_row_id = (int64_t)thread << ROW_ID_BITS;
     rows->states      = memory_alloc_array_zero(run->program_count + 1, sizeof(struct program_state *));
-    rows->raw         = memory_alloc_array_zero(model->mapping_count + 1, sizeof *rows->raw);
-    rows->entities    = memory_alloc_array_zero(model->entity_count + 1, sizeof *rows->entities);
-    rows->state_count_max = (uint32_t)(warehouse_bounds(&run->graph->runtime).memory_bytes / STATE_MEMORY) + 1;
+    rows->values      = memory_alloc_array_zero(model->entity_count + 1, sizeof *rows->values);
+    rows->state_count_max =
+        (uint32_t)(warehouse_bounds(&run->graph->runtime).memory_bytes / STATE_MEMORY) + 1;
     arena_init(&rows->scratch, 0);
-    enum status status = rows->states == NULL || rows->raw == NULL || rows->entities == NULL ? error_no_memory(err) : ST_OK;
+    enum status status = rows->states == NULL || rows->values == NULL ? error_no_memory(err) : ST_OK;
     if (status == ST_OK)
         status = chunk_init(&rows->own, &rows_own_schema, CHUNK_ROW_COUNT_MAX, err);
     if (status == ST_OK)
         status = chunk_init(&rows->aside, &rows_aside_schema, CHUNK_ROW_COUNT_MAX, err);
-    rows->aside_target.table = run->aside;
     if (status != ST_OK) {
         rows_free(rows);
         return status;
@@ -85,19 +69,13 @@ rows_free(struct rows *rows)
     const struct model *model = rows->run->graph->model;
     for (size_t i = 0; rows->states != NULL && i < rows->run->program_count; i++)
         program_state_free(rows->states[i]);
-    for (uint32_t i = 0; rows->raw != NULL && i < model->mapping_count; i++)
-        db_appender_free(rows->raw[i].appender);
-    for (uint32_t i = 0; rows->entities != NULL && i < model->entity_count; i++) {
-        db_appender_free(rows->entities[i].target.appender);
-        chunk_release(&rows->entities[i].values);
-    }
-    db_appender_free(rows->aside_target.appender);
+    for (uint32_t i = 0; rows->values != NULL && i < model->entity_count; i++)
+        chunk_release(&rows->values[i]);
     chunk_release(&rows->own);
     chunk_release(&rows->aside);
     arena_release(&rows->scratch);
     memory_free(rows->states);
-    memory_free(rows->raw);
-    memory_free(rows->entities);
+    memory_free(rows->values);
     memory_free(rows);
 }
 
@@ -111,7 +89,7 @@ make_state(struct rows *rows, const struct program *program, size_t program_inde
             rows->states[i] = NULL;
         }
         for (uint32_t i = 0; i < rows->run->graph->model->entity_count; i++)
-            chunk_release(&rows->entities[i].values);
+            chunk_release(&rows->values[i]);
         rows->state_count = 0;
     }
     if (program_state_create(program, &rows->states[program_index], err) != ST_OK)
@@ -120,23 +98,8 @@ make_state(struct rows *rows, const struct program *program, size_t program_inde
     return ST_OK;
 }
 
-static enum status
-put(struct rows *rows, struct target *target, int64_t input_number, const struct column *const *columns, uint32_t column_count,
-    const uint16_t *selection, uint32_t row_count, struct error *err)
-{
-    bool is_taken = false;
-
-    if (stage_put(target->table, input_number, columns, selection, row_count, &is_taken, err) != ST_OK)
-        return ST_ERROR;
-    if (is_taken)
-        return ST_OK;
-    if (target->appender == NULL && rows_open_spilled(rows->run, rows->connection, target->table, &target->appender, err) != ST_OK)
-        return ST_ERROR;
-    return db_append_columns(target->appender, columns, column_count, selection, row_count, err);
-}
-
-static enum status
-flush_aside(struct rows *rows, struct error *err)
+enum status
+rows_flush(struct rows *rows, struct error *err)
 {
     const struct column *columns[ASIDE_COUNT];
     enum status          status = ST_OK;
@@ -144,49 +107,9 @@ flush_aside(struct rows *rows, struct error *err)
     for (uint32_t i = 0; i < ASIDE_COUNT; i++)
         columns[i] = &rows->aside.columns[i];
     if (rows->aside.row_count != 0)
-        status = put(rows, &rows->aside_target, ((const int64_t *)rows->aside.columns[ASIDE_INPUT].data)[0], columns, ASIDE_COUNT, NULL,
-                     rows->aside.row_count, err);
+        status = stage_put(rows->run->aside, ((const int64_t *)rows->aside.columns[ASIDE_INPUT].data)[0],
+                           columns, NULL, rows->aside.row_count, err);
     chunk_clear(&rows->aside);
-    return status;
-}
-
-static int64_t
-waiting_of(const struct target *target)
-{
-    return target->appender == NULL ? 0 : db_appender_waiting(target->appender);
-}
-
-int64_t
-rows_waiting(const struct rows *rows)
-{
-    const struct model *model   = rows->run->graph->model;
-    int64_t             waiting = waiting_of(&rows->aside_target);
-
-    for (uint32_t i = 0; i < model->mapping_count; i++)
-        waiting += waiting_of(&rows->raw[i]);
-    for (uint32_t i = 0; i < model->entity_count; i++)
-        waiting += waiting_of(&rows->entities[i].target);
-    return waiting;
-}
-
-static enum status
-flush(struct target *target, struct error *err)
-{
-    return target->appender == NULL ? ST_OK : db_appender_flush(target->appender, err);
-}
-
-enum status
-rows_flush(struct rows *rows, struct error *err)
-{
-    const struct model *model  = rows->run->graph->model;
-    enum status         status = flush_aside(rows, err);
-
-    if (status == ST_OK)
-        status = flush(&rows->aside_target, err);
-    for (uint32_t i = 0; status == ST_OK && i < model->mapping_count; i++)
-        status = flush(&rows->raw[i], err);
-    for (uint32_t i = 0; status == ST_OK && i < model->entity_count; i++)
-        status = flush(&rows->entities[i].target, err);
     return status;
 }
 
@@ -197,7 +120,7 @@ struct pass {
     const struct run_input     *input;
     const struct run_program   *program;
     const struct chunk         *raw;
-    struct entity_rows         *entity;
+    struct chunk               *values; /* What the program made. */
     const struct known         *known;
     struct program_state       *state;
     struct program_result       result;
@@ -213,8 +136,9 @@ put_aside(struct rows *rows, const struct run_input *input, int64_t entity_numbe
 {
     struct chunk *aside = &rows->aside;
 
-    if ((aside->row_count == aside->capacity || (aside->row_count != 0 && *(const int64_t *)aside->columns[ASIDE_INPUT].data != input->number)) &&
-        flush_aside(rows, err) != ST_OK)
+    if ((aside->row_count == aside->capacity ||
+         (aside->row_count != 0 && *(const int64_t *)aside->columns[ASIDE_INPUT].data != input->number)) &&
+        rows_flush(rows, err) != ST_OK)
         return ST_ERROR;
     uint32_t to = aside->row_count++;
     chunk_set_int64(aside, ASIDE_INPUT, to, input->number);
@@ -271,7 +195,7 @@ tell_emptied(struct rows *rows, struct pass *pass, struct error *err)
         if (status == ST_OK)
             status = chunk_set_text(&rows->own, OWN_EMPTIED, row, str_builder_cstr(&text), text.size, err);
         if (status == ST_OK && text.size != 0 && pass->result.outcomes[row] == PROGRAM_LOADED)
-            status = mix_emptied(rows, &pass->entity->values, hash, row, str_builder_text(&text), err);
+            status = mix_emptied(rows, pass->values, hash, row, str_builder_text(&text), err);
     }
     str_builder_release(&text);
     return status;
@@ -324,7 +248,7 @@ has_key(const struct chunk *values, const struct entity *entity, uint32_t row)
 static bool
 is_known(const struct pass *pass, uint32_t row)
 {
-    const struct column *hashes = &pass->entity->values.columns[program_hash_column(pass->program->program)];
+    const struct column *hashes = &pass->values->columns[program_hash_column(pass->program->program)];
     const struct text   *text   = &((const struct text *)hashes->data)[row];
     struct hash128       hash;
 
@@ -334,8 +258,8 @@ is_known(const struct pass *pass, uint32_t row)
 static enum status
 tell_person(struct rows *rows, const struct pass *pass, uint32_t row, struct error *err)
 {
-    const struct vector system = chunk_vector(&pass->entity->values, (uint32_t)pass->system_column);
-    const struct vector id     = chunk_vector(&pass->entity->values, (uint32_t)pass->patient_column);
+    const struct vector system = chunk_vector(pass->values, (uint32_t)pass->system_column);
+    const struct vector id     = chunk_vector(pass->values, (uint32_t)pass->patient_column);
     char                person[HASH128_TEXT_SIZE];
 
     if (!vector_is_valid(&system, row) || !vector_is_valid(&id, row)) {
@@ -369,7 +293,7 @@ judge_row(struct rows *rows, struct pass *pass, uint32_t row, struct error *err)
         code             = pass->program->issue_codes[cause];
         own->columns[OWN_PATH].validity[row >> 6] |= (uint64_t)1 << (row & 63);
         chunk_set_text_leased(own, OWN_PATH, row, path, strlen(path));
-    } else if (!has_key(&pass->entity->values, entity, row)) {
+    } else if (!has_key(pass->values, entity, row)) {
         code    = KEY_MISSING;
         outcome = PROGRAM_QUARANTINED;
     } else if (is_known(pass, row)) {
@@ -386,7 +310,7 @@ static enum status
 put_rows(struct rows *rows, const struct pass *pass, struct error *err)
 {
     const struct column *columns[DB_COLUMN_COUNT_MAX];
-    const struct chunk  *values = &pass->entity->values;
+    const struct chunk  *values = pass->values;
     uint32_t             count  = 0;
 
     CHECK(ROWS_PLACE_COUNT + values->schema->column_count + OWN_COUNT <= DB_COLUMN_COUNT_MAX);
@@ -396,7 +320,8 @@ put_rows(struct rows *rows, const struct pass *pass, struct error *err)
         columns[count++] = &pass->raw->columns[i];
     for (uint32_t i = 0; i < values->schema->column_count; i++)
         columns[count++] = &values->columns[i];
-    return put(rows, &pass->entity->target, pass->input->number, columns, count, rows->selection, pass->selected_count, err);
+    return stage_put(rows->run->entities[pass->entity_number].table, pass->input->number, columns,
+                     rows->selection, pass->selected_count, err);
 }
 
 static enum status
@@ -407,14 +332,13 @@ put_raw(struct rows *rows, const struct pass *pass, const struct mapping *mappin
     const struct column *columns[DB_COLUMN_COUNT_MAX];
 
     CHECK(count + 1 <= DB_COLUMN_COUNT_MAX);
-    rows->raw[index].table = rows->run->raw[index];
-    columns[0]             = &rows->own.columns[OWN_INPUT];
-    columns[1]             = &rows->own.columns[OWN_ROW_NUMBER];
+    columns[0] = &rows->own.columns[OWN_INPUT];
+    columns[1] = &rows->own.columns[OWN_ROW_NUMBER];
     for (uint32_t i = 0; i < ROWS_PLACE_COUNT; i++)
         columns[2 + i] = &pass->raw->columns[i];
     for (uint32_t i = PROGRAM_RAW_FIELD_FIRST; i < count; i++)
         columns[1 + i] = &pass->raw->columns[i];
-    return put(rows, &rows->raw[index], pass->input->number, columns, 1 + count, selection, row_count, err);
+    return stage_put(rows->run->raw[index], pass->input->number, columns, selection, row_count, err);
 }
 
 static enum status
@@ -422,10 +346,10 @@ open_entity(struct rows *rows, struct pass *pass, size_t program_index, struct e
 {
     const struct program *program = pass->program->program;
 
-    pass->entity->target.table = rows->run->entities[pass->entity_number].table;
     if (rows->states[program_index] == NULL && make_state(rows, program, program_index, err) != ST_OK)
         return ST_ERROR;
-    if (pass->entity->values.columns == NULL && chunk_init(&pass->entity->values, program_schema(program), CHUNK_ROW_COUNT_MAX, err) != ST_OK)
+    if (pass->values->columns == NULL &&
+        chunk_init(pass->values, program_schema(program), CHUNK_ROW_COUNT_MAX, err) != ST_OK)
         return ST_ERROR;
     pass->state = rows->states[program_index];
     return ST_OK;
@@ -470,18 +394,18 @@ rows_take(struct rows *rows, const struct run_input *input, const struct mapping
         return take_raw(rows, &pass, mapping, err);
     }
     pass.entity_number = mapping->entity - model->entities;
-    pass.entity        = &rows->entities[pass.entity_number];
+    pass.values        = &rows->values[pass.entity_number];
     pass.known         = &rows->run->entities[pass.entity_number].known;
     if (open_entity(rows, &pass, index, err) != ST_OK)
         return ST_ERROR;
     if (entity_has_person(mapping->entity)) {
-        pass.system_column  = schema_find(pass.entity->values.schema, "patient_system");
-        pass.patient_column = schema_find(pass.entity->values.schema, "patient_id");
+        pass.system_column  = schema_find(pass.values->schema, "patient_system");
+        pass.patient_column = schema_find(pass.values->schema, "patient_id");
     }
     uint32_t issue_count;
     pass.issues = program_issues(pass.program->program, &issue_count);
     begin_own(rows, &pass);
-    status = program_run(pass.state, raw, &pass.entity->values, &pass.result, err);
+    status = program_run(pass.state, raw, pass.values, &pass.result, err);
     if (status == ST_OK)
         status = tell_emptied(rows, &pass, err);
     if (status == ST_OK)

@@ -35,21 +35,18 @@ enum status rows_prepare(struct run *run, struct error *err);
 /* Builds the mapping's program for the spec, and makes its tables, where that was not done. By one thread at a time. */
 enum status rows_need(struct run *run, struct db_connection *connection, uint32_t spec_index, const struct mapping *mapping, struct error *err);
 
-/* The table for rows that the stage has no room for. */
-enum status rows_open_spilled(struct run *run, struct db_connection *connection, const struct stage_table *table, struct db_appender **ret_appender,
-                              struct error *err);
 /* Once all threads have handed over their rows: takes out those of an input. */
-enum status rows_withdraw(struct run *run, const struct run_input *input, struct error *err);
+void rows_withdraw(struct run *run, const struct run_input *input);
 /* Then: a view of each table. */
 enum status rows_finish(struct run *run, struct error *err);
 
 /* One thread's; `thread` is its number. */
 struct rows;
-enum status rows_open(struct run *run, struct db_connection *connection, uint32_t thread, struct rows **ret_rows, struct error *err);
+enum status rows_open(struct run *run, uint32_t thread, struct rows **ret_rows, struct error *err);
 /* `raw` is a chunk of a mapping that was needed; its texts live as long as the call. */
-enum status rows_take(struct rows *rows, const struct run_input *input, const struct mapping *mapping, const struct chunk *raw, struct error *err);
-/* How many bytes wait to be written out (db_appender_waiting). */
-int64_t     rows_waiting(const struct rows *rows);
+enum status rows_take(struct rows *rows, const struct run_input *input, const struct mapping *mapping,
+                      const struct chunk *raw, struct error *err);
+/* Hands over what waits. */
 enum status rows_flush(struct rows *rows, struct error *err);
 void        rows_free(struct rows *rows);
 

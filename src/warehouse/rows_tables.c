@@ -8,9 +8,6 @@
 #include "expr/expr.h"
 #include "warehouse/rows_int.h"
 
-/* Rows that the stage had no room for. */
-#define SPILLED "spilled_"
-
 static const struct schema_column OWN_COLUMNS[OWN_COUNT] = {
     [OWN_INPUT] = { "input_number", { TYPE_INT64, 0 } },     [OWN_ROW_NUMBER] = { "row_number", { TYPE_INT64, 0 } },
     [OWN_ROW_ID] = { "row_id", { TYPE_INT64, 0 } },
@@ -32,52 +29,13 @@ const struct schema rows_aside_schema = { ASIDE_COLUMNS, ASIDE_COUNT };
 
 /* ---- Tables ---- */
 
-/* A stage's table and, for what it has no room for, one of DuckDB's beside it. */
-static enum status
-make_table(struct run *run, struct db_connection *connection, const char *name, const struct schema_column *columns, uint32_t count,
-           struct stage_table **ret_table, struct error *err)
-{
-    struct str_builder sql = STR_BUILDER_EMPTY;
-    char               type[32];
-
-    str_builder_printf(&sql, "CREATE TABLE %s.\"" SPILLED "%s\" (", run->prefix, name);
-    for (uint32_t i = 0; i < count; i++) {
-        str_builder_append_cstr(&sql, i == 0 ? "" : ", ");
-        sql_append_name(&sql, str_from(columns[i].name));
-        str_builder_printf(&sql, " %s", type_duckdb_name(columns[i].type, type, sizeof type));
-    }
-    str_builder_append_cstr(&sql, ")");
-    enum status status = str_builder_status(&sql, err);
-    if (status == ST_OK)
-        status = db_run(connection, str_builder_text(&sql), err);
-    str_builder_release(&sql);
-    return status == ST_OK ? stage_add(run->warehouse->stage, name, columns, count, ret_table, err) : status;
-}
-
-enum status
-rows_open_spilled(struct run *run, struct db_connection *connection, const struct stage_table *table, struct db_appender **ret_appender,
-                  struct error *err)
-{
-    char name[160];
-
-    snprintf(name, sizeof name, SPILLED "%s", stage_name(table));
-    return db_appender_open(connection, DB_STAGE, run->schema, name, ret_appender, err);
-}
-
-/* One branch of a union where one will do: DuckDB makes the vectors of both at once, MiBs that cannot spill. */
 static enum status
 make_view(struct run *run, const struct stage_table *table, struct error *err)
 {
-    const char *name    = stage_name(table);
-    int64_t     spilled = 0;
+    const char *name = stage_name(table);
 
-    if (db_query_int64(run->connection, &spilled, err, "SELECT count(*) FROM %s.\"" SPILLED "%s\"", run->prefix, name) != ST_OK)
-        return ST_ERROR;
-    if (spilled == 0)
-        return db_runf(run->connection, err, "CREATE VIEW %s.\"%s\" AS SELECT * FROM hd_stage('%s')", run->prefix, name, name);
-    return db_runf(run->connection, err, "CREATE VIEW %s.\"%s\" AS %s%s%s SELECT * FROM %s.\"" SPILLED "%s\"", run->prefix, name,
-                   stage_is_empty(table) ? "" : "SELECT * FROM hd_stage('", stage_is_empty(table) ? "" : name,
-                   stage_is_empty(table) ? "" : "') UNION ALL", run->prefix, name);
+    return db_runf(run->connection, err, "CREATE VIEW %s.\"%s\" AS SELECT * FROM hd_stage('%s')", run->prefix,
+                   name, name);
 }
 
 enum status
@@ -91,7 +49,8 @@ rows_prepare(struct run *run, struct error *err)
     run->raw           = ARENA_ARRAY(&run->arena, struct stage_table *, model->mapping_count + 1);
     if (run->programs == NULL || run->entities == NULL || run->raw == NULL)
         return error_no_memory(err);
-    return make_table(run, run->connection, "aside", rows_aside_schema.columns, rows_aside_schema.column_count, &run->aside, err);
+    return stage_add(run->warehouse->stage, "aside", rows_aside_schema.columns,
+                     rows_aside_schema.column_count, &run->aside, err);
 }
 
 enum status
@@ -111,26 +70,18 @@ rows_finish(struct run *run, struct error *err)
     return status;
 }
 
-static enum status
-withdraw_from(struct run *run, const struct run_input *input, struct stage_table *table, struct error *err)
+void
+rows_withdraw(struct run *run, const struct run_input *input)
 {
-    stage_withdraw(table, input->number);
-    return db_runf(run->connection, err, "DELETE FROM %s.\"" SPILLED "%s\" WHERE input_number = %" PRId64, run->prefix, stage_name(table), input->number);
-}
+    const struct model *model = run->graph->model;
 
-enum status
-rows_withdraw(struct run *run, const struct run_input *input, struct error *err)
-{
-    const struct model *model  = run->graph->model;
-    enum status         status = withdraw_from(run, input, run->aside, err);
-
-    for (uint32_t i = 0; status == ST_OK && i < model->mapping_count; i++)
+    stage_withdraw(run->aside, input->number);
+    for (uint32_t i = 0; i < model->mapping_count; i++)
         if (run->raw[i] != NULL)
-            status = withdraw_from(run, input, run->raw[i], err);
-    for (uint32_t i = 0; status == ST_OK && i < model->entity_count; i++)
+            stage_withdraw(run->raw[i], input->number);
+    for (uint32_t i = 0; i < model->entity_count; i++)
         if (run->entities[i].table != NULL)
-            status = withdraw_from(run, input, run->entities[i].table, err);
-    return status;
+            stage_withdraw(run->entities[i].table, input->number);
 }
 
 /* ---- Programs ---- */
@@ -196,14 +147,15 @@ make_entity(struct run *run, struct db_connection *connection, const struct run_
     memcpy(columns + OWN_COUNT, PLACE_COLUMNS, sizeof PLACE_COLUMNS);
     memcpy(columns + OWN_COUNT + ROWS_PLACE_COUNT, schema->columns, schema->column_count * sizeof *columns);
     snprintf(name, sizeof name, "row_%s", entity->name);
-    enum status status = make_table(run, connection, name, columns, OWN_COUNT + ROWS_PLACE_COUNT + schema->column_count, &to->table, err);
+    enum status status = stage_add(run->warehouse->stage, name, columns,
+                                   OWN_COUNT + ROWS_PLACE_COUNT + schema->column_count, &to->table, err);
     if (status == ST_OK && entity->kind == ENTITY_FACT)
         status = known_load(&to->known, connection, entity, warehouse_bounds(&run->graph->runtime).known_size, err);
     return status;
 }
 
 static enum status
-make_raw(struct run *run, struct db_connection *connection, const struct mapping *mapping, struct error *err)
+make_raw(struct run *run, const struct mapping *mapping, struct error *err)
 {
     struct schema_column columns[DB_COLUMN_COUNT_MAX];
     uint32_t             count = 0;
@@ -214,8 +166,9 @@ make_raw(struct run *run, struct db_connection *connection, const struct mapping
     for (uint32_t i = 0; i < ROWS_PLACE_COUNT; i++)
         columns[count++] = PLACE_COLUMNS[i];
     for (uint32_t i = 0; i < mapping->field_count; i++)
-        columns[count++] = (struct schema_column){ .name = mapping->fields[i].name, .type = TYPE(TYPE_TEXT) };
-    return make_table(run, connection, mapping->name, columns, count, &run->raw[mapping - run->graph->model->mappings], err);
+        columns[count++] = (struct schema_column){.name = mapping->fields[i].name, .type = TYPE(TYPE_TEXT)};
+    return stage_add(run->warehouse->stage, mapping->name, columns, count,
+                     &run->raw[mapping - run->graph->model->mappings], err);
 }
 
 static int64_t
@@ -244,7 +197,7 @@ rows_need(struct run *run, struct db_connection *connection, uint32_t spec_index
     program->spec_index       = spec_index;
     program->row_number_first = first_row_number(model, mapping);
     if (run->raw[index] == NULL)
-        status = make_raw(run, connection, mapping, err);
+        status = make_raw(run, mapping, err);
     if (status == ST_OK && mapping->entity != NULL)
         status = build_program(run, program, err);
     return status == ST_OK && mapping->entity != NULL ? make_entity(run, connection, program, err) : status;

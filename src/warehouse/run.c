@@ -216,6 +216,19 @@ leave_copy(struct run *run)
         error_context(err, "leaving the copy of the warehouse; run %s is published all the same", run->id);
 }
 
+static enum status
+make_stage(struct run *run, struct error *err)
+{
+    const struct graph  *graph   = run->graph;
+    struct stage_options options = {.io        = run->warehouse->options.io,
+                                    .spill_max = graph->runtime.temp_space_bytes,
+                                    .size_max  = warehouse_bounds(&graph->runtime).stage_size};
+
+    options.spill_path = arena_printf(&run->arena, "%.*s.spill", STR_PRINTF(graph->batch.warehouse.path));
+    return options.spill_path == NULL ? error_no_memory(err)
+                                      : stage_create(&options, &run->warehouse->stage, err);
+}
+
 enum status
 warehouse_run(struct warehouse *warehouse, const struct batch_options *options, struct batch_summary *ret_summary,
               struct error *err)
@@ -229,7 +242,7 @@ warehouse_run(struct warehouse *warehouse, const struct batch_options *options, 
     arena_init(&run.arena, 0);
     arena_init(&summary.arena, 0);
     sql_names_init(&run.names);
-    enum status status = stage_create(warehouse_bounds(&warehouse->options.graph->runtime).stage_size, &warehouse->stage, &own);
+    enum status status = make_stage(&run, &own);
     if (status == ST_OK)
         status = plan(&run, &own);
     if (status == ST_OK)
@@ -250,6 +263,8 @@ warehouse_run(struct warehouse *warehouse, const struct batch_options *options, 
     run_step(&run, "clear");
     stage_free(warehouse->stage);
     warehouse->stage = NULL;
+    if (run.graph->runtime.temp_space_bytes != 0)
+        db_limit_temp_space(run.connection, run.graph->runtime.temp_space_bytes, NULL);
     db_runf(run.connection, NULL, "DROP SCHEMA IF EXISTS %s CASCADE", run.prefix);
     db_run(run.connection, STR("CHECKPOINT"), NULL); /* Costs room only where it fails. */
     if (status == ST_OK && summary.is_published && run.graph->batch.warehouse.publish.is_bound)

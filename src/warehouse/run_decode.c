@@ -78,6 +78,16 @@ write_inputs(struct run *run, struct error *err)
     return status;
 }
 
+/* runtime.temp_space bounds what rows and DuckDB spill together. */
+static enum status
+share_temp_space(struct run *run, struct error *err)
+{
+    const int64_t most    = run->graph->runtime.temp_space_bytes,
+                  spilled = stage_spilled_size(run->warehouse->stage);
+
+    return most == 0 || spilled == 0 ? ST_OK : db_limit_temp_space(run->connection, most - spilled, err);
+}
+
 enum status
 run_decode(struct run *run, struct error *err)
 {
@@ -91,5 +101,7 @@ run_decode(struct run *run, struct error *err)
         status = rows_prepare(run, err);
     if (status == ST_OK)
         status = run_decode_files(run, err);
+    if (status == ST_OK)
+        status = share_temp_space(run, err);
     return status == ST_OK ? rows_finish(run, err) : status;
 }

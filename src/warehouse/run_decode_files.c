@@ -71,13 +71,11 @@ file_free(struct open_file *file)
 static enum status
 hand_over(struct worker *worker, struct error *err)
 {
-    const int64_t waiting = db_appender_waiting(worker->record) + db_appender_waiting(worker->note) + rows_waiting(worker->rows);
+    const int64_t waiting = db_appender_waiting(worker->record) + db_appender_waiting(worker->note);
 
     if (waiting <= worker->crew->bounds.append_size)
         return ST_OK;
-    enum status status = rows_flush(worker->rows, err);
-    if (status == ST_OK)
-        status = db_appender_flush(worker->record, err);
+    enum status status = db_appender_flush(worker->record, err);
     return status == ST_OK ? db_appender_flush(worker->note, err) : status;
 }
 
@@ -295,7 +293,7 @@ worker_open(struct worker *worker, struct error *err)
         return ST_ERROR;
     if (db_appender_open(worker->connection, DB_STAGE, run->schema, "note", &worker->note, err) != ST_OK)
         return ST_ERROR;
-    return rows_open(run, worker->connection, worker->number, &worker->rows, err);
+    return rows_open(run, worker->number, &worker->rows, err);
 }
 
 static enum status
@@ -495,7 +493,7 @@ withdraw(struct run *run, struct error *err)
                          "DELETE FROM %s.record WHERE input_number = %" PRId64 " AND length < %" PRId64 "; DELETE FROM %s.note WHERE input_number = %" PRId64,
                          run->prefix, input->number, input->decoded_bytes, run->prefix, input->number);
         if (status == ST_OK)
-            status = rows_withdraw(run, input, err);
+            rows_withdraw(run, input);
     }
     return status;
 }

@@ -7,13 +7,13 @@
 #include "warehouse/stage_store_int.h"
 
 enum status
-stage_create(int64_t size_max, struct stage **ret_stage, struct error *err)
+stage_create(const struct stage_options *options, struct stage **ret_stage, struct error *err)
 {
     struct stage *stage = memory_alloc_zero(sizeof *stage);
 
     if (stage == NULL)
         return error_no_memory(err);
-    stage->size_max = size_max;
+    stage->options = *options;
     arena_init(&stage->arena, 0);
     mutex_init(&stage->mutex);
     *ret_stage = stage;
@@ -30,6 +30,9 @@ stage_free(struct stage *stage)
             memory_free(table->blocks[i]);
         memory_free(table->blocks);
     }
+    for (uint32_t i = 0; i < stage->packer_count; i++)
+        spill_packer_free(stage->packers[i]);
+    spill_free(stage->spill);
     mutex_release(&stage->mutex);
     arena_release(&stage->arena);
     memory_free(stage);
@@ -78,10 +81,10 @@ stage_name(const struct stage_table *table)
     return table->name;
 }
 
-bool
-stage_is_empty(const struct stage_table *table)
+int64_t
+stage_spilled_size(const struct stage *stage)
 {
-    return table->block_count == 0;
+    return stage->spill == NULL ? 0 : spill_size(stage->spill);
 }
 
 /* ---- Blocks ---- */
@@ -138,12 +141,6 @@ shape_of(const struct column *column, const uint16_t *selection, uint32_t row_co
     return null_count == 0 ? STAGE_VALID : STAGE_MIXED;
 }
 
-static size_t
-align(size_t size)
-{
-    return (size + 15) & ~(size_t)15;
-}
-
 /* Copies one value; a long text goes behind *texts, which moves on. */
 static void
 copy_value(const struct column *from, uint32_t row, char *to, char **texts)
@@ -172,7 +169,7 @@ copy_column(const struct column *from, const uint16_t *selection, uint32_t row_c
         return;
     }
     if (to->shape == STAGE_MIXED) {
-        to->validity = (uint64_t *)(void *)(data + align(size * row_count));
+        to->validity = (uint64_t *)(void *)(data + stage_align(size * row_count));
         memset(to->validity, 0, (row_count + 63) / 64 * sizeof(uint64_t));
     }
     for (uint32_t i = 0; i < row_count; i++) {
@@ -194,42 +191,114 @@ size_of(const struct column *column, enum stage_shape shape, uint32_t row_count)
 
     switch (shape) {
     case STAGE_NULL: return 0;
-    case STAGE_SAME: return align(size);
-    case STAGE_VALID: return align(size * row_count);
-    case STAGE_MIXED: return align(size * row_count) + align((row_count + 63) / 64 * sizeof(uint64_t));
+    case STAGE_SAME: return stage_align(size);
+    case STAGE_VALID: return stage_align(size * row_count);
+    case STAGE_MIXED:
+        return stage_align(size * row_count) + stage_align((row_count + 63) / 64 * sizeof(uint64_t));
     }
     return 0;
 }
 
-/* One allocation: the block, its columns, their values, then the bytes of long texts. */
+/* One allocation: the block, its columns, then of each column its values, validity, and the bytes of long texts. */
 static struct stage_block *
 make_block(const struct stage_table *table, const struct column *const *columns, const uint16_t *selection, uint32_t row_count, size_t *ret_size)
 {
-    enum stage_shape shapes[DB_COLUMN_COUNT_MAX];
-    size_t           head       = align(sizeof(struct stage_block) + table->column_count * sizeof(struct stage_column));
-    size_t           value_size = 0, text_size = 0;
+    struct stage_column shapes[DB_COLUMN_COUNT_MAX];
+    size_t              value_sizes[DB_COLUMN_COUNT_MAX];
+    const size_t        head =
+        stage_align(sizeof(struct stage_block) + table->column_count * sizeof(struct stage_column));
 
     CHECK(table->column_count <= DB_COLUMN_COUNT_MAX);
+    *ret_size = head;
     for (uint32_t i = 0; i < table->column_count; i++) {
-        size_t own;
-        shapes[i] = shape_of(columns[i], selection, row_count, &own);
-        text_size += own;
-        value_size += size_of(columns[i], shapes[i], row_count);
+        size_t text_size;
+        shapes[i] = (struct stage_column){.shape = shape_of(columns[i], selection, row_count, &text_size)};
+        value_sizes[i] = size_of(columns[i], shapes[i].shape, row_count);
+        shapes[i].size = (uint32_t)stage_align(value_sizes[i] + text_size);
+        *ret_size += shapes[i].size;
     }
-    *ret_size                 = head + value_size + text_size;
     struct stage_block *block = memory_alloc(*ret_size);
     if (block == NULL)
         return NULL;
-    char *data  = (char *)block + head;
-    char *texts = data + value_size;
-    block->row_count = row_count;
+    char *data = (char *)block + head;
+    *block     = (struct stage_block){.row_count = row_count};
     for (uint32_t i = 0; i < table->column_count; i++) {
-        block->columns[i] = (struct stage_column){ .shape = shapes[i] };
-        if (shapes[i] != STAGE_NULL)
+        char *texts       = data + value_sizes[i];
+        block->columns[i] = shapes[i];
+        if (shapes[i].shape != STAGE_NULL)
             copy_column(columns[i], selection, row_count, &block->columns[i], data, &texts);
-        data += size_of(columns[i], shapes[i], row_count);
+        data += shapes[i].size;
     }
     return block;
+}
+
+/* ---- Spilling ---- */
+
+static enum status
+take_packer(struct stage *stage, struct spill_packer **ret_packer, struct error *err)
+{
+    enum status status = ST_OK;
+
+    *ret_packer = NULL;
+    mutex_lock(&stage->mutex);
+    if (stage->spill == NULL)
+        status = spill_open(stage->options.io, stage->options.spill_path, stage->options.spill_max,
+                            &stage->spill, err);
+    if (status == ST_OK && stage->packer_count > 0)
+        *ret_packer = stage->packers[--stage->packer_count];
+    mutex_unlock(&stage->mutex);
+    return status == ST_OK && *ret_packer == NULL ? spill_packer_create(stage->spill, ret_packer, err)
+                                                  : status;
+}
+
+static void
+give_packer_back(struct stage *stage, struct spill_packer *packer)
+{
+    mutex_lock(&stage->mutex);
+    if (stage->packer_count < STAGE_PACKER_COUNT_MAX) {
+        stage->packers[stage->packer_count++] = packer;
+        packer                                = NULL;
+    }
+    mutex_unlock(&stage->mutex);
+    spill_packer_free(packer);
+}
+
+/* Each column by itself, then the list of them. */
+static enum status
+pack(struct spill_packer *packer, const struct stage_table *table, struct stage_block *block,
+     struct error *err)
+{
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        struct stage_column *column = &block->columns[i];
+        if (column->size > 0 && spill_pack(packer, column->data, column->size, &column->piece, err) != ST_OK)
+            return ST_ERROR;
+    }
+    if (spill_pack(packer, block->columns, table->column_count * sizeof(struct stage_column), &block->head,
+                   err) != ST_OK)
+        return ST_ERROR;
+    return spill_write(packer, &block->record, err);
+}
+
+/* Of *block little is left in memory, which takes its place. Where it fails the packer is not used again. */
+static enum status
+spill_block(struct stage_table *table, struct stage_block **block, struct error *err)
+{
+    struct spill_packer *packer;
+
+    if (take_packer(table->stage, &packer, err) != ST_OK)
+        return ST_ERROR;
+    if (pack(packer, table, *block, err) != ST_OK) {
+        spill_packer_free(packer);
+        return ST_ERROR;
+    }
+    give_packer_back(table->stage, packer);
+    struct stage_block *rest = memory_alloc(sizeof *rest);
+    if (rest == NULL)
+        return error_no_memory(err);
+    *rest = **block;
+    memory_free(*block);
+    *block = rest;
+    return ST_OK;
 }
 
 /* The mutex is held. */
@@ -250,18 +319,24 @@ add_block(struct stage_table *table, struct stage_block *block)
 }
 
 enum status
-stage_put(struct stage_table *table, int64_t input_number, const struct column *const *columns, const uint16_t *selection, uint32_t row_count,
-          bool *ret_is_taken, struct error *err)
+stage_put(struct stage_table *table, int64_t input_number, const struct column *const *columns,
+          const uint16_t *selection, uint32_t row_count, struct error *err)
 {
     struct stage *stage = table->stage;
     size_t        size;
 
-    *ret_is_taken = atomic_load_explicit(&stage->size, memory_order_relaxed) < stage->size_max;
-    if (!*ret_is_taken || row_count == 0)
+    if (row_count == 0)
         return ST_OK;
     struct stage_block *block = make_block(table, columns, selection, row_count, &size);
     if (block == NULL)
         return error_no_memory(err);
+    if (atomic_load_explicit(&stage->size, memory_order_relaxed) >= stage->options.size_max) {
+        if (spill_block(table, &block, err) != ST_OK) {
+            memory_free(block);
+            return ST_ERROR;
+        }
+        size = sizeof *block;
+    }
     block->input_number = input_number;
     atomic_fetch_add_explicit(&stage->size, (int64_t)size, memory_order_relaxed);
     mutex_lock(&stage->mutex);

@@ -19,6 +19,13 @@ MIB = 1 << 20
 BEYOND = 160  # MiB that the process may take beside runtime.memory.
 
 
+def spilled_bytes(site, pid):
+    """What DuckDB spills, and the file without a name that rows are spilled to."""
+    paths = list((site.folder / "w.db.tmp").glob("*"))
+    paths += [path for path in pathlib.Path(f"/proc/{pid}/fd").iterdir() if "w.db.spill" in os.readlink(path)]
+    return sum(path.stat().st_blocks * 512 for path in set(paths))
+
+
 def measured(site, *more):
     """(exit code, printed, said, MiB resident at most, threads at most, MiB spilled at most)"""
     process = subprocess.Popen([HEDDLE, "batch", "pipeline.json", "--for", "2026-03-05", "--format", "json", *more], cwd=site.folder, stdin=subprocess.DEVNULL,
@@ -28,7 +35,7 @@ def measured(site, *more):
         try:
             found = re.search(r"Threads:\s+(\d+)", pathlib.Path(f"/proc/{process.pid}/status").read_text())
             threads = max(threads, int(found.group(1)) if found else 0)
-            spilled = max(spilled, sum(path.stat().st_blocks * 512 for path in (site.folder / "w.db.tmp").glob("*")))
+            spilled = max(spilled, spilled_bytes(site, process.pid))
         except OSError:
             pass  # A file that is gone by now.
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)

@@ -1,10 +1,14 @@
-/* Rows on their way to core: what is put comes out, whatever its shape; full, withdrawn, and for runs alone. */
+/* Rows on their way to core: what is put comes out, whatever its shape, of memory and of the file that is spilled to; withdrawn, and for runs
+ * alone. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -65,24 +69,23 @@ fill(struct chunk *chunk, uint32_t first, uint32_t row_count)
 }
 
 static enum status
-put(struct fixture *fixture, int64_t input_number, const uint16_t *selection, uint32_t row_count, bool *ret_is_taken, struct error *err)
+put(struct fixture *fixture, int64_t input_number, const uint16_t *selection, uint32_t row_count,
+    struct error *err)
 {
     const struct column *columns[sizeof COLUMNS / sizeof *COLUMNS];
 
     for (uint32_t i = 0; i < SCHEMA.column_count; i++)
         columns[i] = &fixture->chunk.columns[i];
-    return stage_put(fixture->table, input_number, columns, selection, row_count, ret_is_taken, err);
+    return stage_put(fixture->table, input_number, columns, selection, row_count, err);
 }
 
 static void
 put_all(struct fixture *fixture, int64_t input_number, uint32_t first, uint32_t row_count)
 {
-    struct error err      = ERROR_EMPTY;
-    bool         is_taken = false;
+    struct error err = ERROR_EMPTY;
 
     fill(&fixture->chunk, first, row_count);
-    check(put(fixture, input_number, NULL, row_count, &is_taken, &err), &err);
-    assert_true(is_taken);
+    check(put(fixture, input_number, NULL, row_count, &err), &err);
 }
 
 static int64_t
@@ -95,17 +98,35 @@ ask(struct db_connection *connection, const char *sql)
     return value;
 }
 
+/* Neither is there when a test begins and ends: a spill's file loses its name at once. */
+static const char *
+spill_path(void)
+{
+    static char path[256];
+
+    snprintf(path, sizeof path, "%s/test_stage.%d", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp",
+             (int)getpid());
+    return path;
+}
+
+static struct stage_options
+options_of(int64_t size_max)
+{
+    return (struct stage_options){.io = io_system(), .spill_path = spill_path(), .size_max = size_max};
+}
+
 static void
 open_stage(struct fixture *fixture, int64_t size_max)
 {
-    const struct db_options options = { .thread_count = 2 };
-    struct error            err     = ERROR_EMPTY;
+    const struct stage_options stage_options = options_of(size_max);
+    const struct db_options    options       = {.thread_count = 2};
+    struct error               err           = ERROR_EMPTY;
 
     *fixture = (struct fixture){ 0 };
     check(db_open(&fixture->db, &options, &err), &err);
     check(db_connect(fixture->db, &fixture->connection, &err), &err);
     check(stage_register(&fixture->stage, fixture->connection, &err), &err);
-    check(stage_create(size_max, &fixture->stage, &err), &err);
+    check(stage_create(&stage_options, &fixture->stage, &err), &err);
     check(stage_add(fixture->stage, "t", COLUMNS, SCHEMA.column_count, &fixture->table, &err), &err);
     check(chunk_init(&fixture->chunk, &SCHEMA, CHUNK_ROW_COUNT_MAX, &err), &err);
 }
@@ -117,17 +138,17 @@ close_stage(struct fixture *fixture)
     stage_free(fixture->stage);
     db_disconnect(fixture->connection);
     db_free(fixture->db);
+    assert_int_equal(access(spill_path(), F_OK), -1);
 }
 
 static void
-what_is_put_comes_out(void **state)
+comes_out(int64_t size_max)
 {
     static const uint32_t SIZES[] = { 1, 7, 64, 65, 2047, 2048 };
     struct fixture        fixture;
     uint32_t              first = 1;
 
-    (void)state;
-    open_stage(&fixture, INT64_MAX);
+    open_stage(&fixture, size_max);
     assert_int_equal(ask(fixture.connection, "SELECT count(*) FROM hd_stage('t')"), 0);
     for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; first += SIZES[i++])
         put_all(&fixture, 1, first, SIZES[i]);
@@ -135,9 +156,26 @@ what_is_put_comes_out(void **state)
     assert_int_equal(ask(fixture.connection, "SELECT count(DISTINCT n) FROM hd_stage('t')"), first - 1);
     assert_int_equal(ask(fixture.connection, "SELECT count(*) FROM hd_stage('t') WHERE " RIGHT), first - 1);
     /* Columns in another order, and a few of them. */
-    assert_int_equal(ask(fixture.connection, "SELECT count(*) FROM (SELECT same, n FROM hd_stage('t') WHERE odd) WHERE n % 2 = 0"),
-                     ask(fixture.connection, "SELECT count(*) FROM hd_stage('t') WHERE n % 2 = 0 AND n % 3 <> 0"));
+    assert_int_equal(
+        ask(fixture.connection,
+            "SELECT count(*) FROM (SELECT same, n FROM hd_stage('t') WHERE odd) WHERE n % 2 = 0"),
+        ask(fixture.connection, "SELECT count(*) FROM hd_stage('t') WHERE n % 2 = 0 AND n % 3 <> 0"));
+    /* Texts that outlive the block that they were read from. */
+    assert_int_equal(
+        ask(fixture.connection,
+            "SELECT count(*) FROM (SELECT word, same FROM hd_stage('t') ORDER BY word DESC) WHERE same LIKE 'the same%row'"),
+        first - 1);
+    assert_int_equal(stage_spilled_size(fixture.stage) > 0, size_max < INT64_MAX);
     close_stage(&fixture);
+}
+
+static void
+what_is_put_comes_out(void **state)
+{
+    (void)state;
+    comes_out(INT64_MAX); /* Of memory, */
+    comes_out(0);         /* of the file, */
+    comes_out(100000);    /* of both. */
 }
 
 static void
@@ -145,14 +183,15 @@ only_what_is_selected(void **state)
 {
     static const uint16_t SELECTION[] = { 0, 3, 5, 90, 99 };
     struct fixture        fixture;
-    struct error          err      = ERROR_EMPTY;
-    bool                  is_taken = false;
+    struct error          err = ERROR_EMPTY;
 
     (void)state;
     open_stage(&fixture, INT64_MAX);
     fill(&fixture.chunk, 1, 100);
-    check(put(&fixture, 1, SELECTION, 5, &is_taken, &err), &err);
-    assert_int_equal(ask(fixture.connection, "SELECT count(*) FROM hd_stage('t') WHERE n IN (1, 4, 6, 91, 100) AND " RIGHT), 5);
+    check(put(&fixture, 1, SELECTION, 5, &err), &err);
+    assert_int_equal(ask(fixture.connection,
+                         "SELECT count(*) FROM hd_stage('t') WHERE n IN (1, 4, 6, 91, 100) AND " RIGHT),
+                     5);
     assert_int_equal(ask(fixture.connection, "SELECT count(*) FROM hd_stage('t')"), 5);
     close_stage(&fixture);
 }
@@ -163,7 +202,7 @@ an_input_is_withdrawn(void **state)
     struct fixture fixture;
 
     (void)state;
-    open_stage(&fixture, INT64_MAX);
+    open_stage(&fixture, 100000);
     for (uint32_t i = 0; i < 200; i++)
         put_all(&fixture, i % 3, 1 + i * 10, 10);
     stage_withdraw(fixture.table, 1);
@@ -172,24 +211,66 @@ an_input_is_withdrawn(void **state)
     close_stage(&fixture);
 }
 
+/* runtime.temp_space. */
 static void
-a_full_one_takes_no_more(void **state)
+no_more_is_spilled_than_allowed(void **state)
 {
-    struct fixture fixture;
-    struct error   err      = ERROR_EMPTY;
-    bool           is_taken = true;
-    uint32_t       count    = 0;
+    struct stage_options options = options_of(0);
+    struct fixture       fixture;
+    struct error         err    = ERROR_EMPTY;
+    enum status          status = ST_OK;
 
     (void)state;
-    open_stage(&fixture, 100000);
-    while (is_taken && count < 100) {
-        fill(&fixture.chunk, 1 + count * 100, 100);
-        check(put(&fixture, 1, NULL, 100, &is_taken, &err), &err);
-        count += is_taken;
+    open_stage(&fixture, 0);
+    stage_free(fixture.stage);
+    options.spill_max = 100000;
+    check(stage_create(&options, &fixture.stage, &err), &err);
+    check(stage_add(fixture.stage, "t", COLUMNS, SCHEMA.column_count, &fixture.table, &err), &err);
+    for (uint32_t i = 0; status == ST_OK && i < 1000; i++) {
+        fill(&fixture.chunk, 1 + i * 100, 100);
+        status = put(&fixture, 1, NULL, 100, &err);
     }
-    assert_in_range(count, 5, 50);
-    assert_int_equal(ask(fixture.connection, "SELECT count(*) FROM hd_stage('t') WHERE " RIGHT), count * 100);
+    assert_int_equal(err.code, ERR_FULL);
+    assert_non_null(strstr(err.message, "runtime.temp_space"));
+    assert_in_range(stage_spilled_size(fixture.stage), 50000, 100000);
     close_stage(&fixture);
+}
+
+/* The n-th call to the system fails: an error, or all rows. */
+static void
+calls_fail(void **state)
+{
+    bool has_failed = true;
+
+    (void)state;
+    for (uint64_t n = 1; has_failed; n++) {
+        struct stage_options options = options_of(0);
+        struct io_failing    failing;
+        struct fixture       fixture;
+        struct error         err   = ERROR_EMPTY;
+        int64_t              count = 0;
+
+        open_stage(&fixture, 0);
+        stage_free(fixture.stage);
+        fixture.stage = NULL;
+        io_failing_init(&failing, n, EIO);
+        options.io         = &failing.io;
+        enum status status = stage_create(&options, &fixture.stage, &err);
+        if (status == ST_OK)
+            status = stage_add(fixture.stage, "t", COLUMNS, SCHEMA.column_count, &fixture.table, &err);
+        for (uint32_t i = 0; status == ST_OK && i < 3; i++) {
+            fill(&fixture.chunk, 1 + i * 100, 100);
+            status = put(&fixture, 1, NULL, 100, &err);
+        }
+        if (status == ST_OK)
+            status = db_query_int64(fixture.connection, &count, &err, "%s",
+                                    "SELECT count(*) FROM hd_stage('t') WHERE " RIGHT);
+        has_failed = failing.has_failed;
+        assert_true(has_failed ? status != ST_OK : status == ST_OK && count == 300);
+        unlink(spill_path()); /* Where taking its name away is what failed. */
+        close_stage(&fixture);
+        assert_int_equal(failing.open_count, 0);
+    }
 }
 
 /* Rows that are not published are no user's. */
@@ -216,27 +297,26 @@ nobody_else_reads_it(void **state)
 }
 
 static void
-allocations_fail(void **state)
+sweep_allocations(int64_t size_max)
 {
-    struct fixture fixture;
-    bool           has_failed = true;
+    const struct stage_options options = options_of(size_max);
+    struct fixture             fixture;
+    bool                       has_failed = true;
 
-    (void)state;
     open_stage(&fixture, INT64_MAX);
     fill(&fixture.chunk, 1, 500);
     for (uint64_t n = 1; has_failed; n++) {
         struct error   err    = ERROR_EMPTY;
         struct stage  *stage  = NULL;
-        bool           taken  = false;
         const uint64_t before = memory_live_count();
 
         struct stage_table *kept = fixture.table;
         memory_fail_after(n);
-        enum status status = stage_create(INT64_MAX, &stage, &err);
+        enum status status = stage_create(&options, &stage, &err);
         if (status == ST_OK)
             status = stage_add(stage, "t", COLUMNS, SCHEMA.column_count, &fixture.table, &err);
         if (status == ST_OK)
-            status = put(&fixture, 1, NULL, 500, &taken, &err);
+            status = put(&fixture, 1, NULL, 500, &err);
         has_failed = memory_has_failed();
         memory_fail_after(0);
         assert_int_equal(status == ST_OK, !has_failed);
@@ -248,12 +328,25 @@ allocations_fail(void **state)
     close_stage(&fixture);
 }
 
+static void
+allocations_fail(void **state)
+{
+    (void)state;
+    sweep_allocations(INT64_MAX);
+    sweep_allocations(0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_put_comes_out),  cmocka_unit_test(only_what_is_selected), cmocka_unit_test(an_input_is_withdrawn),
-        cmocka_unit_test(a_full_one_takes_no_more), cmocka_unit_test(nobody_else_reads_it),  cmocka_unit_test(allocations_fail),
+        cmocka_unit_test(what_is_put_comes_out),
+        cmocka_unit_test(only_what_is_selected),
+        cmocka_unit_test(an_input_is_withdrawn),
+        cmocka_unit_test(no_more_is_spilled_than_allowed),
+        cmocka_unit_test(calls_fail),
+        cmocka_unit_test(nobody_else_reads_it),
+        cmocka_unit_test(allocations_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
