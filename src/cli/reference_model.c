@@ -151,17 +151,22 @@ print_mappings(const struct model *model, struct str_builder *out)
 }
 
 static void
+print_value(int64_t value, struct str_builder *out)
+{
+    char   text[DECIMAL_TEXT_SIZE];
+    size_t size = decimal_print(value, 6, text);
+    while (text[size - 1] == '0')
+        size--;
+    if (text[size - 1] == '.')
+        size--;
+    str_builder_append(out, str_of(text, size));
+}
+
+static void
 print_bound(bool is_there, int64_t value, struct str_builder *out)
 {
-    char text[DECIMAL_TEXT_SIZE];
-    if (is_there) {
-        size_t size = decimal_print(value, 6, text);
-        while (text[size - 1] == '0')
-            size--;
-        if (text[size - 1] == '.')
-            size--;
-        str_builder_append(out, str_of(text, size));
-    }
+    if (is_there)
+        print_value(value, out);
     str_builder_append_cstr(out, " | ");
 }
 
@@ -206,6 +211,44 @@ print_access_rule(const struct access_rule *rule, struct str_builder *out)
 }
 
 static void
+print_codes(const struct rule_series *series, struct str_builder *out)
+{
+    for (uint32_t i = 0; i < series->code_count; i++)
+        str_builder_printf(out, "%s%s", i == 0 ? "" : ", ", series->codes[i].code);
+    str_builder_printf(out, ", compared in %s", series->unit);
+}
+
+/* "above 354", "from 354 on". */
+static void
+print_threshold(int64_t value, bool reaches, struct str_builder *out)
+{
+    str_builder_append_cstr(out, reaches ? "from " : "above ");
+    print_value(value, out);
+    str_builder_append_cstr(out, reaches ? " on" : "");
+}
+
+static void
+print_kidney(const struct rule_pack *rule, struct str_builder *out)
+{
+    const struct rule_kidney *kidney = &rule->kidney;
+    str_builder_append_cstr(out, "* C1 is a creatinine: ");
+    print_codes(rule->series, out);
+    str_builder_printf(out, ". RV1 is the lowest of days 0 to %d before it, RV2 the median of the days then to %d; days are counted %s.\n* The ratio is that %s. Stage 1: ",
+                       kidney->recent_days, kidney->look_back_days, kidney->counts_whole_days ? "whole" : "as 24 hours each",
+                       kidney->prefers_recent ? "to RV1, where there is none to RV2" : "to the lower of both");
+    for (int i = 0; i < 3; i++) {
+        print_threshold(kidney->ratios[i], kidney->ratio_reaches, out);
+        str_builder_append_cstr(out, i == 0 ? ". Stage 2: " : i == 1 ? ". Stage 3: " : ", or by stage 1 and C1 ");
+    }
+    print_threshold(kidney->level, kidney->level_reaches, out);
+    str_builder_printf(out, "; under %d years C1 in upper limits of its reference range ", kidney->adult_years);
+    print_threshold(kidney->level_multiple, kidney->level_reaches, out);
+    print_duration(".\n* Without such a ratio, stage 1 by C1 minus the lowest of ", kidney->rise_window_us, out);
+    str_builder_append_cstr(out, " before ");
+    print_threshold(kidney->rise, kidney->rise_reaches, out);
+}
+
+static void
 print_rule(const struct rule_pack *rule, struct str_builder *out)
 {
     str_builder_printf(out, "### %s\n\n%s `%s`, version %s\n\n* Of [%s](#%s), severity %s.\n", rule->name, rule->help, rule->file, rule->version, rule->entity->name,
@@ -214,6 +257,11 @@ print_rule(const struct rule_pack *rule, struct str_builder *out)
     print_duration(", but for a higher severity; it remembers ", rule->history_us, out);
     str_builder_printf(out, " of the past.\n* %s\n", rule->is_approved ? "Approved: its alerts are sent."
                                                                         : "Not approved: it runs in shadow (its alerts are kept and shown, not sent) until a site approves it.");
+    for (uint32_t i = 0; i < rule->member_count; i++)
+        str_builder_printf(out, "%s[%s](#%s)%s", i == 0 ? "* To it belong " : ", ", rule->members[i]->name, rule->members[i]->name,
+                           i + 1 == rule->member_count ? ".\n" : "");
+    if (rule->kind == RULE_ACUTE_KIDNEY_INJURY)
+        print_kidney(rule, out);
     for (uint32_t i = 0; i < rule->laboratory_flag_count; i++)
         str_builder_printf(out, "%s%s", i == 0 ? "* The laboratory's own flags fire in any case: " : ", ", rule->laboratory_flags[i]);
     if (rule->kind == RULE_NO_TREATMENT_RELATIONSHIP) {

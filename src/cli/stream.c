@@ -84,10 +84,10 @@ history_next(void *context, struct chunk *chunk, struct error *err)
 }
 
 static int64_t
-history_begin(void *context)
+history_begin(void *context, size_t rule)
 {
     struct history *history = context;
-    return history->reader == NULL ? INT64_MIN : warehouse_history_face(history->reader).begin(history->reader);
+    return history->reader == NULL ? INT64_MIN : warehouse_history_face(history->reader).begin(history->reader, rule);
 }
 
 static void

@@ -27,8 +27,8 @@ enum live_end {
 struct live_history {
     void *context;
     enum status (*next)(void *context, struct chunk *chunk, struct error *err);
-    /* Behind the last row: from when on rows were wanted; INT64_MIN: none were. */
-    int64_t (*begin)(void *context);
+    /* Behind the last row: from when on rows were wanted for a rule, by its index in the graph; INT64_MIN: none were. */
+    int64_t (*begin)(void *context, size_t rule);
 };
 
 /* Delivers what waits in the outbox, and carries out commands to the store (P9). Called by the committer, after commits and when

@@ -95,6 +95,8 @@ void load_access_rule(struct loader *loader, const struct document *document, st
  * file where none does. */
 const struct json *find_in_files(struct loader *loader, const struct document *document, const char *key);
 
+void load_kidney(struct loader *loader, const struct document *document, struct rule_pack *rule);
+
 /* Expressions: that they parse, find their names and fit (check.c). */
 void check_entity(struct loader *loader, const struct entity *entity);
 /* What a rule adds to a column: `repair` (no text: nothing) and a check (NULL: none). */

@@ -1,18 +1,23 @@
 /* rules/NAME.json: a rule and what a site's files say of it, merged key by key, the last one first. */
+#include "base/check.h"
 #include "base/decimal.h"
 #include "base/time.h"
 #include "health/codes.h"
 #include "health/units.h"
 #include "model/load_int.h"
 
-static const char *const RULE_KEYS[]     = { "rule",     "kind",     "entity",           "help",   "version", "approved",
-                                             "severity", "cooldown", "history",          "limits", "laboratory_flags",
-                                             "before",   "after",    "explained_by",     "rules",  "flags",   "severities",
-                                             "alert_from", "shortly_after", "house_wide", NULL };
+/* Of all kinds, then of each. */
+static const char *const RULE_KEYS[]   = { "rule", "kind", "entity", "help", "version", "approved", "severity", "cooldown", "history", "rules", NULL };
+static const char *const CRITICAL_KEYS[] = { "limits", "laboratory_flags", NULL };
+static const char *const ACCESS_KEYS[]   = { "before",     "after",         "explained_by", "flags", "severities",
+                                             "alert_from", "shortly_after", "house_wide",   NULL };
+static const char *const KIDNEY_KEYS[]   = { "codes",       "reference", "days",  "recent_days", "look_back_days", "ratios",         "ratio_at", "rise",
+                                             "rise_window", "rise_at",   "level", "level_at",    "adult_years",    "level_multiple", NULL };
+static const char *const *const KIND_KEYS[RULE_KIND_COUNT] = { CRITICAL_KEYS, ACCESS_KEYS, KIDNEY_KEYS };
 static const char *const LIMIT_KEYS[]    = { "code", "help", "unit", "low", "high", "age_min_years", "age_max_years",
                                              "severity", NULL };
 static const char *const APPROVED_KEYS[] = { "version", "by", "on", NULL };
-static const char *const KIND_NAMES[]    = { "critical_value", "no_treatment_relationship", NULL };
+static const char *const KIND_NAMES[]    = { "critical_value", "no_treatment_relationship", "acute_kidney_injury", NULL };
 static const char *const SEVERITIES[]    = { "low", "medium", "high", "critical", NULL };
 
 #define LIMIT_SCALE   6
@@ -216,7 +221,7 @@ check_columns(struct loader *loader, const struct json *value, const struct rule
                                             "status_action", "effective_time", NULL };
     static const char *const ACCESS[]   = { "patient_system",  "patient_id",     "access_event_id", "user_system", "user_id",
                                             "user_department", "effective_time", NULL };
-    const char *const *names = rule->kind == RULE_CRITICAL_VALUE ? CRITICAL : ACCESS;
+    const char *const *names = rule->kind == RULE_NO_TREATMENT_RELATIONSHIP ? ACCESS : CRITICAL;
     for (size_t i = 0; names[i] != NULL; i++)
         if (entity_column_find(rule->entity, names[i]) < 0)
             load_error(loader, value, NULL, "entity \"%s\" has no column \"%s\", which rules of this kind judge",
@@ -238,18 +243,61 @@ load_kind(struct loader *loader, const struct document *document, struct rule_pa
         check_columns(loader, name, rule);
 }
 
-/* Keys of the other kind would be read by nobody. */
+static bool
+has_key(const char *const *keys, struct str key)
+{
+    while (*keys != NULL && !str_equal(str_from(*keys), key))
+        keys++;
+    return *keys != NULL;
+}
+
+/* Keys of another kind would be read by nobody. */
 static void
 refuse_keys(struct loader *loader, const struct json *root, enum rule_kind kind)
 {
-    static const char *const CRITICAL[] = { "limits", "laboratory_flags", NULL };
-    static const char *const ACCESS[]   = { "before", "after", "explained_by", "flags", "severities", "alert_from", "shortly_after", "house_wide", NULL };
-    const char *const       *keys       = kind == RULE_CRITICAL_VALUE ? ACCESS : CRITICAL;
-    for (size_t i = 0; keys[i] != NULL; i++) {
-        const struct json *member = json_find(root, keys[i]);
-        if (member != NULL)
-            load_error_key(loader, member, NULL, "a rule of kind %s has no \"%s\"", KIND_NAMES[kind], keys[i]);
+    for (const struct json *member = root->first; member != NULL; member = member->next) {
+        bool is_of_another = false;
+        for (int other = 0; other < RULE_KIND_COUNT; other++)
+            is_of_another |= has_key(KIND_KEYS[other], member->key);
+        if (is_of_another && !has_key(KIND_KEYS[kind], member->key))
+            load_error_key(loader, member, NULL, "a rule of kind %s has no \"%.*s\"", KIND_NAMES[kind], STR_PRINTF(member->key));
     }
+}
+
+/* All that any kind has: which of them a file may give follows from the rule's. */
+static bool
+load_rule_keys(struct loader *loader, const struct json *root)
+{
+    const char *all[64];
+    size_t      count = 0;
+    for (int kind = -1; kind < RULE_KIND_COUNT; kind++)
+        for (const char *const *keys = kind < 0 ? RULE_KEYS : KIND_KEYS[kind]; *keys != NULL; keys++) {
+            CHECK(count + 1 < sizeof(all) / sizeof(*all));
+            all[count++] = *keys;
+        }
+    all[count] = NULL;
+    return load_keys(loader, root, all);
+}
+
+static void
+load_parts(struct loader *loader, const struct document *document, struct rule_pack *rule)
+{
+    switch (rule->kind) {
+    case RULE_CRITICAL_VALUE:
+        load_limits(loader, document, rule);
+        load_flags(loader, document, rule);
+        return;
+    case RULE_NO_TREATMENT_RELATIONSHIP:
+        rule->before_us = load_duration(loader, find_in_files(loader, document, "before"), "before", 30 * US_PER_DAY);
+        rule->after_us  = load_duration(loader, find_in_files(loader, document, "after"), "after", 7 * US_PER_DAY);
+        load_explanations(loader, document, rule);
+        load_access_rule(loader, document, rule);
+        return;
+    case RULE_ACUTE_KIDNEY_INJURY:
+        load_kidney(loader, document, rule);
+        return;
+    }
+    CHECK(false); /* The kind is one of KIND_NAMES. */
 }
 
 void
@@ -260,7 +308,7 @@ load_rule(struct loader *loader, const struct document *document, struct rule_pa
     load_kind(loader, document, rule);
     for (const struct document *file = document; file != NULL; file = file->earlier) {
         loader->file = file->file;
-        if (load_keys(loader, file->root, RULE_KEYS))
+        if (load_rule_keys(loader, file->root))
             refuse_keys(loader, file->root, rule->kind);
     }
     rule->help        = load_text(loader, find_in_files(loader, document, "help"), "help", true).data;
@@ -270,15 +318,7 @@ load_rule(struct loader *loader, const struct document *document, struct rule_pa
     rule->cooldown_us = load_duration(loader, find_in_files(loader, document, "cooldown"), "cooldown", US_PER_DAY);
     rule->history_us  = load_duration(loader, find_in_files(loader, document, "history"), "history", 31 * US_PER_DAY);
     load_approval(loader, document, rule);
-    if (rule->kind == RULE_CRITICAL_VALUE) {
-        load_limits(loader, document, rule);
-        load_flags(loader, document, rule);
-        return;
-    }
-    rule->before_us = load_duration(loader, find_in_files(loader, document, "before"), "before", 30 * US_PER_DAY);
-    rule->after_us  = load_duration(loader, find_in_files(loader, document, "after"), "after", 7 * US_PER_DAY);
-    load_explanations(loader, document, rule);
-    load_access_rule(loader, document, rule);
+    load_parts(loader, document, rule);
 }
 
 /* ---- Rules that belong to a rule ---- */

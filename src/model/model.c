@@ -80,6 +80,12 @@ model_mapping(const struct model *model, struct str name)
     return NULL;
 }
 
+bool
+rule_has_series(const struct rule_pack *rule)
+{
+    return rule->kind == RULE_ACUTE_KIDNEY_INJURY;
+}
+
 const struct rule_pack *
 model_rule(const struct model *model, struct str name)
 {

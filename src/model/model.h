@@ -18,6 +18,8 @@
 #include "model/access_rule.h"
 #include "column/type.h"
 
+struct unit_conversion; /* health/units.h */
+
 /* An expression, a path or a name, and where it stands. `text.data` NULL: the file does not give it. `column` is that
  * of the opening quote. */
 struct model_text {
@@ -189,7 +191,9 @@ int32_t mapping_field_find(const struct mapping *mapping, const char *name);
 enum rule_kind {
     RULE_CRITICAL_VALUE,            /* A result beyond a limit, or flagged so by its laboratory. */
     RULE_NO_TREATMENT_RELATIONSHIP, /* An access that no encounter or order explains. */
+    RULE_ACUTE_KIDNEY_INJURY,       /* A creatinine that is high beside the patient's earlier ones. */
 };
+#define RULE_KIND_COUNT 3
 
 enum severity {
     SEVERITY_LOW,
@@ -215,6 +219,36 @@ struct rule_limit {
     enum severity severity;
     uint32_t      line;
     uint32_t      column;
+};
+
+/* A code of a series, and how its normalized values come to the unit of the series. */
+struct rule_code {
+    const char                   *code; /* LOINC. */
+    const struct unit_conversion *conversion;
+};
+
+/* Results that are one thing to a rule about their course, whatever their codes. */
+struct rule_series {
+    const struct rule_code *codes; /* At least one; the first names the series, and is kept in its unit. */
+    uint32_t                code_count;
+    const char             *unit;
+};
+
+/* How acute kidney injury is told (live/rule/kidney.h). */
+struct rule_kidney {
+    bool    prefers_recent;    /* RV2 counts only where there is no RV1; else the higher ratio of both. */
+    bool    counts_whole_days; /* Day 7 ends where the eighth begins; else 168 hours before. */
+    int32_t recent_days;       /* RV1: days 0 to this one. */
+    int32_t look_back_days;    /* RV2: the days from there to this one. */
+    int64_t ratios[3];         /* Of the three stages, ascending, millionths. */
+    bool    ratio_reaches;     /* A ratio that is met exactly counts. */
+    int64_t rise;              /* In the unit of the series, millionths. */
+    bool    rise_reaches;
+    int64_t rise_window_us;
+    int64_t level;             /* Stage 3 above it. */
+    bool    level_reaches;
+    int32_t adult_years;       /* Who is younger has a level of his own: */
+    int64_t level_multiple;    /* the upper limit of the reference range times this, millionths. */
 };
 
 struct rule_pack {
@@ -249,7 +283,15 @@ struct rule_pack {
     const struct entity *const *explained_by;
     uint32_t                    explained_by_count;
     struct access_rule         access;
+
+    /* Rules about the course of results. */
+    const struct rule_series *series;
+    uint32_t                  series_count;
+    struct rule_kidney        kidney; /* RULE_ACUTE_KIDNEY_INJURY */
 };
+
+/* Whether the rule judges a result by those before it: it then keeps all of its series. */
+bool rule_has_series(const struct rule_pack *rule);
 
 /* ---- The model ---- */
 

@@ -26,7 +26,13 @@ static const struct column_source {
     { EVENT_LOCATION, { "location" } },
     { EVENT_STATUS, { "status" } },
     { EVENT_STATUS_ACTION, { "status_action" } },
-    { EVENT_RESULT_ID, { "clinical_order_id" } },
+    { EVENT_CODE, { "normalized_component_code" } },
+    { EVENT_VALUE, { "normalized_value" } },
+    { EVENT_UNIT, { "normalized_units" } },
+    { EVENT_COMPARATOR, { "source_comparator" } },
+    { EVENT_RESULT, { "result" } },
+    { EVENT_RESULT_UNIT, { "source_units" } },
+    { EVENT_RESULT_ID, { "lab_result_id", "clinical_order_id" } },
     { EVENT_PRACTITIONER_ID, { "ordering_practitioner_id", "attending_practitioner_id" } },
     { EVENT_USER_SYSTEM, { "patient_system" } }, /* Of the practitioner. */
     { EVENT_DEPARTMENT, { "department" } },
@@ -39,11 +45,14 @@ static const struct column_source {
 struct wanted {
     const struct entity *entity;
     int64_t              history_us; /* 0: nothing. */
+    int64_t              newest_us;  /* What it is counted back from; INT64_MIN: not read. */
+    struct str_builder   codes;      /* "'2160-0', '718-7'": only results of these. None: all rows. */
 };
 
 /* Columns of the present result: event_columns[i] for i < column_count - 1, then the key's text. */
 struct warehouse_history {
     struct db_connection *connection;
+    const struct graph   *graph;
     const struct model   *model;
     struct wanted        *wanted; /* By the model's entities. */
     uint32_t              entity; /* The one that is read, or is to be opened next. */
@@ -53,7 +62,6 @@ struct warehouse_history {
     uint32_t              row_count;    /* Of the result's present rows. */
     uint32_t              row;          /* Of these, the next. */
     int64_t               position;
-    int64_t               from_us; /* The latest of the entities read; INT64_MIN: none. */
     struct str_builder    event_id;
 };
 
@@ -71,11 +79,31 @@ want(struct warehouse_history *history, const struct entity *entity, int64_t his
         wanted->history_us = history_us;
 }
 
+/* Of results only those of the rule's series. */
+static void
+want_codes(struct warehouse_history *history, const struct rule_pack *rule)
+{
+    struct wanted *wanted = &history->wanted[rule->entity - history->model->entities];
+
+    if (wanted->entity == NULL)
+        return;
+    for (uint32_t i = 0; i < rule->series_count; i++) {
+        for (uint32_t k = 0; k < rule->series[i].code_count; k++) {
+            str_builder_append_cstr(&wanted->codes, wanted->codes.size > 0 ? ", " : "");
+            sql_append_text(&wanted->codes, str_from(rule->series[i].codes[k].code));
+        }
+    }
+}
+
 static void
 want_rule(struct warehouse_history *history, const struct rule_pack *rule)
 {
     for (uint32_t i = 0; i < rule->explained_by_count; i++)
         want(history, rule->explained_by[i], rule->history_us);
+    if (rule_has_series(rule)) {
+        want(history, rule->entity, rule->history_us);
+        want_codes(history, rule);
+    }
 }
 
 enum status
@@ -86,15 +114,15 @@ warehouse_history_open(struct db *db, const struct graph *graph, struct warehous
 
     if (history == NULL)
         return error_no_memory(err);
+    history->graph    = graph;
     history->model    = graph->model;
     history->result   = DB_RESULT_EMPTY;
     history->event_id = STR_BUILDER_EMPTY;
-    history->from_us  = INT64_MIN;
     history->wanted   = memory_alloc_array(graph->model->entity_count, sizeof *history->wanted);
     if (history->wanted == NULL)
         status = error_no_memory(err);
     for (uint32_t i = 0; status == ST_OK && i < graph->model->entity_count; i++)
-        history->wanted[i] = (struct wanted){ NULL, 0 };
+        history->wanted[i] = (struct wanted){ NULL, 0, INT64_MIN, STR_BUILDER_EMPTY };
     for (size_t i = 0; status == ST_OK && i < graph->streaming.rule_count; i++) {
         const struct rule_pack *rule = model_rule(graph->model, graph->streaming.rules[i].step.name);
         if (rule != NULL)
@@ -118,6 +146,8 @@ warehouse_history_close(struct warehouse_history *history)
     db_result_release(&history->result);
     db_disconnect(history->connection);
     str_builder_release(&history->event_id);
+    for (uint32_t i = 0; history->wanted != NULL && i < history->model->entity_count; i++)
+        str_builder_release(&history->wanted[i].codes);
     memory_free(history->wanted);
     memory_free(history);
 }
@@ -179,7 +209,7 @@ set_columns(struct warehouse_history *history, struct sql_names *names, const st
 }
 
 static enum status
-ask(struct warehouse_history *history, const struct wanted *wanted, struct error *err)
+ask(struct warehouse_history *history, struct wanted *wanted, struct error *err)
 {
     struct sql_names names;
     int64_t          newest_us = 0;
@@ -195,12 +225,16 @@ ask(struct warehouse_history *history, const struct wanted *wanted, struct error
                                    "SELECT coalesce(max(epoch_us({effective})), 0) FROM {table} e\n"
                                    "WHERE {effective} <= (SELECT max(recorded_at) FROM meta.run WHERE published)");
     sql_setf(&names, "from", "make_timestamp(%" PRId64 "::BIGINT)", newest_us - wanted->history_us);
-    if (newest_us - wanted->history_us > history->from_us)
-        history->from_us = newest_us - wanted->history_us;
+    wanted->newest_us = newest_us;
+    sql_set(&names, "of_codes", STR_EMPTY);
+    if (wanted->codes.size > 0)
+        sql_setf(&names, "of_codes", " AND e.normalized_component_code IN (%.*s)", STR_PRINTF(str_builder_text(&wanted->codes)));
+    if (status == ST_OK)
+        status = str_builder_status(&wanted->codes, err);
     if (status == ST_OK)
         status = sql_query(history->connection, &names, &history->result, err,
                            "SELECT {columns} FROM {table} e\n"
-                           "WHERE {effective} >= {from} OR {end} >= {from}\n"
+                           "WHERE ({effective} >= {from} OR {end} >= {from}){of_codes}\n"
                            "ORDER BY {effective}, {event}, e.source, e.file, e.position, e.row_number, e.content_hash");
     sql_names_release(&names);
     return status;
@@ -272,7 +306,7 @@ add_rows(struct warehouse_history *history, struct chunk *chunk, struct error *e
 static enum status
 advance(struct warehouse_history *history, struct error *err)
 {
-    const struct wanted *wanted = &history->wanted[history->entity];
+    struct wanted *wanted = &history->wanted[history->entity];
     enum status          status = ST_OK;
 
     if (wanted->entity != NULL && !history->result.is_open)
@@ -301,10 +335,23 @@ next(void *context, struct chunk *chunk, struct error *err)
     return status;
 }
 
+/* The latest of the entities that the rule goes by. */
 static int64_t
-begin(void *context)
+begin(void *context, size_t index)
 {
-    return ((const struct warehouse_history *)context)->from_us;
+    const struct warehouse_history *history = context;
+    const struct rule_pack *rule = model_rule(history->model, history->graph->streaming.rules[index].step.name);
+    int64_t from_us = INT64_MIN;
+
+    for (uint32_t i = 0; rule != NULL && i < history->model->entity_count; i++) {
+        const struct wanted *wanted = &history->wanted[i];
+        bool is_its = rule_has_series(rule) && rule->entity == wanted->entity;
+        for (uint32_t k = 0; k < rule->explained_by_count; k++)
+            is_its |= rule->explained_by[k] == wanted->entity;
+        if (wanted->entity != NULL && is_its && wanted->newest_us != INT64_MIN && wanted->newest_us - rule->history_us > from_us)
+            from_us = wanted->newest_us - rule->history_us;
+    }
+    return from_us;
 }
 
 struct live_history

@@ -17,6 +17,8 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+import course
+
 ZONE = ZoneInfo("America/New_York")
 UTC = dt.timezone.utc
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
@@ -168,7 +170,8 @@ class History:
             versions = self.results.setdefault((patient, field(segment, 21)), {})
             self.reasons["lab_result", "exact_repeat"] += version in versions
             self.quality["lab_result/source_units/unknown_unit"] += unit not in UNITS
-            versions[version] = {"event": hl7_time(field(segment, 19)), "value": field(segment, 5), "status": status}
+            versions[version] = {"event": hl7_time(field(segment, 19)), "value": field(segment, 5), "status": status, "unit": unit,
+                                 "effective": hl7_time(field(segment, 14)), "code": field(segment, 3).split("^")[0]}
 
     def read_csv(self, path, logical):
         text = path.read_bytes().decode("utf-8", "surrogateescape").lstrip("\ufeff")
@@ -358,8 +361,7 @@ def is_critical(event, birth_dates):
         return True
     born = birth_dates.get(event["patient_id"])
     if born is not None:
-        day = dt.datetime.fromtimestamp(event["effective"] / 1_000_000, UTC).date()
-        if day.year - born.year - ((day.month, day.day) < (born.month, born.day)) < 18:
+        if age_years(born, event["effective"]) < 18:
             return False
     low, high = LIMITS.get(event["source_component_code"], (None, None))
     value = number(event["result"]) if event["source_units"] in UNITS else None
@@ -397,6 +399,62 @@ def lab_alerts(accepted, birth_dates):
             alerts[firing["event_id"]] = status
             facts[firing["event_id"]] = [firing["patient_id"], firing["source_component_code"], latest.get("source_value", latest["result"]),
                                          latest.get("source_units"), firing["time"], firing["effective"]]
+    return alerts, facts
+
+
+# By LOINC: the series' first code, and what brings a result's unit to that of the series.
+CREATININE = {"2160-0": Fraction("88.4"), "14682-9": Fraction(1)}
+
+
+def age_years(born, micros_):
+    day = dt.datetime.fromtimestamp(micros_ / 1_000_000, UTC).date()
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def version_of(source, factor, is_live):
+    value = number(source.get("value", source.get("source_value", source.get("result")))) if source["unit"] in UNITS else None
+    return course.Version(source, source["result_id"], source.get("event_id", ""), source["time"], source["effective"],
+                          value * factor if value is not None and value > 0 else None, source["status"], is_live)
+
+
+def known_results(history, codes):
+    """What the warehouse holds of the codes when the stream begins: the newest version of each result, by patient."""
+    known = defaultdict(list)
+    for (patient, result), versions in history.results.items():
+        newest = max(versions.values(), key=lambda v: (v["event"], "PRSFUVCABDW".find(v["status"])))
+        if newest["code"] in codes and newest["status"] not in "DW":
+            known[patient].append(version_of({**newest, "result_id": result, "time": newest["event"]}, codes[newest["code"]], False))
+    return known
+
+
+def logged_results(accepted, codes):
+    """What the log says of the codes, by patient, in its order; copies once."""
+    logged = defaultdict(dict)
+    for event in accepted:
+        if event["type"] == "lab_result" and event["source_component_code"] in codes:
+            logged[event["patient_id"]].setdefault(event["event_id"], version_of(
+                {**event, "result_id": event["lab_result_id"], "unit": event["source_units"]}, codes[event["source_component_code"]], True))
+    return {patient: list(events.values()) for patient, events in logged.items()}
+
+
+def kidney_alerts(accepted, history, birth_dates):
+    known = known_results(history, CREATININE)
+    alerts, facts = {}, {}
+
+    def is_minor(version):
+        born = birth_dates.get(version.source["patient_id"])
+        return born is not None and age_years(born, version.source["effective"]) < 18
+
+    def upper_of(version):
+        upper = number(version.source.get("source_reference_range_high"))
+        return None if upper is None else upper * CREATININE[version.source["source_component_code"]]
+
+    for patient, logged in logged_results(accepted, CREATININE).items():
+        for firing, (status, _, newest) in course.course_alerts(known[patient], logged, course.kidney(upper_of, is_minor)).items():
+            event, shown = firing.source, newest.source
+            alerts[event["event_id"]] = status
+            facts[event["event_id"]] = [patient, event["source_component_code"], shown.get("value", shown.get("source_value", shown.get("result"))),
+                                        shown["unit"], event["time"], event["effective"]]
     return alerts, facts
 
 
@@ -467,6 +525,7 @@ def expectations(directory, logical="1970-01-01"):
     before = {key: value for key, value in told.encounters.items() if key not in live_ids}
     lab, lab_facts = lab_alerts(accepted, born)
     access, access_facts, ranks = access_alerts(accepted, before)
+    kidney, kidney_facts = kidney_alerts(accepted, told, born)
     return {
         "history": {"received": told.received,
                     "reasons": {"/".join(key): count for key, count in sorted(told.reasons.items()) if count},
@@ -474,9 +533,9 @@ def expectations(directory, logical="1970-01-01"):
                     "lab_result_versions": sum(len(v) for v in told.results.values()), "lab_results": len(told.results),
                     "encounters": len(told.encounters), "patients": told.versions},
         "live": streamed,
-        "alerts": {"abnormal_lab_trends": lab, "unusual_access": access, "unevaluated_result": unevaluated},
+        "alerts": {"abnormal_lab_trends": lab, "acute_kidney_injury": kidney, "unusual_access": access, "unevaluated_result": unevaluated},
         # Whom or what the alert is of: subject, code, value and unit of the newest version, event and effective time of the firing one.
-        "facts": {"abnormal_lab_trends": lab_facts, "unusual_access": access_facts},
+        "facts": {"abnormal_lab_trends": lab_facts, "acute_kidney_injury": kidney_facts, "unusual_access": access_facts},
         "ranks": ranks,  # Rank, severity and flags of alerts of accesses.
     }
 

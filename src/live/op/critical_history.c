@@ -70,15 +70,6 @@ gather_normals(struct critical_history *history, const struct rule *rule, struct
     return ST_OK;
 }
 
-static bool
-is_first_of_result(const struct critical_record *records, uint32_t index)
-{
-    for (uint32_t i = 0; i < index; i++)
-        if (hash128_equal(records[i].result_key, records[index].result_key))
-            return false;
-    return true;
-}
-
 static struct critical_result
 result_of(const struct critical_place *place, struct hash128 result_key)
 {
@@ -93,6 +84,32 @@ result_of(const struct critical_place *place, struct hash128 result_key)
                                      .is_shadow    = record != NULL && record->is_shadow,
                                      .is_cooled    = record != NULL && record->is_cooled,
                                      .severity     = record != NULL ? (enum severity)record->severity : SEVERITY_LOW };
+}
+
+enum status
+critical_history_of_records(struct critical_history *history, struct state_entry *entry, struct error *err)
+{
+    struct critical_record *records = critical_records(entry);
+    const uint32_t          count   = records_head(entry)->record_count;
+
+    history->count = 0;
+    if (reserve(history, count, err) != ST_OK)
+        return ST_ERROR;
+    for (uint32_t i = 0; i < count; i++) {
+        history->places[i]  = (struct critical_place){ entry, &records[i].version, &records[i] };
+        history->results[i] = result_of(&history->places[i], records[i].result_key);
+    }
+    history->count = count;
+    return ST_OK;
+}
+
+static bool
+is_first_of_result(const struct critical_record *records, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (hash128_equal(records[i].result_key, records[index].result_key))
+            return false;
+    return true;
 }
 
 static int
@@ -142,15 +159,6 @@ critical_history_gather(struct critical_history *history, const struct rule *rul
 
 /* ---- Births ---- */
 
-/* Whether `record` stood before `other` or is it: in one partition by its position, between partitions by which came first. */
-static bool
-is_before(struct state_entry *entry, const struct critical_record *record, const struct critical_record *other)
-{
-    if (str_equal(critical_text(entry, record, TEXT_PARTITION), critical_text(entry, other, TEXT_PARTITION)))
-        return record->version.position <= other->version.position;
-    return record->told.arrival <= other->told.arrival;
-}
-
 bool
 critical_was_born(struct critical_history *history, const struct rule *rule, struct state_entry *entry, const struct critical_record *record)
 {
@@ -160,7 +168,7 @@ critical_was_born(struct critical_history *history, const struct rule *rule, str
 
     CHECK(count <= history->capacity);
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_before(entry, &records[i], record))
+        if (!critical_is_before(entry, &records[i], record))
             continue;
         if (&records[i] == record)
             place = before;

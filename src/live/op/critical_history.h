@@ -26,6 +26,9 @@ void critical_history_release(struct critical_history *history);
  * table. */
 enum status critical_history_gather(struct critical_history *history, const struct rule *rule, struct state_entry *entry, struct error *err);
 
+/* Only what the entry has, in its order. */
+enum status critical_history_of_records(struct critical_history *history, struct state_entry *entry, struct error *err);
+
 /* Whether the critical version fired an alert when it came: by the critical versions that stood before it, for others neither
  * fire nor keep one from firing. Which alerts were ever born is a matter of the log, and neither of the barriers nor of the order
  * in which rows of one partition come here: each goes through the shard of its event, so with several shards a later one may

@@ -1,7 +1,7 @@
 #include "live/op/critical_limit.h"
 
 #include "base/memory.h"
-#include "base/time.h"
+#include "live/op/rule.h"
 
 static void
 set_text(struct text *to, const char *from)
@@ -37,25 +37,11 @@ critical_limits_release(struct critical_limits *limits)
     *limits = (struct critical_limits){ 0 };
 }
 
-/* Full years; below 0 before birth, which only a wrong clock or birth date gives: then it is a newborn. */
-static int32_t
-age_years(int32_t birth, int64_t at_us)
-{
-    int32_t  birth_year, at_year;
-    unsigned birth_month, birth_day, at_month, at_day;
-    date_to_civil(birth, &birth_year, &birth_month, &birth_day);
-    date_to_civil(time_to_date(at_us), &at_year, &at_month, &at_day);
-    int32_t years = at_year - birth_year - (at_month * 32 + at_day < birth_month * 32 + birth_day);
-    return years < 0 ? 0 : years;
-}
-
 static bool
 is_of_age(const struct rule_limit *limit, const struct chunk *chunk, uint32_t row)
 {
-    if (event_is_null(chunk, EVENT_BIRTH_DATE, row))
-        return true;
-    int32_t years = age_years(((const int32_t *)chunk->columns[EVENT_BIRTH_DATE].data)[row], event_int64(chunk, EVENT_EFFECTIVE_TIME, row));
-    return years >= limit->age_min_years && (limit->age_max_years == 0 || years < limit->age_max_years);
+    int32_t years;
+    return !rule_age_years(chunk, row, &years) || (years >= limit->age_min_years && (limit->age_max_years == 0 || years < limit->age_max_years));
 }
 
 /* "<5" stands for all numbers below 5, "<=5" for 5 too. */

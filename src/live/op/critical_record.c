@@ -18,27 +18,41 @@ set_limit(struct critical_record *record, const struct rule_limit *limit)
 }
 
 void
+critical_version_of(const struct chunk *chunk, uint32_t row, struct critical_version *ret_version)
+{
+    struct str              action  = event_text(chunk, EVENT_STATUS_ACTION, row);
+    struct str              status  = event_text(chunk, EVENT_STATUS, row);
+    struct critical_version version = { .effective_us = event_int64(chunk, EVENT_EFFECTIVE_TIME, row),
+                                        .event_us     = event_int64(chunk, EVENT_TIME, row),
+                                        .known_us     = rule_known_us(chunk, row),
+                                        .position     = event_int64(chunk, EVENT_POSITION, row),
+                                        .identity     = rule_hash(chunk, EVENT_IDENTITY_LOW, row) };
+    version.is_withdrawn = str_equal(action, STR("retract")) || str_equal(status, STR("D")) || str_equal(status, STR("W"));
+    *ret_version         = version;
+}
+
+struct hash128
+critical_result_key(const struct chunk *chunk, uint32_t row)
+{
+    if (event_is_null(chunk, EVENT_RESULT_ID, row))
+        return rule_hash(chunk, EVENT_IDENTITY_LOW, row);
+    return rule_text_hash(event_text(chunk, EVENT_RESULT_ID, row));
+}
+
+void
 critical_row_of(const struct rule *rule, const struct critical_limits *limits, const struct chunk *chunk, uint32_t row,
                 struct critical_row *ret_row)
 {
-    struct critical_cause    cause   = critical_cause(limits, chunk, row);
-    struct critical_record   record  = { 0 };
-    struct critical_version *version = &record.version;
-    struct str               action  = event_text(chunk, EVENT_STATUS_ACTION, row);
-    struct str               status  = event_text(chunk, EVENT_STATUS, row);
+    struct critical_cause  cause  = critical_cause(limits, chunk, row);
+    struct critical_record record = { 0 };
 
-    version->effective_us = event_int64(chunk, EVENT_EFFECTIVE_TIME, row);
-    version->event_us     = event_int64(chunk, EVENT_TIME, row);
-    version->known_us     = rule_known_us(chunk, row);
-    version->position     = event_int64(chunk, EVENT_POSITION, row);
-    version->identity     = rule_hash(chunk, EVENT_IDENTITY_LOW, row);
-    version->is_withdrawn = str_equal(action, STR("retract")) || str_equal(status, STR("D")) || str_equal(status, STR("W"));
-    record.subject        = rule_hash(chunk, EVENT_PATIENT_LOW, row);
-    record.result_key     = event_is_null(chunk, EVENT_RESULT_ID, row) ? version->identity : rule_text_hash(event_text(chunk, EVENT_RESULT_ID, row));
-    record.value          = event_int64(chunk, EVENT_VALUE, row);
-    record.numbers        = event_is_null(chunk, EVENT_VALUE, row) ? 0 : HAS_VALUE;
-    record.is_shadow      = cause.limit != NULL && !cause.is_flagged && !rule->pack->is_approved;
-    record.severity       = (uint8_t)cause.severity;
+    critical_version_of(chunk, row, &record.version);
+    record.subject    = rule_hash(chunk, EVENT_PATIENT_LOW, row);
+    record.result_key = critical_result_key(chunk, row);
+    record.value      = event_int64(chunk, EVENT_VALUE, row);
+    record.numbers    = event_is_null(chunk, EVENT_VALUE, row) ? 0 : HAS_VALUE;
+    record.is_shadow  = cause.limit != NULL && !cause.is_flagged && !rule->pack->is_approved;
+    record.severity   = (uint8_t)cause.severity;
     if (cause.limit != NULL)
         set_limit(&record, cause.limit);
     ret_row->record      = record;

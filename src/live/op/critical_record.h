@@ -51,8 +51,8 @@ _Static_assert(TEXT_COUNT <= RECORD_TEXT_COUNT_MAX, "the texts of a record");
 
 /* What the world was told last of the alert that a version fires. */
 struct critical_told {
-    uint64_t latest_low; /* Identity of the version that it showed. */
-    uint8_t  state;      /* enum alert_state, of critical_value.c */
+    uint64_t shown; /* A hash of what it showed: of critical values, which version. */
+    uint8_t  state; /* enum alert_state, of result_alert.h */
     uint8_t  severity;
     uint8_t  is_live;
     uint8_t  is_delivered; /* A sink has got a revision of it. */
@@ -87,7 +87,7 @@ struct critical_record {
     uint8_t                 is_old;    /* Within a barrier only: it goes. */
     uint8_t                 is_judged; /* Whether it was born is known. */
     uint8_t                 is_cooled; /* By an alert that is forgotten meanwhile. */
-    uint8_t                 unused;
+    uint8_t                 traits;    /* Of results in a series (result_series.c). */
 };
 _Static_assert(sizeof(struct critical_record) == sizeof(struct critical_version) + 2 * 16 + 3 * 8 + sizeof(struct critical_told) + 8, "no padding");
 
@@ -123,6 +123,10 @@ struct critical_row {
 };
 void critical_row_of(const struct rule *rule, const struct critical_limits *limits, const struct chunk *chunk, uint32_t row, struct critical_row *ret_row);
 
+/* What the row says of its version, without texts, and of which result it is one. */
+void           critical_version_of(const struct chunk *chunk, uint32_t row, struct critical_version *ret_version);
+struct hash128 critical_result_key(const struct chunk *chunk, uint32_t row);
+
 struct normal_key critical_normal_key(const struct critical_key *key, struct hash128 result_key);
 
 /* The first texts of the row, `count` of them: TEXT_COUNT or TEXT_COUNT_NORMAL; views, and of two of them the buffers. */
@@ -131,5 +135,23 @@ void critical_texts_of(const struct rule *rule, const struct chunk *chunk, uint3
 
 /* Whether a version that is not critical belongs to the story of one that is: neither was forgotten when the other came. */
 bool critical_sees(const struct rule *rule, const struct critical_version *critical, const struct critical_version *normal);
+
+/* ---- The records of one entry (critical_records.c) ---- */
+
+bool critical_same_result(const struct critical_record *a, const struct critical_record *b);
+/* Whether the event is there already; NULL: no entry. */
+bool critical_has(struct state_entry *entry, struct hash128 identity);
+/* Before which record a version belongs. */
+uint32_t critical_place_of(struct state_entry *entry, const struct critical_version *version, struct str system, struct str id);
+/* Behind all others of the entry. */
+uint32_t critical_next_arrival(struct state_entry *entry, uint32_t index);
+/* Whether `record` stood before `other` or is it: in one partition by its position, between partitions by which came first. */
+bool critical_is_before(struct state_entry *entry, const struct critical_record *record, const struct critical_record *other);
+/* Removes the results that stand first, with all their versions, until another record fits. */
+void critical_make_room(const struct rule *rule, struct state_entry *entry);
+/* Until when a record is kept: all versions of a result go together, for what is left would fire anew. */
+int64_t critical_kept_until(int64_t kept_us, const struct critical_record *records, uint32_t count, const struct critical_record *of);
+/* Takes out what may be gone elsewhere. */
+void critical_forget(const struct rule *rule, struct state_entry *entry, int64_t kept_us, int64_t freed_us);
 
 #endif

@@ -6,22 +6,8 @@
 #include "base/json_out.h"
 #include "base/memory.h"
 #include "live/op/critical_history.h"
+#include "live/op/result_alert.h"
 #include "live/op/rule.h"
-
-enum alert_state { ALERT_UNTOLD, ALERT_OPEN, ALERT_REVISED, ALERT_CORRECTED, ALERT_WITHDRAWN, ALERT_COOLING, ALERT_SUPERSEDED };
-
-static const struct {
-    const char *status;
-    const char *reason;
-} state_names[] = {
-    [ALERT_UNTOLD]     = { "", "" },
-    [ALERT_OPEN]       = { "open", "" },
-    [ALERT_REVISED]    = { "revised", "corrected" },
-    [ALERT_CORRECTED]  = { "retracted", "corrected" },
-    [ALERT_WITHDRAWN]  = { "retracted", "withdrawn" },
-    [ALERT_COOLING]    = { "closed", "cooldown" },
-    [ALERT_SUPERSEDED] = { "retracted", "superseded" }, /* An earlier version of the result is critical, read later. */
-};
 
 struct critical_value {
     struct rule             rule;
@@ -44,61 +30,6 @@ normals_of(struct critical_value *op)
 /* ---- Rows ---- */
 
 static bool
-same_result(const struct critical_record *a, const struct critical_record *b)
-{
-    return hash128_equal(a->result_key, b->result_key);
-}
-
-/* What the alert of `gone` has closed by its cooldown stays closed when nobody knows it any more. */
-static void
-leave_cooldown(const struct critical_value *op, struct state_entry *entry, const struct critical_record *gone)
-{
-    struct critical_record *records = critical_records(entry);
-    if (gone->told.state != ALERT_OPEN && gone->told.state != ALERT_REVISED)
-        return;
-    for (uint32_t i = 0; i < records_head(entry)->record_count; i++) {
-        const int64_t past_us  = records[i].version.effective_us - gone->version.effective_us;
-        const uint8_t severity = records[i].told.state != ALERT_UNTOLD ? records[i].told.severity : records[i].severity;
-        if (past_us >= 0 && past_us < op->rule.pack->cooldown_us && severity <= gone->told.severity
-            && (gone->told.is_live || records[i].is_shadow) && !same_result(&records[i], gone))
-            records[i].is_cooled = 1;
-    }
-}
-
-static void
-remove_record(const struct critical_value *op, struct state_entry *entry, uint32_t index)
-{
-    const struct critical_record gone = critical_records(entry)[index];
-    records_remove(entry, sizeof(gone), index);
-    leave_cooldown(op, entry, &gone);
-}
-
-/* Removes the results that stand first, with all their versions, until another record fits. */
-static void
-make_room(const struct critical_value *op, struct state_entry *entry)
-{
-    struct records_head          *head     = records_head(entry);
-    const struct critical_record *records  = critical_records(entry);
-    const size_t                  size_max = STATE_ENTRY_SIZE_MAX - (64u << 10);
-    while (head->record_count >= RULE_RECORD_COUNT_MAX
-           || (head->record_count > 0 && head->record_count * sizeof(*records) + head->texts_size > size_max)) {
-        const struct critical_record first = records[0];
-        for (uint32_t i = head->record_count; i-- > 0;)
-            if (same_result(&records[i], &first))
-                remove_record(op, entry, i);
-    }
-}
-
-static bool
-has_critical(struct state_entry *entry, struct hash128 identity)
-{
-    for (uint32_t i = 0; entry != NULL && i < records_head(entry)->record_count; i++)
-        if (hash128_equal(critical_records(entry)[i].version.identity, identity))
-            return true;
-    return false;
-}
-
-static bool
 has_result(struct state_entry *entry, struct hash128 result_key)
 {
     for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
@@ -116,43 +47,14 @@ has_normal(struct state_entry *normals, struct hash128 identity)
     return false;
 }
 
-/* Before which record it belongs. */
-static uint32_t
-place_of(struct state_entry *entry, const struct critical_version *version, struct str system, struct str id)
-{
-    struct critical_result new = { .effective_us = version->effective_us, .event_us = version->event_us, .event_system = system, .event_id = id };
-    struct critical_record *records = critical_records(entry);
-    uint32_t                index   = records_head(entry)->record_count;
-    for (; index > 0; index--) {
-        const struct critical_record *record = &records[index - 1];
-        struct critical_result        before = { .effective_us = record->version.effective_us, .event_us = record->version.event_us,
-                                                 .event_system = critical_text(entry, record, TEXT_SYSTEM), .event_id = critical_text(entry, record, TEXT_ID) };
-        if (critical_compare(&before, &new) < 0)
-            break;
-    }
-    return index;
-}
-
-/* Behind all others of the entry. */
-static uint32_t
-next_arrival(struct state_entry *entry, uint32_t index)
-{
-    const struct critical_record *records = critical_records(entry);
-    uint32_t                      last    = 0;
-    for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
-        if (i != index && records[i].told.arrival > last)
-            last = records[i].told.arrival;
-    return last + 1;
-}
-
 static enum status
 take_critical(struct critical_value *op, struct state_entry *entry, uint64_t hash, const struct critical_row *new, const struct str *texts,
               struct error *err)
 {
     uint32_t index = 0;
     if (entry != NULL) {
-        make_room(op, entry);
-        index = place_of(entry, &new->record.version, texts[TEXT_SYSTEM], texts[TEXT_ID]);
+        critical_make_room(&op->rule, entry);
+        index = critical_place_of(entry, &new->record.version, texts[TEXT_SYSTEM], texts[TEXT_ID]);
     }
     if (records_insert(patients_of(op), entry, hash, &new->key, sizeof(new->key), sizeof(new->record), index, texts, TEXT_COUNT,
                        new->record.version.known_us + op->rule.pack->history_us, &entry, err) != ST_OK)
@@ -160,7 +62,7 @@ take_critical(struct critical_value *op, struct state_entry *entry, uint64_t has
     struct critical_record *stored = critical_records(entry) + index;
     struct critical_record  record = new->record;
     record.version.texts           = stored->version.texts;
-    record.told.arrival            = next_arrival(entry, index);
+    record.told.arrival            = critical_next_arrival(entry, index);
     *stored                        = record;
     return ST_OK;
 }
@@ -198,7 +100,7 @@ take_row(struct critical_value *op, const struct chunk *chunk, uint32_t row, con
     struct state_entry   *entry    = state_find(patients_of(op), own, &new->key, sizeof(new->key));
     struct state_entry   *normals  = state_find(normals_of(op), hash, &new->normal_key, sizeof(new->normal_key));
 
-    if (has_critical(entry, identity) || has_normal(normals, identity)) /* A copy. */
+    if (critical_has(entry, identity) || has_normal(normals, identity)) /* A copy. */
         return ST_OK;
     critical_texts_of(&op->rule, chunk, row, buffers, texts, new->is_critical ? TEXT_COUNT : TEXT_COUNT_NORMAL);
     return new->is_critical ? take_critical(op, entry, own, new, texts, err) : take_normal(op, entry, normals, hash, new, texts, err);
@@ -272,64 +174,19 @@ explain(struct critical_value *op, struct state_entry *entry, const struct criti
     json_out_object_end(&json);
 }
 
-static enum status
-tell(struct critical_value *op, struct state_entry *entry, const struct critical_record *firing, const struct critical_place *latest,
-     int64_t now_us, struct epoch_output *output, struct error *err)
-{
-    const struct rule_evidence  events[]   = { { critical_text(entry, firing, TEXT_PARTITION), firing->version.position },
-                                               { critical_place_text(latest, TEXT_PARTITION), latest->version->position } };
-    const struct alert_identity identity   = { .pipeline = op->rule.graph->name, .rule = str_from(op->rule.pack->name),
-                                               .event_us = firing->version.event_us, .subject = firing->subject, .event = firing->version.identity };
-    struct store_alert          alert      = {
-        .severity = str_from(severity_name((enum severity)firing->told.severity)),
-        .status = str_from(state_names[firing->told.state].status), .status_reason = str_from(state_names[firing->told.state].reason),
-        .person_id = critical_text(entry, firing, TEXT_PERSON), .subject_system = critical_text(entry, firing, TEXT_PATIENT_SYSTEM),
-        .subject_id = critical_text(entry, firing, TEXT_PATIENT_ID), .encounter_id = critical_text(entry, firing, TEXT_ENCOUNTER),
-        .location = critical_text(entry, firing, TEXT_LOCATION), .ordering_practitioner_id = critical_text(entry, firing, TEXT_PRACTITIONER),
-        .code = critical_text(entry, firing, TEXT_CODE), .value = critical_place_text(latest, TEXT_RESULT),
-        .unit = critical_place_text(latest, TEXT_RESULT_UNIT), .reference_range = critical_place_text(latest, TEXT_RANGE),
-        .effective_time_us = firing->version.effective_us, .detected_at_us = now_us, .is_delivered = firing->told.is_delivered,
-    };
-    alert.evidence = rule_print_evidence(&op->rule, events, &firing->version == latest->version ? 1 : 2);
-    explain(op, entry, firing);
-    return rule_tell(&op->rule, &alert, &identity, firing->told.is_live, output, err);
-}
-
-static enum alert_state
-state_of(const struct critical_alert *alert, const struct critical_place *latest)
-{
-    switch (alert->status) {
-    case CRITICAL_OPEN:
-        return ALERT_OPEN;
-    case CRITICAL_REVISED:
-        return ALERT_REVISED;
-    case CRITICAL_RETRACTED:
-        return latest->version->is_withdrawn ? ALERT_WITHDRAWN : ALERT_CORRECTED;
-    case CRITICAL_CLOSED:
-        return ALERT_COOLING;
-    }
-    CHECK(false);
-    return ALERT_UNTOLD;
-}
-
 /* Tells what the alert of a record says now, unless it said so last. */
 static enum status
 tell_change(struct critical_value *op, struct state_entry *entry, struct critical_record *firing, const struct critical_place *latest,
             struct critical_told now, int64_t now_us, struct epoch_output *output, struct error *err)
 {
-    const struct critical_told before = firing->told;
-    bool is_sent = now.state == ALERT_OPEN || now.state == ALERT_REVISED;
-    /* Who has got the alert must hear what becomes of it. */
-    now.is_delivered = (now.is_live && is_sent) || before.is_delivered;
-    now.latest_low   = latest->version->identity.low;
-    now.arrival      = before.arrival;
-    if (before.state == now.state && before.severity == now.severity && before.is_live == now.is_live && before.latest_low == now.latest_low)
+    const struct rule_evidence events[] = { { critical_text(entry, firing, TEXT_PARTITION), firing->version.position },
+                                            { critical_place_text(latest, TEXT_PARTITION), latest->version->position } };
+    struct result_alert        alert    = { entry, firing, latest, now, &firing->version == latest->version ? 1 : 2, events };
+    alert.told.shown = latest->version->identity.low;
+    if (!result_alert_is_news(&alert))
         return ST_OK;
-    firing->told = now;
-    if (tell(op, entry, firing, latest, now_us, output, err) == ST_OK)
-        return ST_OK;
-    firing->told = before;
-    return ST_ERROR;
+    explain(op, entry, firing);
+    return result_alert_tell(&op->rule, &alert, now_us, output, err);
 }
 
 /* The alerts that follow from the history that was gathered. */
@@ -342,7 +199,7 @@ tell_alerts(struct critical_value *op, struct state_entry *entry, int64_t now_us
         const struct critical_alert *alert  = &history->alerts[i];
         const struct critical_place *latest = &history->places[alert->latest_index];
         struct critical_record      *firing = history->places[alert->firing_index].record;
-        const struct critical_told   now    = { .state = (uint8_t)state_of(alert, latest), .severity = (uint8_t)alert->severity, .is_live = !alert->is_shadow };
+        const struct critical_told   now    = { .state = (uint8_t)result_alert_state(alert, latest), .severity = (uint8_t)alert->severity, .is_live = !alert->is_shadow };
         firing->is_born = 2; /* And still is. */
         if (tell_change(op, entry, firing, latest, now, now_us, output, err) != ST_OK)
             return ST_ERROR;
@@ -380,17 +237,6 @@ judge_births(struct critical_value *op, struct state_entry *entry)
 
 /* ---- Forgetting ---- */
 
-/* Until when the record is kept: the critical versions of a result go together, for what is left would fire anew. */
-static int64_t
-kept_until(const struct critical_value *op, const struct critical_record *records, uint32_t count, const struct critical_record *of)
-{
-    int64_t known_us = INT64_MIN;
-    for (uint32_t i = 0; i < count; i++)
-        if (same_result(&records[i], of) && records[i].version.known_us > known_us)
-            known_us = records[i].version.known_us;
-    return known_us + op->rule.pack->history_us;
-}
-
 /* What corrects a critical version stays as long as it. */
 static enum status
 keep_normals(struct critical_value *op, struct state_entry *entry, const struct critical_record *of, int64_t until_us, struct error *err)
@@ -402,19 +248,6 @@ keep_normals(struct critical_value *op, struct state_entry *entry, const struct 
     return records_touch(normals_of(op), normals, sizeof(struct critical_version), until_us, err);
 }
 
-/* Takes out what may be gone elsewhere. Marks it first: while a result's versions are looked at, all of them must be there. */
-static void
-forget(const struct critical_value *op, struct state_entry *entry, int64_t freed_us)
-{
-    struct critical_record *records = critical_records(entry);
-    const uint32_t          count   = records_head(entry)->record_count;
-    for (uint32_t i = 0; i < count; i++)
-        records[i].is_old = kept_until(op, records, count, &records[i]) <= freed_us;
-    for (uint32_t i = count; i-- > 0;)
-        if (records[i].is_old)
-            remove_record(op, entry, i);
-}
-
 /* Says until when the entry and what belongs to it must stay. */
 static enum status
 keep(struct critical_value *op, struct state_entry *entry, struct error *err)
@@ -423,7 +256,7 @@ keep(struct critical_value *op, struct state_entry *entry, struct error *err)
     const uint32_t                count      = records_head(entry)->record_count;
     int64_t                       expires_us = INT64_MIN;
     for (uint32_t i = 0; i < count; i++) {
-        int64_t until_us = kept_until(op, records, count, &records[i]);
+        int64_t until_us = critical_kept_until(op->rule.pack->history_us, records, count, &records[i]);
         expires_us       = until_us > expires_us ? until_us : expires_us;
         if (keep_normals(op, entry, &records[i], until_us, err) != ST_OK)
             return ST_ERROR;
@@ -435,7 +268,7 @@ static enum status
 judge_entry(struct critical_value *op, struct state_entry *entry, const struct epoch_decision *decision, struct epoch_output *output,
             struct error *err)
 {
-    forget(op, entry, decision->freed_us);
+    critical_forget(&op->rule, entry, op->rule.pack->history_us, decision->freed_us);
     if (critical_history_gather(&op->history, &op->rule, entry, err) != ST_OK
         || tell_alerts(op, entry, decision->now_us, output, err) != ST_OK)
         return ST_ERROR;

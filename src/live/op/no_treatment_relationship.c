@@ -323,7 +323,7 @@ no_treatment_relationship_barrier(struct operator *base, const struct epoch_deci
                                   struct error *err)
 {
     struct no_treatment_relationship *op = (struct no_treatment_relationship *)base;
-    op->rule.history_from_us = decision->history_from_us;
+    rule_take_decision(&op->rule, decision);
     if (pending_find(op, err) != ST_OK || pending_mark(op, decision, err) != ST_OK)
         return ST_ERROR;
     for (uint32_t i = 0; i < base->states[0].dirty_count; i++) {

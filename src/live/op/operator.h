@@ -28,7 +28,8 @@ struct epoch_decision {
     int64_t  min_watermark_us; /* Smallest over all partitions: what state may be freed. INT64_MIN: none yet. */
     int64_t  freed_us;         /* min_watermark_us of the barrier before: what expired by then may be gone, and no row since was known
                                 * before it. Who still finds such an entry passes it by, so that freeing never changes content. */
-    int64_t  history_from_us;  /* From when on the warehouse told what it knew before the stream. INT64_MIN: it told nothing. */
+    const int64_t *history_from_us; /* By the graph's rules: from when on the warehouse told what it knew before the stream. INT64_MIN: it told nothing.
+                                     * NULL: nothing of any rule. */
     int64_t  now_us;           /* Wall clock of the cut, for detected_at alone. */
     bool     is_drain;         /* The stream is declared ended: windows close, nothing is held back. */
 };

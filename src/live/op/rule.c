@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/json_out.h"
+#include "base/time.h"
 #include "base/utf8.h"
 
 static enum status
@@ -32,6 +33,9 @@ rule_init(struct rule *rule, const struct operator_kind *kind, const struct grap
     rule->person_key   = *person_key;
     rule->history_from_us = INT64_MIN;
     rule->entity_index = pack->entity - graph->model->entities;
+    for (size_t i = 0; i < graph->streaming.rule_count; i++)
+        if (str_equal(graph->streaming.rules[i].step.name, str_from(pack->name)))
+            rule->index = i;
     str_builder_init(&rule->labels);
     str_builder_init(&rule->evidence);
     str_builder_init(&rule->explanation);
@@ -49,6 +53,12 @@ rule_release(struct rule *rule)
     str_builder_release(&rule->labels);
     str_builder_release(&rule->evidence);
     str_builder_release(&rule->explanation);
+}
+
+void
+rule_take_decision(struct rule *rule, const struct epoch_decision *decision)
+{
+    rule->history_from_us = decision->history_from_us == NULL ? INT64_MIN : decision->history_from_us[rule->index];
 }
 
 void
@@ -105,6 +115,27 @@ rule_partition_id(const struct rule *rule, const struct chunk *chunk, uint32_t r
     CHECK(partition >= 0 && partition < rule->partitions->count);
     struct str id = rule->partitions->ids[partition];
     return id.size <= RECORD_TEXT_SIZE_MAX ? id : cut(id, RECORD_TEXT_SIZE_MAX);
+}
+
+/* Full years; below 0 before birth, which only a wrong clock or birth date gives: then it is a newborn. */
+static int32_t
+age_years(int32_t birth, int64_t at_us)
+{
+    int32_t  birth_year, at_year;
+    unsigned birth_month, birth_day, at_month, at_day;
+    date_to_civil(birth, &birth_year, &birth_month, &birth_day);
+    date_to_civil(time_to_date(at_us), &at_year, &at_month, &at_day);
+    int32_t years = at_year - birth_year - (at_month * 32 + at_day < birth_month * 32 + birth_day);
+    return years < 0 ? 0 : years;
+}
+
+bool
+rule_age_years(const struct chunk *chunk, uint32_t row, int32_t *ret_years)
+{
+    if (event_is_null(chunk, EVENT_BIRTH_DATE, row))
+        return false;
+    *ret_years = age_years(((const int32_t *)chunk->columns[EVENT_BIRTH_DATE].data)[row], event_int64(chunk, EVENT_EFFECTIVE_TIME, row));
+    return true;
 }
 
 /* ---- What is told ---- */

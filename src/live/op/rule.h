@@ -20,6 +20,7 @@ struct rule {
     const struct partition_names *partitions;
     struct siphash_key            person_key;
     int64_t                       entity_index; /* Of the rows that fire it. */
+    size_t                        index;        /* Among the graph's rules. */
     int64_t                       history_from_us; /* How far back it could see before the stream; INT64_MIN: not at all. */
     struct str_builder            labels;       /* Of all inputs of the source, joined by commas. */
     struct str_builder            evidence;
@@ -30,6 +31,9 @@ struct rule {
 enum status rule_init(struct rule *rule, const struct operator_kind *kind, const struct graph *graph, const struct rule_pack *pack,
                       const struct siphash_key *person_key, const struct partition_names *partitions, struct error *err);
 void        rule_release(struct rule *rule);
+
+/* How far back the rule could see before the stream, for its evidence. */
+void rule_take_decision(struct rule *rule, const struct epoch_decision *decision);
 
 /* Rows of one patient come to one shard. */
 void rule_exchange(const struct operator *op, const struct chunk *chunk, uint64_t *ret_hashes);
@@ -66,6 +70,9 @@ struct str rule_identifier(const struct chunk *chunk, enum event_column column, 
 
 /* Name of the row's partition; "history" for what the warehouse gave. */
 struct str rule_partition_id(const struct rule *rule, const struct chunk *chunk, uint32_t row);
+
+/* The patient's age on the effective time's day in UTC. False where no birth date is known. */
+bool rule_age_years(const struct chunk *chunk, uint32_t row, int32_t *ret_years);
 
 /* ---- What is told ---- */
 

@@ -18,8 +18,11 @@ decisions_write(struct runtime *runtime, uint64_t epoch, const struct epoch_deci
     json_out_key_uint(&json, "shards", runtime->worker_count);
     json_out_key_text(&json, "plan_digest", runtime->graph->digest);
     json_out_key_bool(&json, "drain", decision->is_drain);
-    if (runtime->history_from_us != INT64_MIN)
-        json_out_key_int(&json, "history_from", runtime->history_from_us);
+    json_out_key_object(&json, "history_from");
+    for (size_t i = 0; i < runtime->graph->streaming.rule_count; i++)
+        if (runtime->history_from_us[i] != INT64_MIN)
+            json_out_key_int(&json, runtime->graph->streaming.rules[i].step.name.data, runtime->history_from_us[i]);
+    json_out_object_end(&json);
     json_out_key_array(&json, "idle");
     for (uint32_t i = 0; i < count; i++)
         if (runtime->partitions[i]->reports[epoch % EPOCHS_UNDER_WAY].is_idle && !is_letters(runtime, runtime->partitions[i]))
@@ -43,7 +46,7 @@ read_int(const struct json *root, const char *key, int64_t *ret_value)
 enum status
 decisions_read(struct str text, struct arena *arena, struct decisions *ret_decisions, struct error *err)
 {
-    struct decisions   decisions = { .watermark_us = INT64_MIN, .min_watermark_us = INT64_MIN, .history_from_us = INT64_MIN };
+    struct decisions   decisions = { .watermark_us = INT64_MIN, .min_watermark_us = INT64_MIN };
     const struct json *root      = NULL, *digest;
     int64_t            version = 0, shard_count = 0;
     if (text.size == 0) {
@@ -56,10 +59,25 @@ decisions_read(struct str text, struct arena *arena, struct decisions *ret_decis
     if (!read_int(root, "watermark", &decisions.watermark_us) || !read_int(root, "min_watermark", &decisions.min_watermark_us)
         || !read_int(root, "master_version", &version) || !read_int(root, "shards", &shard_count) || digest == NULL)
         return error_set(err, ERR_CORRUPT, "the decisions of the store's last epoch are not of this program");
-    read_int(root, "history_from", &decisions.history_from_us);
+    decisions.history_from   = json_find(root, "history_from");
     decisions.master_version = (uint64_t)version;
     decisions.shard_count    = (uint32_t)shard_count;
     decisions.plan_digest    = digest->text;
     *ret_decisions           = decisions;
     return ST_OK;
+}
+
+void
+decisions_history(const struct decisions *decisions, const struct graph *graph, int64_t *ret_from_us)
+{
+    for (size_t i = 0; i < graph->streaming.rule_count; i++) {
+        const struct str        name = graph->streaming.rules[i].step.name;
+        const struct rule_pack *rule = model_rule(graph->model, name);
+        const struct json      *from = decisions->history_from;
+        ret_from_us[i]               = INT64_MIN;
+        if (from != NULL && from->type == JSON_OBJECT)
+            read_int(from, name.data, &ret_from_us[i]);
+        else if (from != NULL && from->type == JSON_NUMBER && rule != NULL && rule->explained_by_count > 0)
+            str_to_int64(from->text, &ret_from_us[i]); /* Once it was one number, and only explanations came from the warehouse. */
+    }
 }

@@ -218,7 +218,7 @@ recover(struct runtime *runtime, bool *ret_needs_start, struct error *err)
         return ST_ERROR;
     runtime->watermark_us     = decisions.watermark_us;
     runtime->min_watermark_us = decisions.min_watermark_us;
-    runtime->history_from_us  = decisions.history_from_us;
+    decisions_history(&decisions, runtime->graph, runtime->history_from_us);
     if (segment_open(&runtime->segment, runtime->options->io, store->segment_folder, store->segment_key, runtime->generation,
                      state.segment, read_record, runtime, err) != ST_OK)
         return ST_ERROR;
@@ -287,8 +287,8 @@ history_feed(struct runtime *runtime, struct error *err)
     }
     if (status != ST_OK)
         error_context(err, "filling the rules' state from history");
-    else
-        runtime->history_from_us = history->begin(history->context);
+    for (size_t i = 0; status == ST_OK && i < runtime->graph->streaming.rule_count; i++)
+        runtime->history_from_us[i] = history->begin(history->context, i);
     chunk_release(&chunk);
     memory_free(hashes);
     return status;

@@ -173,7 +173,7 @@ struct runtime {
     uint64_t            committed;
     int64_t             watermark_us; /* Of the last decision. */
     int64_t             min_watermark_us;
-    int64_t             history_from_us; /* INT64_MIN: the warehouse told nothing. */
+    int64_t             history_from_us[STEP_COUNT_MAX]; /* By the graph's rules. INT64_MIN: the warehouse told nothing. */
     struct segment      segment;
     struct arena        commit_arena;
     struct letters      letters; /* The committer's, but for what its worker reads of an offer. */
@@ -213,13 +213,15 @@ enum status merge_epoch(struct runtime *runtime, uint64_t epoch, struct merge *r
 struct decisions {
     int64_t  watermark_us; /* INT64_MIN: none. */
     int64_t  min_watermark_us;
-    int64_t  history_from_us; /* INT64_MIN: none. */
+    const struct json *history_from; /* By rule; NULL: none. */
     uint64_t master_version;
     uint32_t shard_count;
     struct str plan_digest;
 };
 enum status decisions_write(struct runtime *runtime, uint64_t epoch, const struct epoch_decision *decision,
                             struct str *ret_text, struct error *err);
+/* From when on each of the graph's rules has history. A rule that joined later has none. */
+void decisions_history(const struct decisions *decisions, const struct graph *graph, int64_t *ret_from_us);
 enum status decisions_read(struct str text, struct arena *arena, struct decisions *ret_decisions, struct error *err);
 
 /* An epoch lasts at least so many times what the last commit took, so that commits take a twentieth of the time at most (P2). */

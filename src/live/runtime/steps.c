@@ -4,6 +4,7 @@
 #include "live/op/critical_value.h"
 #include "live/op/dedup.h"
 #include "live/op/no_treatment_relationship.h"
+#include "live/op/result_series.h"
 #include "live/op/window.h"
 
 static enum status
@@ -15,6 +16,8 @@ rule_create(const struct graph *graph, const struct rule_pack *rule, const struc
         return critical_value_create(graph, rule, person_key, partitions, ret_operator, err);
     case RULE_NO_TREATMENT_RELATIONSHIP:
         return no_treatment_relationship_create(graph, rule, person_key, partitions, ret_operator, err);
+    case RULE_ACUTE_KIDNEY_INJURY:
+        return result_series_create(graph, rule, person_key, partitions, ret_operator, err);
     }
     return error_set(err, ERR_INTERNAL, "rule %s is of a kind that the live leg does not know", rule->name);
 }

@@ -325,7 +325,7 @@ state_is_freed(void **state)
     const int64_t watermarks[] = { INT64_MIN, DAY + DAY, 4 * DAY, 40 * DAY };
     const int     left[]       = { 2, 2, 1, 0 };
     for (int i = 0; i < 4; i++) {
-        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], i == 0 ? INT64_MIN : watermarks[i - 1], INT64_MIN, 1, false };
+        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], i == 0 ? INT64_MIN : watermarks[i - 1], NULL, 1, false };
         assert_int_equal(op->kind->barrier(op, &decision, &output, &err), ST_OK);
         save_all(op, watermarks[i], &out);
         assert_int_equal(entry_count(op), left[i]);

@@ -666,7 +666,7 @@ state_is_freed(void **state)
     const int64_t watermarks[] = { INT64_MIN, 101 * DAY, 137 * DAY, 139 * DAY, 160 * DAY };
     const int     left[]       = { 3, 3, 3, 1, 0 };
     for (int i = 0; i < 5; i++) {
-        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], i == 0 ? INT64_MIN : watermarks[i - 1], INT64_MIN, 1, false };
+        struct epoch_decision decision = { (uint64_t)i + 1, watermarks[i], watermarks[i], i == 0 ? INT64_MIN : watermarks[i - 1], NULL, 1, false };
         assert_int_equal(op->kind->barrier(op, &decision, &output, &err), ST_OK);
         assert_int_equal(output.alert_count, i > 0);
         save_all(op, watermarks[i], &out);

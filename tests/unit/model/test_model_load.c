@@ -46,7 +46,7 @@ test_embedded(void **state)
     for (size_t i = 0; i < sizeof(ENTITIES) / sizeof(*ENTITIES); i++)
         if (model_entity(model, str_from(ENTITIES[i])) == NULL)
             fail_msg("no entity %s", ENTITIES[i]);
-    assert_int_equal(model->rule_count, 2);
+    assert_int_equal(model->rule_count, 3);
     const struct entity *lab = model_entity(model, STR("lab_result"));
     assert_non_null(lab);
     assert_int_equal(lab->kind, ENTITY_FACT);
@@ -278,6 +278,14 @@ static const struct {
     { "{ \"rule\": \"unusual_access\", \"house_wide\": { \"departments\": [7] } }", "f:1:61", "a department is a text" },
     { "{ \"rule\": \"unusual_access\", \"history\": \"30d\" }", "f:1:1", "31 days" },
     { "{ \"rule\": \"abnormal_lab_trends\", \"alert_from\": 3 }", "f:1:34", "has no \"alert_from\"" },
+    { "{ \"rule\": \"acute_kidney_injury\", \"ratios\": [2, 1.5, 3] }", "f:1:44", "three ascending" },
+    { "{ \"rule\": \"acute_kidney_injury\", \"codes\": [\"2160-0\", \"2823-3\"] }", "f:1:54", "cannot be brought to mg/dL" },
+    { "{ \"rule\": \"acute_kidney_injury\", \"codes\": [\"2160-1\"] }", "f:1:44", "check digit" },
+    { "{ \"rule\": \"acute_kidney_injury\", \"codes\": [\"2160-0\", \"2160-0\"] }", "f:1:54", "named twice" },
+    { "{ \"rule\": \"acute_kidney_injury\", \"rise\": 0 }", "f:1:42", "no number above 0" },
+    { "{ \"rule\": \"acute_kidney_injury\", \"history\": \"300d\" }", "f:1:45", "shorter than the 365 days" },
+    { "{ \"rule\": \"acute_kidney_injury\", \"recent_days\": 400 }", "f:1:49", "look_back_days" },
+    { "{ \"rule\": \"acute_kidney_injury\", \"limits\": [] }", "f:1:34", "a rule of kind acute_kidney_injury has no \"limits\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"abnormal_lab_trend\"] }", "f:1:39", "did you mean \"abnormal_lab_trends\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"unusual_access\"] }", "f:1:39", "cannot belong to itself" },
     { "{ \"rule\": \"unusual_access\", \"rules\": \"abnormal_lab_trends\" }", "f:1:38", "not a list" },

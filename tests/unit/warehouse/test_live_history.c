@@ -106,7 +106,7 @@ append_row(struct str_builder *out, const struct fixture *fixture, const struct 
     str_builder_append_char(out, '\n');
 }
 
-static int64_t history_begin_us; /* As the last reading told. */
+static int64_t history_begin_us; /* As the last reading told of the graph's last rule. */
 
 /* All rows, in chunks of so many. */
 static int64_t
@@ -128,7 +128,7 @@ read_all(struct fixture *fixture, uint32_t capacity, struct str_builder *out)
             append_row(out, fixture, &chunk, row);
         count += chunk.row_count;
     } while (chunk.row_count != 0);
-    history_begin_us = face.begin(face.context);
+    history_begin_us = face.begin(face.context, fixture->graph.streaming.rule_count - 1);
     warehouse_history_close(history);
     chunk_release(&chunk);
     return count;
@@ -200,11 +200,52 @@ more_rows_than_a_chunk(void **state)
     str_builder_release(&again);
 }
 
+/* Results of a rule's series alone, as far back as that rule looks. */
+static void
+results_of_a_series(void **state)
+{
+    struct fixture           *fixture = *state;
+    struct warehouse_history *history = NULL;
+    struct str_builder        found   = STR_BUILDER_EMPTY;
+    struct chunk              chunk;
+    struct error              err = ERROR_EMPTY;
+    char                      text[TIME_TEXT_SIZE];
+    static const enum event_column TEXTS[] = { EVENT_ID, EVENT_CODE, EVENT_UNIT, EVENT_COMPARATOR, EVENT_STATUS, EVENT_RESULT_ID };
+
+    run(fixture, "INSERT INTO core.lab_result_version BY NAME SELECT 'S' AS patient_system, 'p' AS patient_id, id AS lab_result_id, c AS normalized_component_code,\n"
+                 "  v::DECIMAL(18, 6) AS normalized_value, 'mg/dL' AS normalized_units, '<' AS source_comparator, 'F' AS status, t AS event_time,\n"
+                 "  t AS effective_time, cur AS is_current FROM (VALUES ('r1', '2160-0', 0.9, TIMESTAMP '2026-03-01', true),\n"
+                 "  ('r1', '2160-0', 0.8, TIMESTAMP '2026-02-01', false), ('r2', '2823-3', 4.1, TIMESTAMP '2026-03-02', true),\n"
+                 "  ('r3', '2160-0', 1.1, TIMESTAMP '2025-01-28', true), ('r4', '2160-0', 1.2, TIMESTAMP '2025-01-29', true)) t(id, c, v, t, cur)");
+    fixture->rules[1].step.name = STR("acute_kidney_injury");
+    check(chunk_init(&chunk, &event_schema, 100, &err), &err);
+    check(warehouse_history_open(fixture->db, &fixture->graph, &history, &err), &err);
+    struct live_history face = warehouse_history_face(history);
+    check(face.next(face.context, &chunk, &err), &err);
+    for (uint32_t row = 0; row < chunk.row_count; row++) {
+        str_builder_printf(&found, "%lld", (long long)event_int64(&chunk, EVENT_VALUE, row));
+        for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+            append_text(&found, &chunk, TEXTS[i], row);
+        str_builder_append_char(&found, '\n');
+    }
+    /* The newest result of any code is of 2 March 2026: 397 days before it begins 29 January 2025. */
+    assert_string_equal(str_builder_cstr(&found),
+                        "1200000 event_id=lab_result:r4 code=2160-0 unit=mg/dL comparator=< status=F result_id=r4\n"
+                        "900000 event_id=lab_result:r1 code=2160-0 unit=mg/dL comparator=< status=F result_id=r1\n");
+    time_print(face.begin(face.context, 1), text);
+    assert_string_equal(text, "2025-01-29T00:00:00.000000Z");
+    assert_int_equal(face.begin(face.context, 0), INT64_MIN);
+    warehouse_history_close(history);
+    chunk_release(&chunk);
+    str_builder_release(&found);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_of_the_rules_entities, setup, teardown),
+        cmocka_unit_test_setup_teardown(results_of_a_series, setup, teardown),
         cmocka_unit_test_setup_teardown(more_rows_than_a_chunk, setup, teardown),
     };
 
