@@ -193,6 +193,13 @@
 /* Key groups that an epoch writes wholly: a round takes 128 epochs, and an epoch writes 1/128 of the state besides its delta. */
 #define LIVE_SNAPSHOT_GROUP_COUNT 8
 
+/* ---- hybrid ---- */
+
+/* Facts of an entity that a backtest reads and sorts at once: a gigabyte at the widest, mostly a quarter of it. */
+#define BACKTEST_SLICE_ROW_COUNT 524288
+/* Alerts of a backtest, all held in memory: what a hospital's people look at in a lifetime. A rule that fires more is no rule. */
+#define BACKTEST_ALERT_COUNT_MAX 1000000
+
 /* ---- store ---- */
 
 /* Alerts that are written and marked together: one fsync and one commit carry them all, and so many lines of a file are

@@ -155,6 +155,25 @@ run_on_store(const struct ask *ask, struct store_query *query, uint64_t *ret_row
 }
 
 static enum status
+shows_nothing(void *context, struct str sql, struct error *err)
+{
+    (void)context;
+    (void)sql;
+    (void)err;
+    return ST_OK;
+}
+
+enum status
+ask_store_rows(const struct ask *ask, struct str sql, enum status (*write)(void *context, struct str bytes, struct error *err), void *context,
+               struct error *err)
+{
+    uint64_t           row_count = 0;
+    struct store_query query     = { .sql = sql, .rows = { .format = ROWS_JSON, .write = write, .context = context }, .audit = shows_nothing };
+
+    return run_on_store(ask, &query, &row_count, err);
+}
+
+static enum status
 query_store(const struct ask *ask, struct str sql, struct error *err)
 {
     struct witness     witness   = witness_of(ask, ask->plan.graph->streaming.store.name, STR_EMPTY);

@@ -39,6 +39,10 @@ enum status ask_diff(const struct ask *ask, struct str first, struct str second,
 enum status ask_warehouse_rows(const struct ask *ask, struct str binding, struct str sql,
                                enum status (*write)(void *context, struct str bytes, struct error *err), void *context,
                                struct error *err);
+/* Asks the store with a statement of heddle's own: `write` is given the rows as JSON lines. It shows nothing itself, so nothing is audited: who shows what
+ * came tells the audit before he asks. */
+enum status ask_store_rows(const struct ask *ask, struct str sql, enum status (*write)(void *context, struct str bytes, struct error *err), void *context,
+                           struct error *err);
 /* Asks the store with a statement of heddle's own and prints the answer. Where it shows what a sender wrote, `detail` says of
  * what, and the audit file is told first; empty: it shows nothing of a patient. */
 enum status ask_store(const struct ask *ask, struct str action, struct str detail, struct str sql, uint64_t *ret_row_count,

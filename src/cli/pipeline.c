@@ -28,9 +28,19 @@ enum status
 pipeline_load(const struct verb_call *call, struct str pipeline, struct str bindings, struct plan *ret_plan,
               struct error *err)
 {
+    return pipeline_load_model(call, pipeline, bindings, NULL, 0, ret_plan, err);
+}
+
+enum status
+pipeline_load_model(const struct verb_call *call, struct str pipeline, struct str bindings, const char *const *model_paths,
+                    size_t model_path_count, struct plan *ret_plan, struct error *err)
+{
     struct config_errors errors = CONFIG_ERRORS_EMPTY;
     struct arena         arena;
-    struct plan_request  request = { .sets = call->sets, .set_count = call->set_count };
+    struct plan_request  request = { .sets             = call->sets,
+                                    .set_count        = call->set_count,
+                                    .model_paths      = model_paths,
+                                    .model_path_count = model_path_count };
     enum status          status;
 
     arena_init(&arena, 0);

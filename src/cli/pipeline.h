@@ -15,7 +15,10 @@
  * message, so that it is not told twice. On success the caller releases *ret_plan. `bindings` may be empty. */
 enum status pipeline_load(const struct verb_call *call, struct str pipeline, struct str bindings, struct plan *ret_plan,
                           struct error *err);
-/* The same, pipeline and nothing else being the command's argument. */
+/* The same, with files of the model behind those of the bindings. */
+enum status pipeline_load_model(const struct verb_call *call, struct str pipeline, struct str bindings, const char *const *model_paths,
+                                size_t model_path_count, struct plan *ret_plan, struct error *err);
+/* As the first, pipeline and nothing else being the command's argument. */
 enum status pipeline_load_argument(const struct verb_call *call, struct str bindings, struct plan *ret_plan, struct error *err);
 
 #endif

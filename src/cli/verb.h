@@ -33,6 +33,7 @@ struct verb {
 };
 
 extern const struct verb verb_alerts;
+extern const struct verb verb_backtest;
 extern const struct verb verb_batch;
 extern const struct verb verb_check;
 extern const struct verb verb_explain;

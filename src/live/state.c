@@ -371,10 +371,16 @@ state_write_delta(struct state_table *table, struct str_builder *out, struct err
     }
     if (str_builder_status(out, err) != ST_OK)
         return ST_ERROR;
+    state_forget_changes(table);
+    return ST_OK;
+}
+
+void
+state_forget_changes(struct state_table *table)
+{
     for (uint32_t i = 0; i < table->dirty_count; i++)
         table->dirty[i]->dirty_index = CLEAN;
     table->dirty_count = 0;
-    return ST_OK;
 }
 
 enum status

@@ -187,6 +187,9 @@ struct state_entry *state_next(const struct state_table *table, uint32_t group, 
 /* Appends one section with what changed, and forgets that it did. Nothing where nothing changed. */
 enum status state_write_delta(struct state_table *table, struct str_builder *out, struct error *err);
 
+/* Forgets what changed without writing it: for who keeps no record (hybrid/backtest.h). */
+void state_forget_changes(struct state_table *table);
+
 /* Frees the group's entries that expire at or before `watermark_us`, then appends one section with the rest. Nothing is
  * dirty: the delta was written before. */
 enum status state_write_snapshot(struct state_table *table, uint32_t group, int64_t watermark_us, struct str_builder *out,

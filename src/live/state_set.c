@@ -235,9 +235,15 @@ state_set_write_delta(struct state_set *set, struct str_builder *out, struct err
     str_builder_append(out, str_of(set->added, set->added_size));
     if (str_builder_status(out, err) != ST_OK)
         return ST_ERROR;
+    state_set_forget_changes(set);
+    return ST_OK;
+}
+
+void
+state_set_forget_changes(struct state_set *set)
+{
     set->added_size  = 0;
     set->added_count = 0;
-    return ST_OK;
 }
 
 enum status

@@ -58,6 +58,7 @@ state_set_prefetch(const struct state_set *set, uint64_t hash)
 /* As those of tables. */
 enum status state_set_write_delta(struct state_set *set, struct str_builder *out, struct error *err);
 enum status state_set_write_snapshot(struct state_set *set, uint32_t group, int64_t watermark_us, struct str_builder *out, struct error *err);
+void        state_set_forget_changes(struct state_set *set);
 void        state_set_sweep(struct state_set *set, int64_t watermark_us);
 enum status state_set_read_groups(struct state_set *set, struct str bytes, uint32_t group_begin, uint32_t group_end, size_t *ret_used,
                                   struct error *err);

@@ -48,6 +48,21 @@ add_file(struct builder *builder, const char *path, struct file_list *list, stru
     return false;
 }
 
+/* Files that whoever asked for the plan adds. */
+static bool
+add_given(struct builder *builder, struct file_list *list)
+{
+    const struct plan_request *request = builder->request;
+    struct error               err     = ERROR_EMPTY;
+    bool                       is_ok   = true;
+
+    for (size_t i = 0; request != NULL && i < request->model_path_count && is_ok; i++)
+        is_ok = add_file(builder, request->model_paths[i], list, &err);
+    if (!is_ok && err.code != ERR_NONE)
+        config_errors_add(builder->errors, &err);
+    return is_ok;
+}
+
 /* JSON files only: a README beside them is welcome. */
 static bool
 add_pattern(struct builder *builder, const struct json *pattern, struct file_list *list, struct str *ret_path)
@@ -100,6 +115,7 @@ plan_model(struct builder *builder, const struct json *patterns)
         if (pattern->type == JSON_TEXT)
             is_ok &= add_pattern(builder, pattern, &list, &paths[count++]);
     builder->graph->model_patterns = (struct graph_names){ paths, count };
+    is_ok &= add_given(builder, &list);
     const struct json *rules = plan_cleanse_list(builder);
     if (is_ok && rules != NULL)
         is_ok = add_item(builder, (struct model_file){ .path = builder->pipeline.binder.file, .cleanse_rules = rules }, &list);

@@ -393,6 +393,7 @@ plan_load(struct io *io, const struct plan_request *request, struct config_error
         err = &scratch;
     if (builder_init(&builder, io, errors, err) != ST_OK)
         return ST_ERROR;
+    builder.request = request;
     if (read_files(&builder, request, err) != ST_OK || apply_sets(&builder, request, err) != ST_OK) {
         if (err->code != ERR_NONE)
             config_errors_add(errors, err);

@@ -24,6 +24,8 @@ struct plan_request {
     const char        *bindings_path; /* NULL: bindings.json beside the pipeline; where none is, in the current folder. */
     const char *const *sets;          /* "path=value", applied in order: "runtime.workers=2", "pipeline.batch.sink=X". */
     size_t             set_count;
+    const char *const *model_paths; /* Files of the model that come behind those of the bindings: rules that are tried. */
+    size_t             model_path_count;
 };
 
 struct plan {

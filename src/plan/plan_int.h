@@ -32,6 +32,7 @@ struct builder {
     struct bindings_file_config bindings_config;
     enum binding_role          *roles; /* Of each binding, in the order of the file. */
     const struct model         *model;
+    const struct plan_request  *request; /* NULL: a kept configuration. */
     struct str                  zone_known; /* The last zone that was found to exist. */
 };
 

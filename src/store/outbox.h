@@ -35,6 +35,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/json_out.h"
 #include "graph/graph.h"
 #include "io/io.h"
 #include "io/transfer.h"
@@ -77,5 +78,9 @@ enum status outbox_probe(struct io *io, const struct graph_route *route, struct 
  * holds. `out` has room for OUTBOX_SIGNATURE_SIZE. */
 #define OUTBOX_SIGNATURE_SIZE 96
 enum status outbox_signature(struct str key, struct str signed_text, int64_t seconds, char out[OUTBOX_SIGNATURE_SIZE], struct error *err);
+
+/* Members of an object that say what the alert says, all but its id, with as much patient data as `phi` allows. Times are ISO 8601 in UTC; what is not
+ * known is left out. */
+void alert_print(struct json_out *json, const struct store_alert *alert, enum graph_phi phi);
 
 #endif

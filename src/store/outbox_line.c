@@ -1,4 +1,5 @@
 #include "base/json_out.h"
+#include "store/outbox.h"
 #include "store/outbox_int.h"
 
 /* Left out where empty. */
@@ -75,6 +76,16 @@ put_full(struct json_out *json, const struct store_alert *alert)
 }
 
 void
+alert_print(struct json_out *json, const struct store_alert *alert, enum graph_phi phi)
+{
+    put_none(json, alert);
+    if (phi != GRAPH_PHI_NONE)
+        put_minimum(json, alert);
+    if (phi == GRAPH_PHI_FULL)
+        put_full(json, alert);
+}
+
+void
 outbox_line(struct str_builder *out, const struct store_alert *alert, struct str sink, enum graph_phi phi)
 {
     struct json_out json;
@@ -84,11 +95,7 @@ outbox_line(struct str_builder *out, const struct store_alert *alert, struct str
     json_out_key_text(&json, "alert_id", alert->alert_id);
     json_out_key_int(&json, "revision", alert->revision);
     json_out_key_text(&json, "sink", sink);
-    put_none(&json, alert);
-    if (phi != GRAPH_PHI_NONE)
-        put_minimum(&json, alert);
-    if (phi == GRAPH_PHI_FULL)
-        put_full(&json, alert);
+    alert_print(&json, alert, phi);
     json_out_object_end(&json);
     str_builder_append_char(out, '\n');
 }

@@ -38,6 +38,10 @@ struct access_facts {
     int32_t  surname_persons; /* 0: none is shared. */
 };
 
+/* What an access that states these has to say, packed; 0: nothing. Where the facts of an access come from anything else, the warehouse's rows must go by
+ * it, too (warehouse/event_rows.h). */
+int64_t access_facts_of(struct str purpose, struct str reason);
+
 static inline uint64_t
 access_facts_bits(int32_t value, int32_t max)
 {

@@ -33,6 +33,10 @@ struct intake_options {
     uint32_t                       chunk_capacity; /* Of chunks of events. */
 };
 
+/* Which column of an entity an event column is, one after the other: of several the first that the entity has, in the event column's type, comes first,
+ * the next one stands in where it is null. False: no more. Times, identities and the reference range have rules of their own (intake_columns.c). */
+bool intake_column(size_t index, enum event_column *ret_to, const char **ret_from);
+
 /* Takes a chunk of event rows; it and its texts live as long as the call. */
 typedef enum status intake_rows_fn(void *context, struct chunk *chunk, struct error *err);
 

@@ -9,11 +9,11 @@ breaks_glass(struct str purpose)
     return str_equal(purpose, STR("ETREAT")) || str_equal(purpose, STR("BTG"));
 }
 
-static int64_t
-facts_of_access(const struct intake_lane *lane, uint32_t row)
+int64_t
+access_facts_of(struct str purpose, struct str reason)
 {
     struct access_facts facts = { .dead_days = -1, .contact_days = -1 };
-    if (breaks_glass(lane_text(lane, lane->purpose, row)) && str_trim(lane_text(lane, lane->reason, row)).size == 0)
+    if (breaks_glass(purpose) && str_trim(reason).size == 0)
         facts.bits |= ACCESS_FACT_BREAK_GLASS_WITHOUT_REASON;
     return access_facts_pack(&facts);
 }
@@ -24,7 +24,7 @@ intake_access_facts(struct intake *intake, const struct intake_lane *lane)
     struct column *to = &intake->events.columns[EVENT_ACCESS_FACTS];
     for (uint32_t i = 0; lane->is_access && i < lane->loaded_count; i++) {
         const uint32_t place = lane->places[i];
-        const int64_t  facts = facts_of_access(lane, lane->loaded[i]);
+        const int64_t  facts = access_facts_of(lane_text(lane, lane->purpose, lane->loaded[i]), lane_text(lane, lane->reason, lane->loaded[i]));
         if (facts == 0)
             continue;
         ((int64_t *)to->data)[place] = facts;

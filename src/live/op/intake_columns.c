@@ -44,6 +44,16 @@ static const struct {
     { EVENT_END_TIME, "end_time" },
 };
 
+bool
+intake_column(size_t index, enum event_column *ret_to, const char **ret_from)
+{
+    if (index >= sizeof(names) / sizeof(names[0]))
+        return false;
+    *ret_to   = names[index].to;
+    *ret_from = names[index].from;
+    return true;
+}
+
 static void
 add_source(struct intake_lane *lane, enum event_column to, int32_t column)
 {
