@@ -178,10 +178,13 @@ def make(seed, patients, days, base):
     return folder
 
 
-def one_world(seed, patients, days):
+def one_world(seed, patients, days, change=None):
+    """Gives what the oracle wants. `change` may add to the world before anybody reads it."""
     with tempfile.TemporaryDirectory() as base:
         base = pathlib.Path(base)
         world = make(seed, patients, days, base)
+        if change is not None:
+            change(world)
         wanted = json.loads(json.dumps(oracle.expectations(world)))
         wanted["live"]["dead_letters"] = [tuple(d) for d in wanted["live"]["dead_letters"]]
         wanted["live"]["late_events"] = [tuple(e) for e in wanted["live"]["late_events"]]
@@ -203,6 +206,7 @@ def one_world(seed, patients, days):
             contents.add(content(folder))
         expect(f"seed {seed}: different contents over {len(SHAPES)} shapes", len(contents), 1)
         again(folder, f"seed {seed}")
+        return wanted
 
 
 def again(folder, what):

@@ -31,7 +31,7 @@ LIMITS = {"2823-3": ("2.8", "6.2"), "2951-2": ("120", "158"), "2345-7": ("46", "
           "6690-2": ("2.0", "37"), "2524-7": (None, "3.4")}
 FLAGS_CRITICAL = {"LL", "HH", "AA"}
 STATUSES = set("FCABVUPRSIONXDW")
-UNITS = {"mEq/L": "mmol/L", "K/uL": "10*3/uL", "10^3/mm3": "10*3/uL", **{unit: unit for unit in ("mmol/L", "mg/dL", "g/dL", "10*3/uL")}}
+UNITS = {"mEq/L": "mmol/L", "K/uL": "10*3/uL", "10^3/mm3": "10*3/uL", **{unit: unit for unit in ("mmol/L", "mg/dL", "g/dL", "10*3/uL", "umol/L")}}
 FILTERED = ("status_ignored", "no_result")
 RECORD_SIZE = 1 << 20
 csv.field_size_limit(4 * RECORD_SIZE)
