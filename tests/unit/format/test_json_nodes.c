@@ -129,6 +129,37 @@ make_value(struct random *random, struct str_builder *text, uint32_t depth)
     str_builder_append_char(text, kind == 1 ? ']' : '}');
 }
 
+/* Codings of which several match. */
+static void
+make_codings(struct random *random, struct str_builder *text)
+{
+    str_builder_append_char(text, '[');
+    for (uint64_t i = 0, count = random_below(random, 5); i < count; i++) {
+        const char code = "xy"[random_below(random, 2)], inner = "xy"[random_below(random, 2)];
+        str_builder_printf(text, "%s{\"code\":\"%c\",\"display\":\"%c\",\"text\":", i > 0 ? "," : "", code, inner);
+        if (random_below(random, 2) == 0)
+            str_builder_printf(text, "{\"code\":\"%c\"}}", inner);
+        else
+            str_builder_printf(text, "[1,{\"code\":\"%c\"},{\"code\":\"%c\"}]}", inner, code);
+    }
+    str_builder_append_char(text, ']');
+}
+
+static void
+make_record(struct random *random, struct str_builder *text)
+{
+    str_builder_clear(text);
+    if (random_below(random, 2) == 0) {
+        make_value(random, text, 0);
+        return;
+    }
+    str_builder_printf(text, "{\"type\":\"x\",\"code\":{\"text\":\"x\",\"coding\":");
+    make_codings(random, text);
+    str_builder_printf(text, "},\"coding\":");
+    make_codings(random, text);
+    str_builder_append_char(text, '}');
+}
+
 /* Members of a name that stand twice are among them. */
 static void
 shared_steps_lead_where_each_path_leads(void **unused)
@@ -143,8 +174,7 @@ shared_steps_lead_where_each_path_leads(void **unused)
     (void)unused;
     random_init(&random, 5);
     for (uint32_t round = 0; round < 20000; round++) {
-        str_builder_clear(&text);
-        make_value(&random, &text, 0);
+        make_record(&random, &text);
         yyjson_doc *doc = yyjson_read(text.data, text.size, YYJSON_READ_NUMBER_AS_RAW);
         assert_non_null(doc);
         count += compare_record(&json, yyjson_doc_get_root(doc));
@@ -159,12 +189,16 @@ shared_steps_lead_where_each_path_leads(void **unused)
 
 /* ---- Depth ---- */
 
-/* Appends a value that is `depth` containers deep, the deep one among others that are not. */
+/* Appends a value that is `depth` containers deep, the deep one among others that are not; none of them in the innermost `bare`. */
 static void
-make_deep(struct random *random, struct str_builder *text, uint32_t depth)
+make_deep(struct random *random, struct str_builder *text, uint32_t depth, uint32_t bare)
 {
-    uint64_t before = random_below(random, 4), behind = random_below(random, 4);
+    uint64_t before = depth > bare ? random_below(random, 4) : 0, behind = depth > bare ? random_below(random, 4) : 0;
 
+    if (depth == 1 && bare > 0) {
+        str_builder_printf(text, "[]");
+        return;
+    }
     if (depth == 0) {
         str_builder_printf(text, "1");
         return;
@@ -172,7 +206,7 @@ make_deep(struct random *random, struct str_builder *text, uint32_t depth)
     str_builder_append_char(text, '[');
     for (uint64_t i = 0; i < before; i++)
         str_builder_printf(text, "%s,", depth > 4 && random_below(random, 3) == 0 ? "[[2],{}]" : "\"[[[\"");
-    make_deep(random, text, depth - 1);
+    make_deep(random, text, depth - 1, bare);
     for (uint64_t i = 0; i < behind; i++)
         str_builder_printf(text, ",%s", depth > 4 && random_below(random, 3) == 0 ? "{\"[\":[[]]}" : "3");
     str_builder_append_char(text, ']');
@@ -193,7 +227,7 @@ records_are_bounded_in_depth(void **unused)
         str_builder_clear(&line);
         str_builder_clear(&out);
         str_builder_printf(&line, "{\"type\":");
-        make_deep(&random, &line, depth);
+        make_deep(&random, &line, depth, (uint32_t)random_below(&random, JSON_DEPTH_MAX));
         str_builder_append_char(&line, '}');
         assert_int_equal(test_decode(plan.plan, line.data, line.size, (struct test_cut){ 0 }, &out, &counts, &err), ST_OK);
         assert_int_equal(counts.reason_counts[DECODE_MALFORMED], depth + 1 > JSON_DEPTH_MAX ? 1 : 0);
