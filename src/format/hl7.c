@@ -21,10 +21,10 @@ hl7_open(struct decoder *decoder, struct error *err)
 
     decoder->hl7       = state;
     state->scope       = memory_alloc_array_zero(plan->hl7->name_count, sizeof state->scope[0]);
-    state->path_scope  = memory_alloc_array_zero(plan->hl7->path_count, sizeof state->path_scope[0]);
+    state->row_scopes  = memory_alloc_array_zero((size_t)plan->mapping_count * HL7_ROW_NAME_COUNT_MAX, sizeof state->row_scopes[0]);
     state->row_message = memory_alloc_array_zero(plan->mapping_count, sizeof state->row_message[0]);
     state->row_numbers = memory_alloc_array_zero(plan->mapping_count, sizeof state->row_numbers[0]);
-    if (state->scope == NULL || state->path_scope == NULL || state->row_message == NULL || state->row_numbers == NULL)
+    if (state->scope == NULL || state->row_scopes == NULL || state->row_message == NULL || state->row_numbers == NULL)
         return error_no_memory(err);
     return ST_OK;
 }
@@ -45,99 +45,13 @@ hl7_close(struct decoder *decoder)
     memory_free(state->scratch.bytes);
     memory_free(state->converted);
     memory_free(state->scope);
-    memory_free(state->path_scope);
+    memory_free(state->row_scopes);
     memory_free(state->row_message);
     memory_free(state->row_numbers);
     memory_free(state);
 }
 
 /* ---- Rows ---- */
-
-/* Whether all paths of a field stand on the segments that they stood on in the mapping's last row. Remembers where they
- * stand now. */
-static inline bool
-stands_still(const int32_t *scopes, const struct hl7_path *path, int32_t *before, uint32_t path_count)
-{
-    bool is_still = true;
-
-    for (; path_count > 0; path_count--, path++, before++) {
-        int32_t scope = scopes[path->name];
-        is_still      = is_still && scope == *before && path->repetition != HL7_EACH;
-        *before       = scope;
-    }
-    return is_still;
-}
-
-/* The value of the row before; its bytes live as long as the chunk's rows. */
-static inline void
-repeat_value(struct column *column, uint32_t row)
-{
-    struct text *texts = column->data;
-
-    if (!column->all_valid && !validity_get(column->validity, row - 1))
-        column->validity[row >> 6] &= ~((uint64_t)1 << (row & 63));
-    else
-        texts[row] = texts[row - 1];
-}
-
-/* The first value with text among the field's paths. */
-static enum status
-set_field(struct decoder *decoder, struct chunk *chunk, const struct plan_field *field, uint32_t field_index,
-          struct str repetition, struct error *err)
-{
-    struct hl7_state      *state      = decoder->hl7;
-    const struct hl7_plan *plan       = decoder->plan->hl7;
-    const struct hl7_path *path       = &plan->paths[field->first_path];
-    struct str             text       = STR_EMPTY;
-    bool                   is_scratch = false;
-
-    for (uint32_t count = field->path_count; count > 0 && text.size == 0; count--, path++) {
-        if (hl7_value(plan, &state->message, path, state->scope[path->name], repetition, &state->scratch, &text,
-                      &is_scratch, err)
-            != ST_OK)
-            return ST_ERROR;
-    }
-    /* A converted message and the scratch are overwritten by what comes next. */
-    enum value_life life = is_scratch || state->is_converted ? LIFE_CALL : LIFE_INPUT;
-    return row_set(decoder, chunk, field_index, text, life, err);
-}
-
-static enum status
-make_row(struct decoder *decoder, uint32_t mapping_index, struct str repetition, struct error *err)
-{
-    struct hl7_state          *state      = decoder->hl7;
-    const struct hl7_plan     *plan       = decoder->plan->hl7;
-    const struct plan_mapping *entry      = &decoder->plan->mappings[mapping_index];
-    const struct plan_field   *field      = entry->fields;
-    const int32_t             *scopes     = state->scope;
-    int32_t                   *before     = state->path_scope;
-    struct chunk              *chunk      = &decoder->chunks[mapping_index];
-    struct column             *to         = &chunk->columns[RAW_FIELD_OFFSET];
-    uint32_t                   row        = chunk->row_count;
-    bool                       lives_long = decoder->options.is_borrowing && !state->is_converted;
-    bool has_before = row > 0 && state->row_message[mapping_index] == state->message_number;
-
-    for (uint32_t f = 0, count = entry->mapping->field_count; f < count; f++, field++, to++) {
-        const struct hl7_path *path = &plan->paths[field->first_path];
-        struct str             text = STR_EMPTY;
-
-        if (stands_still(scopes, path, &before[field->first_path], field->path_count) && has_before) {
-            repeat_value(to, row);
-            continue;
-        }
-        uint32_t left = field->path_count;
-        while (left > 0 && text.size == 0 && hl7_quick_value(plan, &state->message, path, scopes[path->name], &text)) {
-            path++;
-            left--;
-        }
-        if ((left == 0 || text.size > 0) && row_put(to, row, text, lives_long))
-            continue;
-        if (set_field(decoder, chunk, field, f, repetition, err) != ST_OK)
-            return ST_ERROR;
-    }
-    state->row_message[mapping_index] = state->message_number;
-    return row_end(decoder, mapping_index, state->row_numbers[mapping_index]++, err);
-}
 
 /* The rows that a mapping makes of the segment in scope: one, or one for each repetition of the field. */
 static enum status
@@ -147,14 +61,14 @@ make_rows_of(struct decoder *decoder, uint32_t mapping_index, size_t segment_ind
     const struct hl7_each *each   = &decoder->plan->hl7->each[mapping_index];
 
     if (each->field == 0)
-        return make_row(decoder, mapping_index, STR_EMPTY, err);
+        return hl7_make_row(decoder, mapping_index, STR_EMPTY, err);
     struct str field = hl7_field(decoder->plan->hl7, message, segment_index, each->field);
     if (field.size == 0)
         return ST_OK;
     struct str_split split      = str_split_init(field, message->delimiters.repetition);
     struct str       repetition = STR_EMPTY;
     while (str_split_next(&split, &repetition)) {
-        if (make_row(decoder, mapping_index, repetition, err) != ST_OK)
+        if (hl7_make_row(decoder, mapping_index, repetition, err) != ST_OK)
             return ST_ERROR;
     }
     return ST_OK;
@@ -217,8 +131,7 @@ make_rows(struct decoder *decoder, struct error *err)
     struct hl7_state      *state = decoder->hl7;
     const struct hl7_plan *plan  = decoder->plan->hl7;
 
-    for (uint32_t i = 0; i < plan->name_count; i++)
-        state->scope[i] = -1;
+    memset(state->scope, 0xFF, plan->name_count * sizeof state->scope[0]); /* -1 */
     state->order_begin = -1;
     for (size_t i = 0; i < state->message.segment_count; i++) {
         if (state->message.segments[i].name < 0)

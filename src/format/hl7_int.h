@@ -35,7 +35,7 @@ enum hl7_plain {
 struct hl7_path {
     enum hl7_path_kind  kind;
     enum hl7_plain      plain;
-    bool                is_of_first; /* It leads into the first repetition, to a component that one walk finds, or to the whole. */
+    bool                is_of_first; /* It leads into the first repetition (or that of [#], or the matched one), to a component that one walk finds, or to the whole. */
     enum hl7_repetition repetition;
     uint16_t            name;      /* Segment in scope: index into hl7_plan.names. */
     uint16_t            following; /* FOLLOWING: the segments that follow it; OF_MESSAGE: the segment (name is MSH). */
@@ -45,10 +45,37 @@ struct hl7_path {
     uint16_t            match_subcomponent; /* MATCH: 0 = the whole component. */
     const struct str   *alternatives;       /* MATCH: in order of preference; an empty one matches an empty component. */
     uint16_t            alternative_count;
+    uint16_t            match_id;     /* MATCH: paths that match alike have the same; HL7_MATCH_COUNT_MAX: too many do otherwise. */
     bool                is_whole;     /* .*: the repetition as sent. */
     uint16_t            component;    /* From 1; of a coding 1 to 3. */
     uint16_t            subcomponent; /* 0 = the whole component. */
     struct str          coding;       /* @LN; empty: none. */
+};
+
+/* Matches whose repetition is remembered. */
+#define HL7_MATCH_COUNT_MAX 8
+
+/* What a row needs of a path to see that it leads to nothing or to a field without parts, as most do. */
+struct hl7_probe {
+    uint16_t name;
+    uint16_t field;      /* As many separators stand before it; 0: ask the path. */
+    uint8_t  repetition; /* enum hl7_repetition */
+    uint8_t  plain;      /* enum hl7_plain */
+    bool     is_of_first;
+};
+
+#define HL7_ROW_NAME_COUNT_MAX 64
+
+struct hl7_row_field {
+    uint64_t names; /* Segments that its paths stand on, a bit each as in hl7_row. */
+    bool     has_each;
+};
+
+/* What makes rows of a mapping. */
+struct hl7_row {
+    uint16_t              names[HL7_ROW_NAME_COUNT_MAX]; /* Segments that its paths stand on. */
+    uint32_t              name_count;
+    struct hl7_row_field *fields;
 };
 
 /* What makes a row: the record (name -1), each segment of a name, or each repetition of a field of it. */
@@ -79,6 +106,8 @@ struct hl7_keys {
 struct hl7_plan {
     struct hl7_path *paths;
     uint32_t         path_count;
+    struct hl7_probe *probes; /* One a path. */
+    struct hl7_row  *rows; /* One a mapping. */
     struct hl7_each *each; /* One a mapping. */
     uint32_t         names[HL7_NAME_COUNT_MAX]; /* Three letters, the first highest. */
     uint32_t         name_count;
@@ -138,8 +167,15 @@ struct hl7_pieces {
     bool        has_subcomponents;
 };
 
+/* The repetition of a field that a match chose. */
+struct hl7_matched {
+    const char *field; /* Which field: its first byte; NULL: none. */
+    struct str  repetition;
+};
+
 struct hl7_message {
     const char           *bytes;
+    struct hl7_matched    matched[HL7_MATCH_COUNT_MAX]; /* By match_id. */
     struct hl7_pieces     pieces;
     struct hl7_delimiters delimiters;
     struct hl7_segment   *segments;
@@ -271,9 +307,17 @@ enum status hl7_value(const struct hl7_plan *plan, const struct hl7_message *mes
 /* Walks the first repetition of a field of the message that is not empty. */
 void hl7_pieces_walk(struct hl7_message *message, struct str field);
 
-/* The value where it needs neither a search among repetitions nor a change: nearly always. False: it does; ask hl7_value. */
-bool hl7_quick_value(const struct hl7_plan *plan, struct hl7_message *message, const struct hl7_path *path,
-                     int32_t segment_index, struct str *ret_text);
+/* The repetition of a field that the path matches; empty: none does. */
+struct str hl7_match(struct hl7_message *message, const struct hl7_path *path, struct str field);
+/* The value of a path that is_of_first, where it needs no change, in a text whose parts were walked. False: it does; ask hl7_value. */
+bool hl7_pieces_value(const struct hl7_message *message, const struct hl7_path *path, struct str *ret_text);
+
+/* ---- Rows ---- */
+
+/* Fills probes and rows; paths are there. */
+enum status hl7_rows_compile(struct decode_plan *plan, struct error *err);
+/* The row of a mapping, from what is in scope. `repetition` is what `each` stands on. */
+enum status hl7_make_row(struct decoder *decoder, uint32_t mapping_index, struct str repetition, struct error *err);
 
 /* ---- Frames ---- */
 
@@ -303,7 +347,7 @@ struct hl7_state {
     bool               has_high;    /* The message just framed may hold bytes that are not ASCII. */
     int32_t           *scope;       /* For each name the segment in scope, or -1. */
     int32_t            order_begin; /* First segment of the order in work; -1: none. */
-    int32_t           *path_scope;  /* For each path the segment from which the mapping's last row took it. */
+    int32_t           *row_scopes;  /* For each mapping and name of its row: the segment in scope at its last row. HL7_ROW_NAME_COUNT_MAX a mapping. */
     uint64_t          *row_message; /* For each mapping the message of its last row. */
     uint32_t          *row_numbers; /* For each mapping. */
     uint64_t           active[HL7_MAPPING_WORDS]; /* The mappings that read the message in work. */

@@ -132,8 +132,8 @@ hl7_message_split(const struct hl7_plan *plan, struct str bytes, struct hl7_deli
     message->separator_count  = 0;
     message->stray_line_count = 0;
     message->pieces.field     = NULL;
-    for (uint32_t i = 0; i < plan->name_count; i++)
-        message->first[i] = -1;
+    memset(message->matched, 0, sizeof message->matched);
+    memset(message->first, 0xFF, plan->name_count * sizeof message->first[0]); /* -1 */
     if (scratch_grow(&words, &message->inner_capacity, bytes.size / SCAN_BLOCK_SIZE + 1, sizeof(uint64_t), err) != ST_OK)
         return ST_ERROR;
     message->inner = words;

@@ -277,10 +277,11 @@ read_paths(struct decode_plan *plan, struct plan_errors *errors, struct error *e
     return ST_OK;
 }
 
+/* The row looks for what matches, and for the repetition of [#], before it looks into it. */
 static bool
 is_first_repetition(const struct hl7_path *path)
 {
-    return path->repetition == HL7_FIRST || (path->repetition == HL7_INDEX && path->repetition_number == 1);
+    return path->repetition == HL7_FIRST || path->repetition == HL7_EACH || path->repetition == HL7_MATCH || (path->repetition == HL7_INDEX && path->repetition_number == 1);
 }
 
 static enum hl7_plain
@@ -288,8 +289,7 @@ plain_of(const struct hl7_plan *plan, const struct hl7_path *path)
 {
     bool is_first = is_first_repetition(path);
 
-    if (path->kind != HL7_VALUE || (path->name == plan->msh && path->field <= 2) || path->repetition == HL7_MATCH
-        || path->repetition == HL7_EACH)
+    if (path->kind != HL7_VALUE || (path->name == plan->msh && path->field <= 2) )
         return HL7_PLAIN_UNKNOWN;
     if (path->is_whole && (is_first || path->repetition == HL7_ALL))
         return HL7_PLAIN_FIELD;
@@ -298,6 +298,34 @@ plain_of(const struct hl7_plan *plan, const struct hl7_path *path)
     if (path->coding.size > 0 || path->component > 1 || path->subcomponent > 1)
         return HL7_PLAIN_EMPTY;
     return HL7_PLAIN_FIELD;
+}
+
+static bool
+is_same_match(const struct hl7_path *a, const struct hl7_path *b)
+{
+    bool is_same = b->repetition == HL7_MATCH && a->match_component == b->match_component && a->match_subcomponent == b->match_subcomponent
+                   && a->alternative_count == b->alternative_count;
+    for (uint16_t i = 0; is_same && i < a->alternative_count; i++)
+        is_same = str_equal(a->alternatives[i], b->alternatives[i]);
+    return is_same;
+}
+
+static void
+number_matches(struct hl7_plan *hl7)
+{
+    uint16_t count = 0;
+
+    for (uint32_t i = 0; i < hl7->path_count; i++) {
+        struct hl7_path *path = &hl7->paths[i];
+        uint32_t         k    = 0;
+        if (path->repetition != HL7_MATCH)
+            continue;
+        while (k < i && !is_same_match(path, &hl7->paths[k]))
+            k++;
+        path->match_id = k < i ? hl7->paths[k].match_id : count;
+        if (k == i && count < HL7_MATCH_COUNT_MAX)
+            count++;
+    }
 }
 
 enum status
@@ -330,5 +358,6 @@ hl7_compile(struct decode_plan *plan, struct plan_errors *errors, struct error *
         path->plain            = plain_of(plan->hl7, path);
         path->is_of_first      = path->plain != HL7_PLAIN_UNKNOWN && is_first_repetition(path) && last <= HL7_PIECE_COUNT_MAX;
     }
-    return hl7_dispatch_compile(plan, err);
+    number_matches(plan->hl7);
+    return hl7_rows_compile(plan, err) == ST_OK ? hl7_dispatch_compile(plan, err) : ST_ERROR;
 }

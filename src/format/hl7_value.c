@@ -237,43 +237,27 @@ pieces_component(const struct hl7_pieces *pieces, uint32_t component)
     return str_of(begin, (size_t)(pieces->ends[component - 1] - begin));
 }
 
-/* Most results have no notes. */
-static bool
-is_followed(const struct hl7_message *message, const struct hl7_path *path, size_t segment_index)
+struct str
+hl7_match(struct hl7_message *message, const struct hl7_path *path, struct str field)
 {
-    return segment_index + 1 < message->segment_count && message->segments[segment_index + 1].name == path->following;
+    struct hl7_matched *matched = &message->matched[path->match_id % HL7_MATCH_COUNT_MAX];
+
+    if (path->match_id == HL7_MATCH_COUNT_MAX)
+        return match_repetition(message, path, field);
+    if (matched->field != field.data)
+        *matched = (struct hl7_matched){ field.data, match_repetition(message, path, field) };
+    return matched->repetition;
 }
 
 bool
-hl7_quick_value(const struct hl7_plan *plan, struct hl7_message *message, const struct hl7_path *path,
-                int32_t segment_index, struct str *ret_text)
+hl7_pieces_value(const struct hl7_message *message, const struct hl7_path *path, struct str *ret_text)
 {
-    struct hl7_pieces *pieces = &message->pieces;
+    const struct hl7_pieces *pieces = &message->pieces;
 
-    *ret_text = STR_EMPTY;
-    if (segment_index < 0)
-        return true;
-    if (path->plain == HL7_PLAIN_UNKNOWN)
-        return path->kind == HL7_FOLLOWING && !is_followed(message, path, (size_t)segment_index);
-    struct str field = hl7_field(plan, message, (size_t)segment_index, path->field);
-    if (field.size == 0)
-        return true;
-    if (pieces->field != field.data) {
-        size_t begin = (size_t)(field.data - message->bytes);
-        size_t end   = begin + field.size;
-        if (hl7_inner_next(message, begin, end) == end) {
-            if (path->plain == HL7_PLAIN_FIELD)
-                *ret_text = field;
-            return true;
-        }
-        if (!path->is_of_first)
-            return false;
-        hl7_pieces_walk(message, field);
-    }
-    if (!path->is_of_first || pieces->has_escape)
+    if (pieces->has_escape)
         return false;
     if (path->is_whole) {
-        *ret_text = str_of(field.data, (size_t)(pieces->ends[pieces->count - 1] - field.data));
+        *ret_text = str_of(pieces->field, (size_t)(pieces->ends[pieces->count - 1] - pieces->field));
         return !pieces->is_cut;
     }
     if (path->coding.size > 0) {
