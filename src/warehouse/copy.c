@@ -4,6 +4,7 @@
 
 #include "io/file.h"
 #include "warehouse/file.h"
+#include "warehouse/sql.h"
 
 void
 copy_path_beside(const struct graph_publish *publish, struct str_builder *out)
@@ -64,6 +65,61 @@ put_in_place(struct io *io, const char *from, const char *to, struct error *err)
     return status == ST_OK ? io_folder_sync(io, to, err) : status;
 }
 
+/* ---- What the copy is of ---- */
+
+#define COPIED_RUN "copied_run" /* In meta.warehouse: the run and the path, once the copy is in its place. */
+
+enum copied { COPIED_NOT, COPIED_NEWEST, COPIED_NOTHING_THERE };
+
+/* Whether what is noted is the last published run and the binding's path; COPIED_NOTHING_THERE: no run is published. */
+static enum status
+find_copied(struct warehouse *warehouse, int64_t *ret_copied, struct error *err)
+{
+    struct sql_names names;
+
+    sql_names_init(&names);
+    sql_set_text(&names, "path", warehouse->options.graph->batch.warehouse.publish.path);
+    sql_setf(&names, "newest", "%d", COPIED_NEWEST);
+    sql_setf(&names, "nothing", "%d", COPIED_NOTHING_THERE);
+    sql_setf(&names, "not", "%d", COPIED_NOT);
+    enum status status = sql_int64(warehouse->connection, &names, ret_copied, err,
+                                   "SELECT (CASE WHEN run_id IS NULL THEN {nothing}\n"
+                                   "  WHEN run_id || ' ' || {path} IN (SELECT value FROM meta.warehouse WHERE name = '" COPIED_RUN "') THEN {newest} ELSE {not} END)::BIGINT\n"
+                                   "FROM (SELECT max_by(run_id, number) AS run_id FROM meta.run WHERE published)");
+    sql_names_release(&names);
+    return status;
+}
+
+static enum status
+note_copied(struct warehouse *warehouse, struct error *err)
+{
+    struct sql_names names;
+
+    sql_names_init(&names);
+    sql_set_text(&names, "path", warehouse->options.graph->batch.warehouse.publish.path);
+    enum status status = sql_run(warehouse->connection, &names, err,
+                                 "BEGIN; DELETE FROM meta.warehouse WHERE name = '" COPIED_RUN "';\n"
+                                 "INSERT INTO meta.warehouse SELECT '" COPIED_RUN "', max_by(run_id, number) || ' ' || {path} FROM meta.run WHERE published; COMMIT");
+    if (status != ST_OK)
+        db_run(warehouse->connection, STR("ROLLBACK"), NULL);
+    sql_names_release(&names);
+    return status;
+}
+
+void
+copy_catch_up(struct warehouse *warehouse)
+{
+    const struct graph_publish *publish = &warehouse->options.graph->batch.warehouse.publish;
+    struct io                  *io      = warehouse->options.io;
+    struct stat                 info;
+    int64_t                     copied;
+
+    if (!publish->is_bound || find_copied(warehouse, &copied, NULL) != ST_OK || copied == COPIED_NOTHING_THERE)
+        return;
+    if (copied == COPIED_NOT || (io->stat(io, publish->path.data, &info) != 0 && errno == ENOENT))
+        copy_leave(warehouse, NULL);
+}
+
 enum status
 copy_leave(struct warehouse *warehouse, struct error *err)
 {
@@ -86,6 +142,8 @@ copy_leave(struct warehouse *warehouse, struct error *err)
     key_clear(&key);
     if (status == ST_OK)
         status = put_in_place(io, str_builder_cstr(&beside), publish->path.data, err);
+    if (status == ST_OK)
+        status = note_copied(warehouse, err);
     if (status != ST_OK && str_builder_is_ok(&beside))
         remove_both(io, str_builder_cstr(&beside), NULL);
     str_builder_release(&beside);

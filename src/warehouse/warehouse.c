@@ -247,6 +247,7 @@ warehouse_open(const struct warehouse_options *options, struct warehouse **ret_w
         warehouse_close(warehouse);
         return status;
     }
+    copy_catch_up(warehouse);
     *ret_warehouse = warehouse;
     return ST_OK;
 }

@@ -171,6 +171,7 @@ def a_warehouse_in_clear_gets_a_key(folder):
 def killed_while_it_copies(folder):
     """C1, C3: the copy is always of one published run, whole; what is left beside goes with the next."""
     beside, runs = folder / "published.db.new", "SELECT count(*) AS n FROM p.meta.run WHERE published"
+    behind = 0
     for delay in range(6):
         with subprocess.Popen([HEDDLE, "batch", "pipeline.json"], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as made:
             while made.poll() is None and not beside.exists():
@@ -180,7 +181,15 @@ def killed_while_it_copies(folder):
                 pass
             made.kill()
         copied = int(asked_once(folder / "published.db", folder / "bi.key", runs)[0]["n"])
-        expect("a run that the copy has is published", copied <= ask(folder, "SELECT count(*) AS n FROM meta.run WHERE published")[0]["n"], True)
+        published = ask(folder, "SELECT count(*) AS n FROM meta.run WHERE published")[0]["n"]
+        expect("a run that the copy has is published", copied <= published, True)
+        if copied < published:  # C4: a command that publishes nothing, for there is no input, leaves what is missing.
+            behind += 1
+            (folder / "in").rename(folder / "away")
+            subprocess.run([HEDDLE, "batch", "pipeline.json"], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+            (folder / "away").rename(folder / "in")
+            expect("the copy that was missing", int(asked_once(folder / "published.db", folder / "bi.key", runs)[0]["n"]), published)
+    expect("some kills came between the run and its copy", behind > 0, True)
     heddle(folder, "batch", "pipeline.json")
     counts_equal(folder, "the copy behind kills")
     expect("what lies beside", sorted(path.name for path in folder.glob("published*")), ["published.db"])
