@@ -41,6 +41,7 @@ struct backtest {
     uint64_t                       epoch;
     int64_t                        freed_us; /* End of the slice before. */
     int64_t                        row_total;
+    int64_t                       *history_from_us; /* By rule: the same for each. */
 };
 
 /* ---- What is needed ---- */
@@ -87,7 +88,8 @@ backtest_init(struct backtest *backtest, struct error *err)
     backtest->freed_us = INT64_MIN;
     backtest->rules    = memory_alloc_array(options->rule_count, sizeof(*backtest->rules));
     backtest->entities = memory_alloc_array(model->entity_count, sizeof(*backtest->entities));
-    if (backtest->rules == NULL || backtest->entities == NULL)
+    backtest->history_from_us = memory_alloc_array(options->rule_count, sizeof(*backtest->history_from_us));
+    if (backtest->rules == NULL || backtest->entities == NULL || backtest->history_from_us == NULL)
         return error_no_memory(err);
     for (size_t i = 0; i < options->rule_count; i++) {
         backtest->rules[i] = (struct graph_rule){ .step = { .name = str_from(options->rules[i]->name) } };
@@ -116,6 +118,7 @@ backtest_release(struct backtest *backtest)
     memory_free(backtest->days.items);
     memory_free(backtest->rules);
     memory_free(backtest->entities);
+    memory_free(backtest->history_from_us);
 }
 
 /* ---- Days ---- */
@@ -261,7 +264,7 @@ barrier(struct backtest *backtest, int64_t end_us, bool is_last, struct error *e
                                              .watermark_us     = end_us,
                                              .min_watermark_us = end_us,
                                              .freed_us         = backtest->freed_us,
-                                             .history_from_us  = backtest->result->history_us,
+                                             .history_from_us  = backtest->history_from_us,
                                              .now_us           = end_us,
                                              .is_drain         = is_last };
     for (uint32_t i = 0; i < backtest->steps.operator_count; i++) {
@@ -339,6 +342,8 @@ run(struct backtest *backtest, struct error *err)
     if (backtest_init(backtest, err) != ST_OK || list_days(backtest, range, err) != ST_OK)
         return ST_ERROR;
     find_bounds(backtest, range);
+    for (size_t i = 0; i < options->rule_count; i++)
+        backtest->history_from_us[i] = result->history_us;
     if (range.begin_us > INT64_MIN && take_range(backtest, range, true, err) != ST_OK)
         return ST_ERROR;
     if (take_slices(backtest, range, err) != ST_OK
