@@ -12,7 +12,8 @@ struct result_series {
     struct series_codes       codes;
     struct hash128           *keys; /* Of pack->series: the second half of a state's key. */
     struct critical_history   history;
-    struct series_views       views; /* Both of the entry in hand. */
+    struct series_views       views;      /* Both of the entry in hand, and */
+    int64_t                   changed_us; /* the effective time from which on what came since the last barrier may change a verdict. */
 };
 
 static struct state_table *
@@ -140,7 +141,29 @@ is_settled(const struct critical_record *record, int64_t freed_us)
     return record->is_judged && record->version.known_us + SERIES_REVISED_US <= freed_us;
 }
 
-/* Judges what is not settled, and fills the history for critical_judge. */
+/* The earliest time of what came since the last barrier, and of the versions that it stands beside. */
+static int64_t
+find_changed(struct state_entry *entry)
+{
+    const struct critical_record *records    = critical_records(entry);
+    const uint32_t                count      = records_head(entry)->record_count;
+    int64_t                       changed_us = INT64_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; !records[i].is_judged && k < count; k++)
+            if (critical_same_result(&records[k], &records[i]) && records[k].version.effective_us < changed_us)
+                changed_us = records[k].version.effective_us;
+    }
+    return changed_us;
+}
+
+/* Whether the version's verdict is the one that it had: nothing came that it sees (S2), or nothing but what is later than it. */
+static bool
+is_as_before(const struct result_series *op, const struct critical_record *record, int64_t freed_us)
+{
+    return is_settled(record, freed_us) || (record->is_judged && record->version.effective_us < op->changed_us);
+}
+
+/* Judges what may have changed, and fills the history for critical_judge. */
 static enum status
 judge_versions(struct result_series *op, const struct rule_series *series, struct state_entry *entry, int64_t freed_us, struct error *err)
 {
@@ -150,7 +173,7 @@ judge_versions(struct result_series *op, const struct rule_series *series, struc
     struct series_verdict   verdict;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (is_settled(&records[i], freed_us))
+        if (is_as_before(op, &records[i], freed_us))
             continue;
         judge_version(op, series, entry, i, NULL, &view, &verdict);
         records[i].traits   = (uint8_t)((records[i].traits & ~SERIES_FIRES) | (verdict.fires ? SERIES_FIRES : 0));
@@ -307,7 +330,7 @@ hash_shown(const struct result_series *op, const struct critical_place *latest, 
     return shown;
 }
 
-/* Tells what the alert of a record says now, unless it said so last. What is settled has been told. */
+/* Tells what the alert of a record says now, unless it said so last. What has not changed has been told. */
 static enum status
 tell_change(struct result_series *op, const struct rule_series *series, struct state_entry *entry, struct critical_record *firing,
             const struct critical_place *latest, struct critical_told now, const struct epoch_decision *decision, struct epoch_output *output,
@@ -315,7 +338,7 @@ tell_change(struct result_series *op, const struct rule_series *series, struct s
 {
     struct rule_evidence events[SERIES_EVIDENCE_MAX + 2];
     struct result_alert  alert = { entry, firing, latest, now, 0, events };
-    if (is_settled(firing, decision->freed_us) && is_settled(latest->record, decision->freed_us))
+    if (is_as_before(op, firing, decision->freed_us) && is_as_before(op, latest->record, decision->freed_us))
         alert.told.shown = firing->told.shown;
     else {
         alert.event_count = explain(op, series, entry, firing, latest, events);
@@ -386,6 +409,7 @@ judge_entry(struct result_series *op, struct state_entry *entry, const struct ep
     critical_forget(&op->rule, entry, kept_us(op), decision->freed_us);
     if (series == NULL)
         return keep(op, entry, err);
+    op->changed_us = find_changed(entry);
     if (series_views_find(&op->views, entry, err) != ST_OK || judge_versions(op, series, entry, decision->freed_us, err) != ST_OK
         || tell_alerts(op, series, entry, decision, output, err) != ST_OK)
         return ST_ERROR;
