@@ -59,9 +59,9 @@ graph_phi_name(enum graph_phi phi)
 const char *
 graph_route_type_name(enum graph_route_type type)
 {
-    static const char *const names[] = { "file", "webhook", "alertmanager" };
+    static const char *const names[] = { "file", "webhook", "alertmanager", "smtp" };
 
-    CHECK(type <= GRAPH_ROUTE_ALERTMANAGER);
+    CHECK(type <= GRAPH_ROUTE_SMTP);
     return names[type];
 }
 

@@ -235,6 +235,7 @@ enum graph_route_type {
     GRAPH_ROUTE_FILE,         /* One JSON object a line, appended. */
     GRAPH_ROUTE_WEBHOOK,      /* One JSON object a request. */
     GRAPH_ROUTE_ALERTMANAGER, /* Prometheus Alertmanager's API v2. */
+    GRAPH_ROUTE_SMTP,         /* A mail of one alert or several. */
 };
 
 /* How much patient data leaves with an alert. */
@@ -258,6 +259,10 @@ struct graph_receiver {
     struct graph_secret        sign; /* The key of X-Heddle-Signature; kind NONE: not signed. */
     struct graph_secret        ca, certificate, key; /* PEM; kind NONE: the system's authorities, no certificate. */
     int64_t                    timeout_us; /* Of one request. */
+    struct str                 from; /* SMTP: addresses, without names. */
+    struct graph_names         to;
+    struct graph_secret        user, password; /* SMTP: of its login; kind NONE: none. */
+    int64_t                    group_count_max; /* SMTP: alerts in one mail. */
     int64_t                    rate_count; /* Requests in rate_per_us; 0: no limit. */
     int64_t                    rate_per_us;
 };

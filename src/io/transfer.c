@@ -340,6 +340,19 @@ transfers_wake(struct transfers *transfers)
 
 /* ---- Only looking ---- */
 
+static bool
+set_up_probe(CURL *handle, struct transfer *nothing)
+{
+    bool is_ok = true;
+
+    SET(CURLOPT_HEADERFUNCTION, take_head);
+    SET(CURLOPT_HEADERDATA, nothing);
+    SET(CURLOPT_WRITEFUNCTION, take_body);
+    SET(CURLOPT_WRITEDATA, nothing);
+    SET(CURLOPT_CONNECT_ONLY, 1L);
+    return is_ok;
+}
+
 enum status
 transfer_probe(const struct transfer_endpoint *endpoint, struct error *err)
 {
@@ -351,8 +364,7 @@ transfer_probe(const struct transfer_endpoint *endpoint, struct error *err)
         return ST_ERROR;
     CURL    *handle = curl_easy_init();
     CURLcode code   = CURLE_OUT_OF_MEMORY;
-    if (handle != NULL && set_up_endpoint(handle, endpoint) && curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_head) == CURLE_OK
-        && curl_easy_setopt(handle, CURLOPT_HEADERDATA, &nothing) == CURLE_OK && curl_easy_setopt(handle, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK)
+    if (handle != NULL && set_up_endpoint(handle, endpoint) && set_up_probe(handle, &nothing))
         code = curl_easy_perform(handle);
     if (code != CURLE_OK) {
         (void)curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);

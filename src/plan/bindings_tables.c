@@ -191,7 +191,7 @@ static const struct option TLS_OPTIONS[] = {
 static const struct option_table TLS_TABLE = OPTION_TABLE("tls", TLS_OPTIONS, struct tls_config,
     .help = "Certificates of a connection.");
 
-static const char *const ROUTE_TYPE_NAMES[] = { "file", "webhook", "alertmanager", NULL };
+static const char *const ROUTE_TYPE_NAMES[] = { "file", "webhook", "alertmanager", "smtp", NULL };
 static const char *const PHI_NAMES[]        = { "none", "minimum", "full", NULL };
 
 static const struct option ROUTE_OPTIONS[] = {
@@ -200,15 +200,15 @@ static const struct option ROUTE_OPTIONS[] = {
       OPTION_FIELD(struct route_config, rules) },
     { .name = "type", .type = OPTION_ENUM, .names = ROUTE_TYPE_NAMES, .is_required = true,
       .help = "How alerts leave: \"file\" appends one JSON object a line, \"webhook\" sends one in each HTTP request, "
-              "\"alertmanager\" gives them to a Prometheus Alertmanager, resolved when they are retracted or closed.",
+              "\"alertmanager\" gives them to a Prometheus Alertmanager, resolved when they are retracted or closed, \"smtp\" sends mails.",
       OPTION_FIELD(struct route_config, type) },
     { .name = "use", .type = OPTION_TEXT, .help = USE_HELP, OPTION_FIELD(struct route_config, use) },
     { .name = "path", .type = OPTION_PATH, .min = 1,
       .help = "file: the file. A relative path starts from the folder of bindings.json. Required, unless \"use\" gives it.",
       OPTION_FIELD(struct route_config, path), OPTION_GIVEN(struct route_config, has_path) },
     { .name = "url", .type = OPTION_TEXT, .min = 1, .max = PLAN_TEXT_SIZE_MAX,
-      .help = "webhook: where requests go; alertmanager: where it is, without \"/api/v2/alerts\". http only to this machine, or "
-              "where phi is \"none\" and no secret goes along.",
+      .help = "webhook: where requests go; alertmanager: where it is, without \"/api/v2/alerts\"; smtp: the mail server, \"smtp://host:587\" or "
+              "\"smtps://host\". http only to this machine, or where phi is \"none\" and no secret goes along; smtp beyond this machine only with STARTTLS.",
       OPTION_FIELD(struct route_config, url) },
     { .name = "headers", .type = OPTION_MAP, .item_type = OPTION_TEXT,
       .help = "Further headers of each request. A value that begins with \"env:\" or \"file:\" is a secret kept there.",
@@ -216,6 +216,13 @@ static const struct option ROUTE_OPTIONS[] = {
     { .name = "sign", .type = OPTION_SECRET,
       .help = "webhook: the key of the header X-Heddle-Signature, \"t=SECONDS,v1=HEX\": HMAC-SHA-256 over SECONDS, a full stop and the body.",
       OPTION_FIELD(struct route_config, sign) },
+    { .name = "from", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX, .help = "smtp: the sender's address.", OPTION_FIELD(struct route_config, from) },
+    { .name = "to", .type = OPTION_LIST, .item_type = OPTION_TEXT, .min = 1, .max = PLAN_LABEL_COUNT_MAX, .help = "smtp: the receivers' addresses.",
+      OPTION_FIELD(struct route_config, to) },
+    { .name = "user", .type = OPTION_SECRET, .help = "smtp: whom the mail server knows us as.", OPTION_FIELD(struct route_config, user) },
+    { .name = "password", .type = OPTION_SECRET, .help = "smtp: the password of \"user\".", OPTION_FIELD(struct route_config, password) },
+    { .name = "group", .type = OPTION_INT, .default_text = "20", .min = 1, .max = 100, .unit = "alerts",
+      .help = "smtp: the most alerts in one mail, of those that wait together.", OPTION_FIELD(struct route_config, group) },
     { .name = "tls", .type = OPTION_OBJECT, .table = &TLS_TABLE, .help = "Certificates of the connection.",
       OPTION_FIELD(struct route_config, tls) },
     { .name = "timeout", .type = OPTION_DURATION, .default_text = "10s", .min = US_PER_SECOND / 10, .max = 5 * US_PER_MINUTE,

@@ -268,6 +268,13 @@ print_receiver(const struct graph_receiver *receiver, struct json_out *json)
     if (receiver->header_count > 0)
         json_out_object_end(json);
     key_secret(json, "sign", &receiver->sign);
+    if (receiver->to.count > 0) {
+        json_out_key_text(json, "from", receiver->from);
+        key_names(json, "to", &receiver->to);
+        key_secret(json, "user", &receiver->user);
+        key_secret(json, "password", &receiver->password);
+        json_out_key_int(json, "group", receiver->group_count_max);
+    }
     print_tls(receiver, json);
     key_duration(json, "timeout", receiver->timeout_us);
     if (receiver->rate_count > 0) {

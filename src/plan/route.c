@@ -5,20 +5,23 @@
 #include "io/url.h"
 #include "plan/plan_int.h"
 
-static const char *const NOT_BUILT[] = { "kafka", "mllp", "smtp", NULL };
+static const char *const NOT_BUILT[] = { "kafka", "mllp", NULL };
 
 /* ---- Which options a type has ---- */
 
 #define ONLY_FILE    (1u << GRAPH_ROUTE_FILE)
 #define ONLY_WEBHOOK (1u << GRAPH_ROUTE_WEBHOOK)
 #define ONLY_HTTP    (ONLY_WEBHOOK | 1u << GRAPH_ROUTE_ALERTMANAGER)
+#define ONLY_SMTP    (1u << GRAPH_ROUTE_SMTP)
+#define ONLY_NETWORK (ONLY_HTTP | ONLY_SMTP)
 
 /* Those that are not named here, every type has. */
 static const struct {
     const char *name;
     unsigned    types;
-} OPTIONS_OF_TYPES[] = { { "path", ONLY_FILE },  { "url", ONLY_HTTP },     { "headers", ONLY_HTTP }, { "sign", ONLY_WEBHOOK },
-                         { "tls", ONLY_HTTP },   { "timeout", ONLY_HTTP }, { "rate", ONLY_HTTP } };
+} OPTIONS_OF_TYPES[] = { { "path", ONLY_FILE },    { "url", ONLY_NETWORK },     { "headers", ONLY_HTTP }, { "sign", ONLY_WEBHOOK },
+                         { "tls", ONLY_NETWORK },  { "timeout", ONLY_NETWORK }, { "rate", ONLY_NETWORK }, { "from", ONLY_SMTP },
+                         { "to", ONLY_SMTP },      { "user", ONLY_SMTP },       { "password", ONLY_SMTP }, { "group", ONLY_SMTP } };
 
 static bool
 check_type_options(struct builder *builder, const struct json *value, enum graph_route_type type)
@@ -56,15 +59,18 @@ check_clear(struct builder *builder, const struct json *value, const struct url 
 static bool
 check_url(struct builder *builder, const struct json *value)
 {
-    const struct json *written = json_find(value, "url");
+    const struct json *written = json_find(value, "url"), *type = json_find(value, "type");
+    const bool         is_mail = type != NULL && type->type == JSON_TEXT && str_equal(type->text, STR("smtp"));
     struct error       err     = ERROR_EMPTY;
     struct url         url     = { .scheme = URL_HTTP };
 
     if (written == NULL || written->type != JSON_TEXT)
         return true; /* Who needs one says so. */
-    if (url_parse(written->text, &url, &err) != ST_OK || url.scheme == URL_SMTP || url.scheme == URL_SMTPS) {
-        if (err.code == ERR_NONE)
-            error_set(&err, ERR_CONFIG, "a mail server takes no requests of this type");
+    if (url_parse(written->text, &url, &err) == ST_OK && is_mail != (url.scheme == URL_SMTP || url.scheme == URL_SMTPS)) {
+        error_set(&err, ERR_CONFIG, "the url is not one of the route's type");
+        error_hint(&err, "smtps or smtp for type \"smtp\", https or http for the others");
+    }
+    if (err.code != ERR_NONE) {
         json_error_place(written, builder->bindings.binder.file, &err);
         config_errors_add(builder->errors, &err);
         return false;
@@ -156,6 +162,43 @@ static bool
 settle_secret(struct builder *builder, const struct json *value, struct str reference, struct graph_secret *ret_secret)
 {
     return reference.size == 0 || plan_secret(builder, reference, value, ret_secret);
+}
+
+/* The bare address, as RFC 5321 has it on the way; what it may not have would end a line or begin another address. */
+static bool
+check_address(struct builder *builder, const struct json *value, struct str address)
+{
+    const size_t at    = str_find_byte(address, '@');
+    bool         is_ok = at != STR_NOT_FOUND && at > 0 && at + 1 < address.size && at == str_find_last_byte(address, '@');
+
+    for (size_t i = 0; i < address.size; i++)
+        is_ok = is_ok && address.data[i] > ' ' && address.data[i] < 0x7f && strchr("<>,;:\"()[]\\", address.data[i]) == NULL;
+    if (is_ok)
+        return true;
+    error_hint(complain(&builder->bindings, value, "this is not the address of a mailbox"), "write it as \"name@host\"");
+    return false;
+}
+
+static bool
+settle_mail(struct builder *builder, const struct json *value, const struct route_config *config, struct graph_receiver *receiver)
+{
+    const struct json *from = json_find(value, "from"), *to = json_find(value, "to"), *item = to != NULL ? to->first : NULL;
+    bool               is_ok = true;
+
+    if (from == NULL || to == NULL) {
+        error_hint(complain(&builder->bindings, value, "a route of type \"smtp\" needs the options \"from\" and \"to\""), "say who sends, and to whom");
+        return false;
+    }
+    is_ok &= check_address(builder, from, config->from) && plan_text(builder, config->from, &receiver->from);
+    is_ok &= plan_names(builder, &config->to, &receiver->to);
+    for (size_t i = 0; is_ok && i < receiver->to.count; i++, item = item->next)
+        is_ok &= check_address(builder, item, receiver->to.items[i]);
+    if ((config->user.size == 0) != (config->password.size == 0)) {
+        complain(&builder->bindings, value, "\"user\" and \"password\" go together");
+        is_ok = false;
+    }
+    receiver->group_count_max = config->group;
+    return is_ok && settle_secret(builder, value, config->user, &receiver->user) && settle_secret(builder, value, config->password, &receiver->password);
 }
 
 static bool
@@ -267,6 +310,8 @@ settle_route(struct builder *builder, const struct json *value, const struct rou
         is_ok &= plan_required_path(builder, value, &ROUTE_TABLE, config->has_path, config->path, &route->path);
     else
         is_ok &= settle_receiver(builder, value, config, &route->receiver);
+    if (route->type == GRAPH_ROUTE_SMTP)
+        is_ok &= settle_mail(builder, value, config, &route->receiver);
     return is_ok;
 }
 
@@ -280,7 +325,7 @@ plan_route(struct builder *builder, const struct json *value, struct graph_route
     if (value == NULL)
         return false;
     bool is_ok = check_url(builder, value);
-    if (plan_is_not_built(builder, value, NOT_BUILT, "file, webhook, alertmanager"))
+    if (plan_is_not_built(builder, value, NOT_BUILT, "file, webhook, alertmanager, smtp"))
         return false;
     is_ok &= config_bind(&builder->bindings.binder, value, &ROUTE_TABLE, &config);
     is_ok      = is_ok && settle_route(builder, value, &config, &route) && check_route_rules(builder, value, &route.rules)

@@ -212,6 +212,11 @@ struct route_config {
     struct str          url;
     const void         *headers;
     struct str          sign;
+    struct str          from;
+    struct option_list  to;
+    struct str          user;
+    struct str          password;
+    int64_t             group;
     struct tls_config   tls;
     int64_t             timeout;
     struct rate_config  rate;

@@ -13,7 +13,7 @@
 #include "sink/sender.h"
 #include "store/outbox.h"
 
-/* ---- What an alert looks like where it arrives (outbox_line.c, outbox_request.c) ---- */
+/* ---- What an alert looks like where it arrives (outbox_line.c, outbox_request.c, outbox_mail.c) ---- */
 
 /* How each line begins; what a line is about stands first, so that it can be found again. */
 #define OUTBOX_LINE_BEGIN "{\"alert_id\":\""
@@ -21,6 +21,12 @@
 /* Appends the alert as one JSON object and a line feed, with as much patient data as `phi` allows. Times are ISO 8601 in
  * UTC; what is not known is left out. */
 void outbox_line(struct str_builder *out, const struct store_alert *alert, struct str sink, enum graph_phi phi);
+
+/* The same on several lines, for people. */
+void outbox_block(struct str_builder *out, const struct store_alert *alert, struct str sink, enum graph_phi phi);
+/* Appends a mail of some alerts, with its headers (outbox_mail.c). Neither subject nor headers say whom it is about. */
+enum status outbox_mail(struct str_builder *out, struct str pipeline, const struct graph_route *route, const struct store_outbox_row *const *rows,
+                        size_t row_count, int64_t now_us, struct error *err);
 
 /* ---- A sink that is a file (outbox_file.c) ---- */
 
@@ -60,7 +66,8 @@ struct outbox_request {
 struct outbox_receiver {
     const struct graph_route *route;
     struct transfer_endpoint  endpoint;
-    struct secret             ca, certificate, key, sign;
+    struct secret             ca, certificate, key, sign, user, password;
+    const char              **to; /* The route's, each with a NUL. */
     struct secret            *headers; /* "Name: value", the same in each request. */
     size_t                    header_count;
     char                     *url;

@@ -85,12 +85,12 @@ alert_print(struct json_out *json, const struct store_alert *alert, enum graph_p
         put_full(json, alert);
 }
 
-void
-outbox_line(struct str_builder *out, const struct store_alert *alert, struct str sink, enum graph_phi phi)
+static void
+put_alert(struct str_builder *out, const struct store_alert *alert, struct str sink, enum graph_phi phi, unsigned indent)
 {
     struct json_out json;
 
-    json_out_init(&json, out, 0);
+    json_out_init(&json, out, indent);
     json_out_object_begin(&json);
     json_out_key_text(&json, "alert_id", alert->alert_id);
     json_out_key_int(&json, "revision", alert->revision);
@@ -98,4 +98,16 @@ outbox_line(struct str_builder *out, const struct store_alert *alert, struct str
     alert_print(&json, alert, phi);
     json_out_object_end(&json);
     str_builder_append_char(out, '\n');
+}
+
+void
+outbox_line(struct str_builder *out, const struct store_alert *alert, struct str sink, enum graph_phi phi)
+{
+    put_alert(out, alert, sink, phi, 0);
+}
+
+void
+outbox_block(struct str_builder *out, const struct store_alert *alert, struct str sink, enum graph_phi phi)
+{
+    put_alert(out, alert, sink, phi, 2);
 }

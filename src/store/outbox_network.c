@@ -81,7 +81,10 @@ make_memory(struct outbox_receiver *receiver, struct error *err)
     receiver->refused = memory_alloc_array(OUTBOX_REFUSED_COUNT_MAX, sizeof *receiver->refused);
     if (bound->rate_count > 0)
         receiver->sent_at_us = memory_alloc_array((size_t)bound->rate_count, sizeof *receiver->sent_at_us);
-    if (receiver->refused == NULL || (bound->rate_count > 0 && receiver->sent_at_us == NULL))
+    receiver->to = memory_alloc_array(bound->to.count + 1, sizeof *receiver->to);
+    for (size_t i = 0; receiver->to != NULL && i < bound->to.count; i++)
+        receiver->to[i] = bound->to.items[i].data;
+    if (receiver->refused == NULL || receiver->to == NULL || (bound->rate_count > 0 && receiver->sent_at_us == NULL))
         return error_no_memory(err);
     for (size_t i = 0; i < OUTBOX_REQUEST_COUNT_MAX; i++) {
         struct outbox_request *request = &receiver->requests[i];
@@ -105,8 +108,15 @@ outbox_receiver_init(struct outbox_receiver *receiver, struct io *io, const stru
         || read_optional(io, &bound->sign, SECRET_LINE, &receiver->sign, err) != ST_OK
         || read_optional(io, &bound->ca, SECRET_CERTIFICATE, &receiver->ca, err) != ST_OK
         || read_optional(io, &bound->certificate, SECRET_CERTIFICATE, &receiver->certificate, err) != ST_OK
-        || read_optional(io, &bound->key, SECRET_KEY, &receiver->key, err) != ST_OK)
+        || read_optional(io, &bound->key, SECRET_KEY, &receiver->key, err) != ST_OK
+        || read_optional(io, &bound->user, SECRET_LINE, &receiver->user, err) != ST_OK
+        || read_optional(io, &bound->password, SECRET_LINE, &receiver->password, err) != ST_OK)
         return ST_ERROR;
+    receiver->endpoint.from        = bound->from.data;
+    receiver->endpoint.to          = receiver->to;
+    receiver->endpoint.to_count    = bound->to.count;
+    receiver->endpoint.user        = receiver->user.text;
+    receiver->endpoint.password    = receiver->password.text;
     receiver->endpoint.url         = receiver->url;
     receiver->endpoint.ca          = secret_text(&receiver->ca);
     receiver->endpoint.certificate = secret_text(&receiver->certificate);
@@ -127,6 +137,9 @@ outbox_receiver_release(struct outbox_receiver *receiver)
     secret_release(&receiver->ca);
     secret_release(&receiver->certificate);
     secret_release(&receiver->key);
+    secret_release(&receiver->user);
+    secret_release(&receiver->password);
+    memory_free(receiver->to);
     memory_free(receiver->headers);
     memory_free(receiver->url);
     memory_free(receiver->sent_at_us);

@@ -190,12 +190,21 @@ fill_alertmanager(struct outbox_request *request, struct str pipeline, const str
     return str_builder_status(&request->text, err);
 }
 
+static enum status
+fill_mail(struct outbox_request *request, struct str pipeline, const struct store_outbox_row *const *rows, int64_t now_us, struct error *err)
+{
+    if (outbox_mail(&request->text, pipeline, request->receiver->route, rows, request->item_count, now_us, err) != ST_OK)
+        return ST_ERROR;
+    request->transfer.body = str_builder_text(&request->text);
+    return ST_OK;
+}
+
 /* ---- The whole ---- */
 
 size_t
 outbox_request_row_count_max(const struct graph_route *route)
 {
-    return route->type == GRAPH_ROUTE_ALERTMANAGER ? ALERTMANAGER_COUNT_MAX : 1;
+    return route->type == GRAPH_ROUTE_ALERTMANAGER ? ALERTMANAGER_COUNT_MAX : route->type == GRAPH_ROUTE_SMTP ? (size_t)route->receiver.group_count_max : 1;
 }
 
 /* What was tried before goes alone: of several that were refused together one may be at fault for all. */
@@ -230,6 +239,8 @@ outbox_request_fill(struct outbox_request *request, struct str pipeline, const s
         if (!arena_text(&request->arena, rows[i]->alert.alert_id, &request->items[i].alert_id))
             return error_no_memory(err);
     }
+    if (route->type == GRAPH_ROUTE_SMTP)
+        return fill_mail(request, pipeline, rows, now_us, err);
     status = route->type == GRAPH_ROUTE_ALERTMANAGER ? fill_alertmanager(request, pipeline, rows, now_us, err)
                                                      : fill_webhook(request, &rows[0]->alert, seconds, err);
     return status == ST_OK ? fill_headers(request, seconds, err) : status;

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Alerts over the network: to webhooks and an Alertmanager that answer, refuse, hang, close, lie and echo. No revision of an alert is lost,
+"""Alerts over the network: to webhooks, an Alertmanager and a mail server that answer, refuse, hang, close, lie and echo. No revision of an alert is lost,
 none comes before an older one of its alert, each carries its key, and one receiver that hangs slows no other.
 
     HEDDLE_KILLS=100 HEDDLE_SEED=7 widens it."""
+import base64
 import collections
 import datetime
+import email
+import email.policy
 import hashlib
 import hmac
 import http.server
@@ -15,6 +18,7 @@ import random
 import shutil
 import signal
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
@@ -31,7 +35,7 @@ BEGIN = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.timezone.utc)
 SEED = int(os.environ.get("HEDDLE_SEED", "1"))
 KILLS = int(os.environ.get("HEDDLE_KILLS", "8"))
 PATIENTS = 12
-RUNS_MAX = 200
+RUNS_MAX = 60
 LIMIT_S = 240  # For what must happen at some time; nothing depends on when.
 SMALL_EPOCHS = ("--set", "runtime.epoch.rows=5", "--set", "runtime.chunk_rows=1")  # Revisions come one after the other.
 RETRY = {"first": "100ms", "max": "200ms", "give_up": "24h"}
@@ -130,6 +134,86 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 # What is not taken, whatever status it begins with.
 BAD = ["status:500", "status:503", "status:429", "later:429:1", "later:503:0", "status:400", "status:408", "hang", "close", "nothing", "garbage", "interim", "headers"]
+
+
+# ---- A mail server ----
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """Takes mails as `behave(mail number)` says, over STARTTLS where it has a certificate."""
+    daemon_threads, allow_reuse_address = True, True
+
+    def __init__(self, behave=lambda number: "250 taken", tls=None):
+        self.behave, self.tls, self.lock, self.mails, self.logins = behave, tls, threading.Lock(), [], []
+        super().__init__(("127.0.0.1", 0), MailSession)
+        self.url = f"smtp://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        pass
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+
+class MailSession(socketserver.BaseRequestHandler):
+    def say(self, text):
+        self.request.sendall(text.encode() + b"\r\n")
+
+    def handle(self):
+        file, is_clear, mail = self.request.makefile("rb"), True, {}
+        self.say("220 test")
+        for line in file:
+            word = line.decode().split()[0].upper() if line.strip() else ""
+            if word == "EHLO":
+                self.say("250-test\r\n250-AUTH PLAIN" + ("\r\n250 STARTTLS" if self.server.tls and is_clear else "\r\n250 8BITMIME"))
+            elif word == "STARTTLS":
+                self.say("220 go on")
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(*self.server.tls)
+                self.request, is_clear = context.wrap_socket(self.request, server_side=True), False
+                return self.handle_rest(self.request.makefile("rb"))
+            elif not self.command(word, line, file, mail, is_clear):
+                return None
+        return None
+
+    def handle_rest(self, file):
+        mail = {}
+        for line in file:
+            word = line.decode().split()[0].upper() if line.strip() else ""
+            if word == "EHLO":
+                self.say("250-test\r\n250 AUTH PLAIN")
+            elif not self.command(word, line, file, mail, False):
+                return
+
+    def command(self, word, line, file, mail, is_clear):
+        if word == "AUTH":
+            self.say("334 ")
+            self.server.logins.append((is_clear, base64.b64decode(file.readline())))
+            self.say("235 you are")
+        elif word == "MAIL":
+            mail.update({"from": line.decode(), "to": []})
+            self.say("250 ok")
+        elif word == "RCPT":
+            mail["to"].append(line.decode().split("<")[1].split(">")[0])
+            self.say("250 ok")
+        elif word == "DATA":
+            self.say("354 go on")
+            lines = []
+            while (line := file.readline()) not in (b".\r\n", b""):
+                lines.append(line[1:] if line.startswith(b".") else line)
+            with self.server.lock:
+                answer = self.server.behave(len(self.server.mails))
+                self.server.mails.append({**mail, "answer": answer, "message": email.message_from_bytes(b"".join(lines), policy=email.policy.default)})
+            if answer == "close":
+                return False
+            self.say(answer)
+        elif word == "QUIT":
+            self.say("221 bye")
+            return False
+        else:
+            self.say("250 ok")
+        return True
 
 
 # ---- The world ----
@@ -430,6 +514,60 @@ def certificates(base):
     return str(base / "tls.pem"), str(base / "tls.key")
 
 
+def alerts_of(mail):
+    """The JSON objects of its text."""
+    text, found = mail["message"].get_content(), []
+    while "{" in text:
+        alert, end = json.JSONDecoder().raw_decode(text[text.index("{"):])
+        found.append(alert)
+        text = text[text.index("{") + end:]
+    return found
+
+
+def mailed(base):
+    """Several alerts in one mail, revisions of one in a thread; refused, cut off and put off mails come again."""
+    bad = ["451 later", "close", "554 no"]
+    server = MailServer(lambda number: bad[number] if number < len(bad) else "250 taken")
+    folder = make(base, "mailed", [{"type": "smtp", "url": server.url, "from": "heddle@clinic.example", "to": ["a@clinic.example", "b@clinic.example"],
+                                    "phi": "full", "group": 3, "retry": RETRY, "timeout": "5s"}], log(PATIENTS))
+    until_delivered(folder)
+    rows, seen, ids = outbox(folder), collections.defaultdict(list), {}
+    for mail in server.mails:
+        message, alerts = mail["message"], alerts_of(mail)
+        keys = [f"{alert['alert_id']}:{alert['revision']}" for alert in alerts]
+        expect("envelope", (mail["from"].split("<")[1].split(">")[0], mail["to"]), ("heddle@clinic.example", ["a@clinic.example", "b@clinic.example"]))
+        expect("alerts in a mail", 0 < len(alerts) <= 3, True)
+        expect("threads", [word.strip("<>").split("@")[0] for word in message["References"].split()], [alert["alert_id"] for alert in alerts])
+        expect("a mail's id is that of what it says", ids.setdefault(message["Message-ID"], keys), keys)
+        expect("patients in the headers", [str(v) for v in message.values() if PATIENT in str(v)], [])
+        expect("patients in the text, with phi full", all(alert["subject_id"].startswith(PATIENT) for alert in alerts), True)
+        for alert in alerts if mail["answer"] == "250 taken" else []:
+            seen[alert["alert_id"]].append(alert["revision"])
+    expect("revisions, in their order, once each", {k: v for k, v in seen.items()},
+           {row["alert_id"]: sorted(r["revision"] for r in rows if r["alert_id"] == row["alert_id"]) for row in rows})
+    expect("several in one", max(len(keys) for keys in ids.values()) > 1, True)
+    expect("status", {row["status"] for row in rows}, {"delivered"})
+    server.stop()
+
+    files = certificates(base)
+    server = MailServer(tls=files)
+    os.environ.update(MAIL_USER="heddle", MAIL_PASSWORD="hunter2")
+    route = {"type": "smtp", "url": server.url, "from": "heddle@clinic.example", "to": ["a@clinic.example"], "user": "env:MAIL_USER", "password": "env:MAIL_PASSWORD",
+             "tls": {"ca": f"file:{base / 'ca.pem'}"}, "retry": RETRY}
+    folder = make(base, "mailed_tls", [route], log(3))
+    until_delivered(folder)
+    expect("logins, none of them in clear", set(server.logins), {(False, b"\0heddle\0hunter2")})
+    check(folder, 0)
+    server.tls = None
+    before = len(server.mails)
+    with open(folder / "events/a.ndjson", "a") as file:
+        file.write(lab(5000, 99, "7.4", 300))
+    _, errors = stream(folder)
+    expect("without STARTTLS nothing is said", (len(server.mails), set(server.logins), "ALERTING_SERVICE" in errors),
+           (before, {(False, b"\0heddle\0hunter2")}, True))
+    server.stop()
+
+
 def check(folder, code):
     return heddle("check", "pipeline.json", "--connect", folder=folder, codes=(code,), with_errors=True)
 
@@ -478,7 +616,13 @@ def wrong(base):
             found = heddle("check", "pipeline.json", folder=folder, codes=(0, 78), with_errors=True)
         expect(f"{route} is refused with \"{words}\" ({found[-300:]})", words in found, True)
         expect(f"the secret of {route} is in the message", "123" in found, False)
-    for route in ({"url": "http://pager.example/", "phi": "none"}, {"url": "http://127.0.0.2:9/"}, {"url": "http://[::1]:9/x"}, {}):
+    mail = {"type": "smtp", "url": "smtp://mail.example", "from": "a@b.example", "to": ["c@d.example"]}
+    for words, route in {"not one of the route's type": {"url": "https://mail.example"}, "needs the options": {"to": None}, "address of a mailbox": {"to": ["c@d.example\r\nDATA"]},
+                         "the address": {"from": "A <a@b.example>"}, "go together": {"user": "env:MAIL_USER"}, "has no \"headers\"": {"headers": {}}}.items():
+        bind(folder, [{key: value for key, value in {**mail, **route}.items() if value is not None}])
+        found = heddle("check", "pipeline.json", folder=folder, codes=(0, 78), with_errors=True)
+        expect(f"mail with {route} is refused with \"{words}\" ({found[-300:]})", words in found, True)
+    for route in (mail, {"url": "http://pager.example/", "phi": "none"}, {"url": "http://127.0.0.2:9/"}, {"url": "http://[::1]:9/x"}, {}):
         expect(f"{route} is accepted", "webhook" in told(**route) or "error" not in told(**route), True)
     os.environ.pop("NOT_SET", None)
     bind(folder, [{"type": "webhook", "url": "https://127.0.0.1:9/", "headers": {"Authorization": "env:NOT_SET"}}])
@@ -507,7 +651,7 @@ def example(base):
 
 def main():
     with tempfile.TemporaryDirectory() as base:
-        for case in (quiet, misbehaving, refused, asked_to_wait, given_up, hanging, killed, alertmanager, rate, encrypted, wrong, example):
+        for case in (quiet, misbehaving, refused, asked_to_wait, given_up, hanging, killed, alertmanager, rate, encrypted, mailed, wrong, example):
             case(pathlib.Path(base))
     for failure in failures:
         print(failure)
