@@ -32,7 +32,7 @@ struct transfer_endpoint {
 enum transfer_outcome {
     TRANSFER_TAKEN,   /* The receiver has said so: 2xx to the end of its answer, or SMTP's 250. */
     TRANSFER_FAILED,  /* The receiver, or the way to it, is at fault: other messages will fare no better now. */
-    TRANSFER_REFUSED, /* This message is at fault: 400, 409, 413, 422. */
+    TRANSFER_REFUSED, /* This message is at fault: HTTP's 400, 409, 413, 422. */
 };
 
 #define TRANSFER_REASON_SIZE 160
@@ -59,7 +59,7 @@ struct transfer {
 
 struct transfers;
 
-/* Once in the process at least one of these two is called before a second thread runs. */
+/* Used by one thread at a time, but for transfers_wake. */
 enum status transfers_new(struct transfers **ret_transfers, struct error *err);
 /* None is under way any more. Accepts NULL. */
 void transfers_free(struct transfers *transfers);

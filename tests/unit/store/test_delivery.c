@@ -281,6 +281,61 @@ test_no_memory(void **state)
     close(fd);
 }
 
+/* The n-th allocation of a step fails: the step says so, and what it has not marked waits for the next process. */
+static void
+test_step_without_memory(void **state)
+{
+    const int    fd     = listener(false);
+    struct error err    = ERROR_EMPTY;
+    bool         is_over = false;
+
+    (void)state;
+    close(fd);
+    for (uint64_t n = 1; !is_over; n++) {
+        struct store  *store  = store_made();
+        const uint64_t live   = memory_live_count();
+        struct outbox *outbox = outbox_made(store);
+        enum status    status = ST_OK;
+        memory_fail_after(n);
+        do
+            status = outbox_step(outbox, false, START, &err);
+        while (status == ST_OK && outbox->receivers[0].busy_count > 0);
+        is_over = !memory_has_failed();
+        memory_fail_after(0);
+        if (status != ST_OK)
+            assert_int_equal(err.code, ERR_NO_MEMORY);
+        assert_int_equal(status, is_over ? ST_OK : ST_ERROR);
+        outbox_free(outbox);
+        assert_int_equal(memory_live_count(), live);
+        assert_int_equal(ask("select count(*) from alert_outbox where status = 'waiting'"), ALERTS + 1);
+        store_close(store);
+    }
+}
+
+/* A store that an earlier version made has another index. */
+static void
+test_store_of_before(void **state)
+{
+    const int fd = listener(false);
+    sqlite3  *db = NULL;
+
+    (void)state;
+    close(fd);
+    store_close(store_made());
+    assert_int_equal(sqlite3_open(store_path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "drop index alert_outbox_due; create index alert_outbox_waiting on alert_outbox (next_attempt_at) where status = 'waiting'",
+                                  NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    struct store  *store  = store_opened();
+    struct outbox *outbox = outbox_made(store);
+    settle(outbox, START);
+    assert_int_equal(ask("select count(*) from sqlite_master where name = 'alert_outbox_due'"), 1);
+    assert_int_equal(ask("select count(*) from sqlite_master where name = 'alert_outbox_waiting'"), 0);
+    assert_int_equal(ask("select sum(attempts) from alert_outbox"), OUTBOX_REQUEST_COUNT_MAX);
+    outbox_free(outbox);
+    store_close(store);
+}
+
 static void
 test_waits(void **state)
 {
@@ -340,7 +395,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_held),      cmocka_unit_test(test_giving_up), cmocka_unit_test(test_after_a_pause), cmocka_unit_test(test_last),
-        cmocka_unit_test(test_overtaken), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_waits),         cmocka_unit_test(test_signature),
+        cmocka_unit_test(test_overtaken), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_step_without_memory),
+        cmocka_unit_test(test_store_of_before), cmocka_unit_test(test_waits), cmocka_unit_test(test_signature),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
