@@ -27,7 +27,7 @@ struct event_rows {
     uint32_t               row_count; /* Of the result's present rows. */
     uint32_t               row;       /* Of these, the next. */
     int64_t                number;    /* Of the next row, over all readings. */
-    struct map             files;     /* "<source>/<file>" to its place among the ids. */
+    struct map             files;     /* "file:<source>/<file>" to its place among the ids. */
     struct str            *ids;
     uint32_t               id_capacity;
     struct partition_names names;
@@ -364,13 +364,14 @@ static enum status
 find_file(struct event_rows *rows, struct str source, struct str file, uint32_t *ret_file, struct error *err)
 {
     if (rows->last_file < rows->names.count) {
-        struct str last = rows->ids[rows->last_file];
+        struct str last = str_slice(rows->ids[rows->last_file], sizeof PARTITION_FILE_PREFIX - 1, rows->ids[rows->last_file].size);
         if (last.size == source.size + 1 + file.size && last.data[source.size] == '/' && str_starts_with(last, source) && str_ends_with(last, file)) {
             *ret_file = rows->last_file;
             return ST_OK;
         }
     }
     str_builder_clear(&rows->key);
+    str_builder_append_cstr(&rows->key, PARTITION_FILE_PREFIX);
     str_builder_append(&rows->key, source);
     str_builder_append_char(&rows->key, '/');
     str_builder_append(&rows->key, file);

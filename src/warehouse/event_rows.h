@@ -2,7 +2,7 @@
  *
  * Every version of core.<entity>_version comes, whatever superseded it since, for the live leg saw it too.
  *
- *     EVENT_PARTITION       the file that it came from, "<source>/<file>": event_rows_files
+ *     EVENT_PARTITION       the file that it came from, "file:<source>/<file>": event_rows_files
  *     EVENT_POSITION        of its record in that file; with EVENT_ROW_NUMBER as core has them
  *     EVENT_SYSTEM, _ID     patient_system and a running number in the order below: who stands first where times are equal
  *     EVENT_IDENTITY_…      a hash of what the row says (event_rows_hash), so that a fact that two sources state alike is one event; no live event's identity

@@ -18,6 +18,14 @@ struct str partition_source(const struct partition_names *names, uint32_t partit
 /* The same where only the id is left. */
 struct str partition_source_of_id(const struct partition_names *names, struct str partition_id);
 
+/* A file of the warehouse as a partition is named so (warehouse/event_rows.h): positions in it say nothing of what came first. */
+#define PARTITION_FILE_PREFIX "file:"
+static inline bool
+partition_has_order(struct str id)
+{
+    return !str_starts_with(id, STR(PARTITION_FILE_PREFIX));
+}
+
 /* 8 bytes of event time (big-endian, sign flipped, so that ids sort by time), 16 bytes of keyed hash; in hexadecimal. */
 #define ALERT_ID_TEXT_SIZE 49
 struct alert_identity {

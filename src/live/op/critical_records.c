@@ -86,7 +86,8 @@ critical_next_arrival(struct state_entry *entry, uint32_t index)
 bool
 critical_is_before(struct state_entry *entry, const struct critical_record *record, const struct critical_record *other)
 {
-    if (str_equal(critical_text(entry, record, TEXT_PARTITION), critical_text(entry, other, TEXT_PARTITION)))
+    const struct str partition = critical_text(entry, record, TEXT_PARTITION);
+    if (str_equal(partition, critical_text(entry, other, TEXT_PARTITION)) && partition_has_order(partition))
         return record->version.position <= other->version.position;
     return record->told.arrival <= other->told.arrival;
 }

@@ -223,6 +223,22 @@ values_over_history(void **state)
                                                 "2026-03-12T11 abnormal_lab_trends retracted withdrawn 7.3\n");
 }
 
+/* B1: what stands first in a file is not what was known first. */
+static void
+files_have_no_order(void **state)
+{
+    struct fixture *fixture = *state;
+
+    add_patient(fixture);
+    add_result(fixture, "r1", "7.2", "upsert", "02 08:00", "02 12:00", 100);
+    add_result(fixture, "r1", "6.9", "upsert", "02 08:00", "02 09:00", 500);
+    add_result(fixture, "r2", "6.8", "upsert", "02 07:00", "02 10:00", 50);
+    expect_always(fixture, options_of(fixture), "2026-03-02T09 abnormal_lab_trends closed cooldown 7.2\n"
+                                                "2026-03-02T10 abnormal_lab_trends open  6.8\n");
+    run(fixture, "DELETE FROM core.lab_result_version WHERE lab_result_id = 'r2'");
+    expect_always(fixture, options_of(fixture), "2026-03-02T09 abnormal_lab_trends revised corrected 7.2\n");
+}
+
 /* B3, B4: what is before starts cooldowns and is not told, what is behind corrects nothing. */
 static void
 time_is_bounded(void **state)
@@ -347,6 +363,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_of_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(values_over_history, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_have_no_order, setup, teardown),
         cmocka_unit_test_setup_teardown(time_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(told_by_two_sources, setup, teardown),
         cmocka_unit_test_setup_teardown(age_is_the_patients, setup, teardown),

@@ -297,6 +297,27 @@ entries_can_be_put_again_while_they_are_gone_through(void **state)
     }
 }
 
+/* And what changes later is. */
+static void
+what_is_forgotten_is_not_written(void **state)
+{
+    struct str_builder bytes = STR_BUILDER_EMPTY;
+
+    (void)state;
+    put(&table, 1, 10, 100);
+    put(&table, 2, 10, 100);
+    state_forget_changes(&table);
+    assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+    assert_int_equal(bytes.size, 0);
+    assert_non_null(find(&table, 1));
+    put(&table, 2, 20, 100);
+    assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+    read_all(&restored, &bytes);
+    assert_null(find(&restored, 1));
+    assert_int_equal(find(&restored, 2)->value_size, 20);
+    str_builder_release(&bytes);
+}
+
 int
 main(void)
 {
@@ -306,6 +327,7 @@ main(void)
         cmocka_unit_test_setup_teardown(values_of_all_sizes_keep_their_bytes, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(what_is_touched_is_written_again, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(deltas_and_snapshots_give_the_table_back, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(what_is_forgotten_is_not_written, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(a_snapshot_frees_what_has_expired, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(a_snapshot_of_another_group_is_refused, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(every_cut_and_every_changed_byte_is_survived, open_tables, close_tables),

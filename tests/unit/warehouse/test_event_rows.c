@@ -134,10 +134,10 @@ fill(struct fixture *fixture)
 }
 
 #define P "00000000000000000000000000000001"
-static const char EXPECTED[] = "LAB/b@9.10 lab_result S x - own >3.5 7 r 2026-03-01T10 2026-03-01T05 -1\n"
-                               "LAB/c@8.9 lab_result S p0 " P " 2823-3 <5.1 7 r 2026-03-02T10 2026-03-01T05 7305\n"
-                               "LAB/a@9.10 lab_result S p1 " P " 2823-3 - 7 r 2026-03-02T10 2026-03-01T05 7305\n"
-                               "LAB/b@7.8 lab_result S p0 " P " 2823-3 3.5-5.1 7 r 2026-03-02T10 2026-03-01T05 7305\n";
+static const char EXPECTED[] = "file:LAB/b@9.10 lab_result S x - own >3.5 7 r 2026-03-01T10 2026-03-01T05 -1\n"
+                               "file:LAB/c@8.9 lab_result S p0 " P " 2823-3 <5.1 7 r 2026-03-02T10 2026-03-01T05 7305\n"
+                               "file:LAB/a@9.10 lab_result S p1 " P " 2823-3 - 7 r 2026-03-02T10 2026-03-01T05 7305\n"
+                               "file:LAB/b@7.8 lab_result S p0 " P " 2823-3 3.5-5.1 7 r 2026-03-02T10 2026-03-01T05 7305\n";
 
 static void
 rows_in_their_order(void **state)
