@@ -253,7 +253,7 @@ print(const struct ask *ask, const struct backtest_verb_options *given, const st
         status = backtest_compare(ask, what, given->is_list, &text, err);
     else
         status = given->is_list ? backtest_print_alerts(what, &text, err) : backtest_print_summary(what, &text, err);
-    if (status == ST_OK || err->code == ERR_NO)
+    if (text.size > 0 && (status == ST_OK || err->code == ERR_NO))
         fwrite(text.data, 1, text.size, stdout);
     str_builder_release(&text);
     return status;

@@ -91,8 +91,8 @@ event_rows_has(const struct entity *entity)
 
 /* Candidates for an event column, in the order in which they stand in for one another. */
 struct candidates {
-    struct str_builder list; /* e."a", e."b" */
-    bool               is_any;
+    struct str_builder *out; /* coalesce(e."a", e."b" */
+    bool                is_any;
 };
 
 static void
@@ -100,8 +100,8 @@ add_candidate(struct candidates *candidates, const struct entity *entity, int32_
 {
     if (column < 0 || !type_equal(entity->columns[column].type, event_schema.columns[to].type))
         return;
-    str_builder_append_cstr(&candidates->list, candidates->is_any ? ", e." : "e.");
-    sql_append_name(&candidates->list, str_from(entity->columns[column].name));
+    str_builder_append_cstr(candidates->out, candidates->is_any ? ", e." : "coalesce(e.");
+    sql_append_name(candidates->out, str_from(entity->columns[column].name));
     candidates->is_any = true;
 }
 
@@ -129,7 +129,7 @@ add_times(struct candidates *candidates, const struct entity *entity, enum event
 static bool
 append_column(struct str_builder *out, const struct entity *entity, enum event_column to)
 {
-    struct candidates candidates = { .list = STR_BUILDER_EMPTY };
+    struct candidates candidates = { .out = out };
 
     if (to == EVENT_SYSTEM)
         add_candidate(&candidates, entity, entity_column_find(entity, "patient_system"), to);
@@ -138,10 +138,8 @@ append_column(struct str_builder *out, const struct entity *entity, enum event_c
     if (to == EVENT_TIME || to == EVENT_EFFECTIVE_TIME || to == EVENT_BEGIN_TIME || to == EVENT_END_TIME)
         add_times(&candidates, entity, to);
     if (candidates.is_any)
-        str_builder_printf(out, "coalesce(%s)", str_builder_cstr(&candidates.list));
-    bool is_any = candidates.is_any;
-    str_builder_release(&candidates.list);
-    return is_any;
+        str_builder_append_char(out, ')');
+    return candidates.is_any;
 }
 
 /* As the live leg writes it: "3.5-5.1"; with one bound "<5.1" or ">3.5". */
