@@ -10,8 +10,10 @@
 #include "base/time.h"
 #include "cli/keys.h"
 #include "govern/audit.h"
+#include "io/io.h"
 #include "io/process.h"
 #include "io/terminal.h"
+#include "match/master_files.h"
 
 struct backtest_verb_options {
     struct ask_options ask;
@@ -220,16 +222,38 @@ show_progress(void *context, int64_t row_count, int64_t row_total)
     progress_update(context, (uint64_t)row_count, (uint64_t)row_total);
 }
 
+/* The newest patient master beside the store, if there is a store and a master. */
+static enum status
+open_master(const struct graph *graph, const struct siphash_key *person_key, struct master *ret_master, bool *ret_is_found, struct error *err)
+{
+    struct str_builder path    = STR_BUILDER_EMPTY;
+    uint64_t           version = 0;
+    enum status        status  = ST_OK;
+
+    *ret_is_found = false;
+    if (graph->has_streaming)
+        status = master_file_newest(io_system(), graph->streaming.store.path.data, &path, ret_is_found, &version, err);
+    if (status == ST_OK && *ret_is_found)
+        status = master_open(io_system(), str_builder_cstr(&path), person_key, ret_master, err);
+    str_builder_release(&path);
+    return status;
+}
+
 static enum status
 look_back(const struct graph *graph, struct backtest_options *with, struct backtest_result *result, struct error *err)
 {
     struct siphash_key person_key = { { 0 } };
     struct terminal    terminal   = terminal_of(2);
     struct progress    line;
+    struct master      master     = MASTER_EMPTY;
+    bool               has_master = false;
     enum status        status = open_warehouse(graph, &with->db, err);
 
     if (status == ST_OK)
         status = person_key_obtain(io_system(), graph, &person_key, err);
+    if (status == ST_OK)
+        status = open_master(graph, &person_key, &master, &has_master, err);
+    with->master = has_master ? &master : NULL;
     progress_begin(&line, io_system(), &terminal, process_clock(), "looking back", PROGRESS_ITEMS);
     with->person_key  = &person_key;
     with->is_stopping = is_stopping;
@@ -238,6 +262,7 @@ look_back(const struct graph *graph, struct backtest_options *with, struct backt
     if (status == ST_OK)
         status = backtest_run(with, result, err);
     progress_clear(&line);
+    master_release(io_system(), &master);
     memory_wipe(&person_key, sizeof person_key);
     db_free(with->db);
     return status;

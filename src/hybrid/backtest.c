@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "live/event.h"
+#include "live/op/access_lookup.h"
 #include "live/runtime/steps.h"
 #include "warehouse/event_rows.h"
 
@@ -174,8 +175,18 @@ list_days(struct backtest *backtest, struct event_range range, struct error *err
 
 /* ---- Slices ---- */
 
+/* Whether a rule of accesses judges the entity's rows. */
+static bool
+are_accesses(const struct backtest *backtest, const struct entity *entity)
+{
+    for (size_t i = 0; i < backtest->options->rule_count; i++)
+        if (backtest->options->rules[i]->kind == RULE_NO_TREATMENT_RELATIONSHIP && backtest->options->rules[i]->entity == entity)
+            return true;
+    return false;
+}
+
 static enum status
-take_rows(struct backtest *backtest, struct error *err)
+take_rows(struct backtest *backtest, const struct entity *entity, struct error *err)
 {
     for (;;) {
         chunk_clear(&backtest->chunk);
@@ -184,6 +195,7 @@ take_rows(struct backtest *backtest, struct error *err)
         if (backtest->chunk.row_count == 0)
             return ST_OK;
         event_rows_hash(&backtest->chunk, backtest->options->person_key);
+        access_lookup_rows(backtest->options->master, backtest->options->person_key, &backtest->chunk, are_accesses(backtest, entity));
         for (uint32_t i = 0; i < backtest->steps.operator_count; i++) {
             struct operator *op = backtest->steps.operators[i];
             if (op->kind->rows(op, &backtest->chunk, &backtest->output, err) != ST_OK) {
@@ -199,7 +211,7 @@ static enum status
 take_range(struct backtest *backtest, struct event_range range, bool reaches_in, struct error *err)
 {
     for (size_t i = 0; i < backtest->entity_count; i++)
-        if (event_rows_open(backtest->rows, backtest->entities[i], range, reaches_in, err) != ST_OK || take_rows(backtest, err) != ST_OK)
+        if (event_rows_open(backtest->rows, backtest->entities[i], range, reaches_in, err) != ST_OK || take_rows(backtest, backtest->entities[i], err) != ST_OK)
             return ST_ERROR;
     return ST_OK;
 }

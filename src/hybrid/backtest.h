@@ -21,6 +21,7 @@
 #include "base/hash.h"
 #include "graph/graph.h"
 #include "live/output.h"
+#include "match/master.h"
 #include "model/model.h"
 #include "warehouse/db.h"
 
@@ -28,6 +29,7 @@ struct backtest_options {
     struct db                     *db;
     const struct graph            *graph; /* Of the pipeline; its streaming leg, if it has one, says how its inputs are labelled. */
     const struct siphash_key      *person_key;
+    const struct master           *master; /* What rules of accesses ask of users and patients, as the stream's; NULL: nothing is known. */
     const struct rule_pack *const *rules; /* Of graph->model; each once. */
     size_t                         rule_count;
     int64_t                        from_us; /* INT64_MIN: from the first fact. */

@@ -10,9 +10,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is mapped as
 _Static_assert(sizeof(struct master_entry) == 32, "a slot has 32 bytes");
 
 #define MAGIC  "HDMASTER"
-#define FORMAT 2
-/* Bytes of a slot and its date. */
-#define SLOT_SIZE (sizeof(struct master_entry) + sizeof(int32_t))
+#define FORMAT 3
+/* Bytes of a slot, its date and the rest. */
+#define SLOT_SIZE (sizeof(struct master_entry) + sizeof(int32_t) + sizeof(struct master_patient))
 
 struct header {
     char           magic[8];
@@ -22,9 +22,13 @@ struct header {
     uint64_t       slot_count;
     struct hash128 key_check;
     uint64_t       slots_hash;
+    uint64_t       user_count;
+    uint64_t       user_slot_count;
+    uint64_t       zeros[6];
 };
 
-_Static_assert(sizeof(struct header) == 64, "the header is one line of the cache");
+_Static_assert(sizeof(struct header) == 128, "the header is two lines of the cache");
+_Static_assert(sizeof(struct master_user) == 56 && sizeof(struct master_patient) == 20, "no padding");
 
 static uint64_t
 slots_for(size_t entry_count)
@@ -36,60 +40,123 @@ slots_for(size_t entry_count)
     return slot_count;
 }
 
-static void
-place(struct master_entry *slots, int32_t *births, uint64_t mask, const struct master_entry *entry, int32_t birth)
+/* Where the parts lie in a file of such a header, or in the bytes that are to become one. */
+static struct master
+parts_of(const struct header *header, const char *bytes)
 {
-    uint64_t slot = entry->identifier.low;
+    struct master master = { .slot_mask = header->slot_count - 1, .user_mask = header->user_slot_count - 1,
+                             .entry_count = header->entry_count, .version = header->version };
 
-    CHECK(entry->identifier.low != 0 || entry->identifier.high != 0);
-    while (slots[slot & mask].identifier.low != 0 || slots[slot & mask].identifier.high != 0)
+    master.slots    = (const struct master_entry *)(const void *)(bytes + sizeof *header);
+    master.users    = (const struct master_user *)(const void *)(master.slots + header->slot_count);
+    master.births   = (const int32_t *)(const void *)(master.users + header->user_slot_count);
+    master.patients = (const struct master_patient *)(const void *)(master.births + header->slot_count);
+    return master;
+}
+
+static bool
+is_empty(struct hash128 hash)
+{
+    return hash.low == 0 && hash.high == 0;
+}
+
+static void
+place_entry(const struct master *master, const struct master_content *content, size_t index)
+{
+    static const struct master_patient nothing = { .death_day = MASTER_DAY_UNKNOWN, .contact_day = MASTER_DAY_UNKNOWN };
+    const struct master_entry         *entry   = &content->entries[index];
+    uint64_t                           slot    = entry->identifier.low;
+
+    CHECK(!is_empty(entry->identifier));
+    while (!is_empty(master->slots[slot & master->slot_mask].identifier))
         slot++;
-    slots[slot & mask]  = *entry;
-    births[slot & mask] = birth;
+    slot &= master->slot_mask;
+    ((struct master_entry *)master->slots)[slot]      = *entry;
+    ((int32_t *)master->births)[slot]                 = content->births[index];
+    ((struct master_patient *)master->patients)[slot] = content->patients == NULL ? nothing : content->patients[index];
+}
+
+static void
+place_user(const struct master *master, const struct master_user *user)
+{
+    uint64_t slot = user->pair.low;
+
+    CHECK(!is_empty(user->pair));
+    while (!is_empty(master->users[slot & master->user_mask].pair))
+        slot++;
+    ((struct master_user *)master->users)[slot & master->user_mask] = *user;
 }
 
 enum status
 master_write(struct io *io, const char *path, uint64_t version, const struct siphash_key *key,
-             const struct master_entry *entries, const int32_t *births, size_t entry_count, struct error *err)
+             const struct master_content *content, struct error *err)
 {
-    uint64_t             slot_count = slots_for(entry_count);
-    size_t               slots_size = (size_t)slot_count * SLOT_SIZE;
-    char                *bytes      = memory_alloc_zero(sizeof(struct header) + slots_size);
-    struct master_entry *slots;
-    struct header        header = {.format = FORMAT, .version = version, .entry_count = entry_count,
-                                   .slot_count = slot_count};
-    enum status          status;
+    struct header header = {.format = FORMAT, .version = version, .entry_count = content->entry_count,
+                            .slot_count = slots_for(content->entry_count), .user_count = content->user_count,
+                            .user_slot_count = slots_for(content->user_count)};
+    size_t        size   = (size_t)header.slot_count * SLOT_SIZE + (size_t)header.user_slot_count * sizeof(struct master_user);
+    char         *bytes  = memory_alloc_zero(sizeof header + size);
 
     if (bytes == NULL)
         return error_no_memory(err);
-    slots = (struct master_entry *)(void *)(bytes + sizeof header);
-    int32_t *slot_births = (int32_t *)(void *)(slots + slot_count);
-    for (size_t i = 0; i < entry_count; i++)
-        place(slots, slot_births, slot_count - 1, &entries[i], births[i]);
+    struct master parts = parts_of(&header, bytes);
+    for (size_t i = 0; i < content->entry_count; i++)
+        place_entry(&parts, content, i);
+    for (size_t i = 0; i < content->user_count; i++)
+        place_user(&parts, &content->users[i]);
     memcpy(header.magic, MAGIC, sizeof header.magic);
     header.key_check  = person_key_check(key);
-    header.slots_hash = hash64(slots, slots_size);
+    header.slots_hash = hash64(bytes + sizeof header, size);
     memcpy(bytes, &header, sizeof header);
-    status = io_file_replace(io, path, bytes, sizeof header + slots_size, 0600, err);
+    enum status status = io_file_replace(io, path, bytes, sizeof header + size, 0600, err);
     if (status != ST_OK)
         error_context(err, "writing the patient master");
     memory_free(bytes);
     return status;
 }
 
+static bool
+is_power(uint64_t count)
+{
+    return count != 0 && (count & (count - 1)) == 0;
+}
+
+/* Compared as counts, so that no product can overflow. */
+static bool
+has_size(const struct header *header, size_t size)
+{
+    const size_t rest = size - sizeof *header;
+
+    if (!is_power(header->slot_count) || !is_power(header->user_slot_count) || header->slot_count > rest / SLOT_SIZE ||
+        header->user_slot_count > rest / sizeof(struct master_user))
+        return false;
+    return header->slot_count * SLOT_SIZE + header->user_slot_count * sizeof(struct master_user) == rest &&
+           header->entry_count <= header->slot_count / 2 && header->user_count <= header->user_slot_count / 2;
+}
+
+static enum status
+check_format(const struct header *header, struct error *err)
+{
+    if (memcmp(header->magic, MAGIC, sizeof header->magic) != 0)
+        return error_set(err, ERR_CORRUPT, "the file is no patient master");
+    if (header->format == FORMAT)
+        return ST_OK;
+    error_set(err, ERR_CORRUPT, "the patient master is of format %llu; this program reads format %d", (unsigned long long)header->format, FORMAT);
+    error_hint(err, "heddle batch PIPELINE writes it anew");
+    return ST_ERROR;
+}
+
 static enum status
 check_header(const struct file_map *map, const struct siphash_key *key, struct header *ret_header, struct error *err)
 {
-    struct header header;
+    struct header header = {.format = 0};
 
-    if (map->size < sizeof header)
+    if (map->size < 2 * sizeof(uint64_t))
         return error_set(err, ERR_CORRUPT, "the file is shorter than a patient master");
-    memcpy(&header, map->bytes, sizeof header);
-    if (memcmp(header.magic, MAGIC, sizeof header.magic) != 0 || header.format != FORMAT)
-        return error_set(err, ERR_CORRUPT, "the file is no patient master of a format that this program knows");
-    /* Compared as counts, so that no product can overflow. */
-    if (header.slot_count == 0 || (header.slot_count & (header.slot_count - 1)) != 0 ||
-        header.slot_count != (map->size - sizeof header) / SLOT_SIZE || (map->size - sizeof header) % SLOT_SIZE != 0 || header.entry_count > header.slot_count / 2)
+    memcpy(&header, map->bytes, map->size < sizeof header ? map->size : sizeof header);
+    if (check_format(&header, err) != ST_OK)
+        return ST_ERROR;
+    if (map->size < sizeof header || !has_size(&header, map->size))
         return error_set(err, ERR_CORRUPT, "the patient master is cut or damaged");
     if (hash64(map->bytes + sizeof header, map->size - sizeof header) != header.slots_hash)
         return error_set(err, ERR_CORRUPT, "the patient master is damaged");
@@ -110,14 +177,8 @@ master_open(struct io *io, const char *path, const struct siphash_key *key, stru
     if (status == ST_OK)
         status = check_header(&map, key, &header, err);
     if (status == ST_OK) {
-        *ret_master = (struct master){
-            .map         = map,
-            .slots       = (const struct master_entry *)(const void *)(map.bytes + sizeof header),
-            .births      = (const int32_t *)(const void *)(map.bytes + sizeof header + header.slot_count * sizeof(struct master_entry)),
-            .slot_mask   = header.slot_count - 1,
-            .entry_count = header.entry_count,
-            .version     = header.version,
-        };
+        *ret_master     = parts_of(&header, (const char *)map.bytes);
+        ret_master->map = map;
         return ST_OK;
     }
     file_map_release(io, &map);
@@ -130,4 +191,32 @@ master_release(struct io *io, struct master *master)
 {
     file_map_release(io, &master->map);
     *master = MASTER_EMPTY;
+}
+
+const struct master_patient *
+master_patient_find(const struct master *master, struct hash128 identifier, struct hash128 *ret_person)
+{
+    for (uint64_t slot = identifier.low;; slot++) {
+        const struct master_entry *entry = &master->slots[slot & master->slot_mask];
+
+        if (is_empty(entry->identifier))
+            return NULL;
+        if (entry->identifier.low == identifier.low && entry->identifier.high == identifier.high) {
+            *ret_person = entry->person;
+            return &master->patients[slot & master->slot_mask];
+        }
+    }
+}
+
+const struct master_user *
+master_user_find(const struct master *master, struct hash128 pair)
+{
+    for (uint64_t slot = pair.low;; slot++) {
+        const struct master_user *user = &master->users[slot & master->user_mask];
+
+        if (is_empty(user->pair))
+            return NULL;
+        if (user->pair.low == pair.low && user->pair.high == pair.high)
+            return user;
+    }
 }

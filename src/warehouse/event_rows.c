@@ -13,7 +13,7 @@
 #include "warehouse/schema.h"
 
 /* Behind the event columns of the statement. */
-enum { TAIL_SOURCE, TAIL_FILE, TAIL_POSITION, TAIL_ROW_NUMBER, TAIL_PURPOSE, TAIL_REASON };
+enum { TAIL_SOURCE, TAIL_FILE, TAIL_POSITION, TAIL_ROW_NUMBER, TAIL_PURPOSE, TAIL_REASON, TAIL_VIP = TAIL_PURPOSE };
 
 #define NUMBER_DIGITS 19
 
@@ -171,6 +171,12 @@ is_access(const struct entity *entity)
     return entity_column_find(entity, "user_id") >= 0 && entity_column_find(entity, "purpose_of_use") >= 0 && entity_column_find(entity, "reason") >= 0;
 }
 
+static bool
+has_vip(const struct entity *entity)
+{
+    return entity_column_find(entity, "vip_indicator") >= 0;
+}
+
 static void
 set_columns(struct event_rows *rows, struct sql_names *names)
 {
@@ -187,6 +193,8 @@ set_columns(struct event_rows *rows, struct sql_names *names)
     str_builder_append_cstr(&list, "e.source, e.file, e.position, e.row_number");
     if (is_access(rows->entity))
         str_builder_append_cstr(&list, ", e.purpose_of_use, e.reason");
+    else if (has_vip(rows->entity))
+        str_builder_append_cstr(&list, ", e.vip_indicator");
     sql_set(names, "columns", str_builder_text(&list));
     names->has_failed |= !str_builder_is_ok(&list);
     str_builder_release(&list);
@@ -414,14 +422,17 @@ fill_origins(struct event_rows *rows, struct chunk *chunk, uint32_t count, struc
     return ST_OK;
 }
 
-/* As the intake finds them. */
+/* As the intake finds them, but for what it asks the patient master. */
 static void
 fill_access_facts(const struct event_rows *rows, struct chunk *chunk, uint32_t count)
 {
-    const uint32_t tail = rows->column_count;
+    const uint32_t tail   = rows->column_count;
+    const bool     access = is_access(rows->entity);
 
-    for (uint32_t i = 0; is_access(rows->entity) && i < count; i++) {
-        int64_t facts = access_facts_of(db_text(&rows->result, tail + TAIL_PURPOSE, rows->row + i), db_text(&rows->result, tail + TAIL_REASON, rows->row + i));
+    for (uint32_t i = 0; (access || has_vip(rows->entity)) && i < count; i++) {
+        const uint32_t row   = rows->row + i;
+        const int64_t  facts = access ? access_facts_of(db_text(&rows->result, tail + TAIL_PURPOSE, row), db_text(&rows->result, tail + TAIL_REASON, row))
+                                      : treatment_facts_pack(access_is_vip(db_text(&rows->result, tail + TAIL_VIP, row)), 0, 0);
         if (facts != 0)
             chunk_set_int64(chunk, EVENT_ACCESS_FACTS, i, facts);
     }

@@ -8,7 +8,7 @@
 #include "model/model.h"
 #include "warehouse/schema.h"
 
-#define CANDIDATE_COUNT_MAX 4
+#define CANDIDATE_COUNT_MAX 6
 
 /* Which of an entity's columns an event column is: the first that is not null of those that the entity has in the event
  * column's type. The same names as the live leg's intake goes by. */
@@ -32,12 +32,12 @@ static const struct column_source {
     { EVENT_COMPARATOR, { "source_comparator" } },
     { EVENT_RESULT, { "result" } },
     { EVENT_RESULT_UNIT, { "source_units" } },
-    { EVENT_RESULT_ID, { "lab_result_id", "clinical_order_id" } },
-    { EVENT_PRACTITIONER_ID, { "ordering_practitioner_id", "attending_practitioner_id" } },
-    { EVENT_USER_SYSTEM, { "patient_system" } }, /* Of the practitioner. */
+    { EVENT_RESULT_ID, { "lab_result_id", "clinical_order_id", "appointment_id" } },
+    { EVENT_PRACTITIONER_ID, { "ordering_practitioner_id", "attending_practitioner_id", "practitioner_id" } },
+    { EVENT_USER_SYSTEM, { "practitioner_system", "patient_system" } }, /* Of the practitioner. */
     { EVENT_DEPARTMENT, { "department" } },
-    { EVENT_BEGIN_TIME, { "encounter_start_time", "effective_time", "event_time" } },
-    { EVENT_END_TIME, { "encounter_end_time", "encounter_start_time", "effective_time", "event_time" } },
+    { EVENT_BEGIN_TIME, { "encounter_start_time", "start_time", "effective_time", "event_time" } },
+    { EVENT_END_TIME, { "encounter_end_time", "end_time", "encounter_start_time", "start_time", "effective_time", "event_time" } },
 };
 #define SOURCE_COUNT (sizeof SOURCES / sizeof *SOURCES)
 

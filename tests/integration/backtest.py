@@ -154,7 +154,7 @@ def counts(folder):
     expect("counts", +found, wanted)
     expect("rules", {(rule["rule"], rule["approved"]) for rule in summary["rules"]} >= {(LAB, True), (ACCESS, True)}, True)
     facts = query(folder, WAREHOUSE, "select (select count(*) from core.lab_result_version) + (select count(*) from core.access_event_version) + "
-                                     "(select count(*) from core.encounter_version) + (select count(*) from core.clinical_order_version) as n")
+                                     "(select count(*) from core.encounter_version) + (select count(*) from core.clinical_order_version) + (select count(*) from core.appointment_version) as n")
     expect("facts", summary["facts"], facts[0]["n"])
 
 

@@ -108,7 +108,7 @@ class History:
     def __init__(self, snapshots):
         """Of folders like `in/`, each with the microseconds of its logical date."""
         self.received, self.reasons, self.quality = Counter(), Counter(), Counter()
-        self.results, self.encounters, self.patients = {}, {}, defaultdict(list)
+        self.results, self.encounters, self.patients, self.users = {}, {}, defaultdict(list), {}
         for logical, folder in snapshots:
             for path in sorted((folder / "lab").glob("*.hl7")):
                 self.read_lab(path)
@@ -176,6 +176,10 @@ class History:
     def read_csv(self, path, logical):
         text = path.read_bytes().decode("utf-8", "surrogateescape").lstrip("\ufeff")
         header, *rows = csv.reader(io.StringIO(text, newline=""))
+        if header[0] == "USER_ID":
+            self.received["EHR_RAW"] += len(rows)
+            self.users = {row[0]: dict(zip(header, row)) for row in rows}
+            return
         if header[0] != "Id":
             self.received["EHR_RAW"] += 1
             self.reasons["EHR_RAW", "no_mapping"] += 1
@@ -206,7 +210,7 @@ class History:
         self.quality["encounter/encounter_end_time/inconsistent"] += end is not None and end < begin
         self.quality["encounter/total_cost/bad_number"] += number(row["TOTAL_CLAIM_COST"]) is None
         self.encounters[row["Id"]] = {"patient": row["PATIENT"], "user": row["PROVIDER"], "department": row["ORGANIZATION"], "begin": begin,
-                                      "end": end or begin, "known": begin}
+                                      "end": max(end or begin, begin), "known": begin}
         return None
 
     def patient(self, row, logical):
@@ -460,50 +464,119 @@ def kidney_alerts(accepted, history, birth_dates):
 
 # Weights of the delivered rule's flags, and of severities.
 ACCESS_WEIGHTS = {"no_treatment_relationship": 20, "break_glass_without_reason": 30}
+# Weights of the delivered rule's flags, and of severities; the example's departments that work for all, and its office's hours.
+ACCESS_WEIGHTS = {"no_treatment_relationship": 20, "break_glass_without_reason": 30, "own_chart": 40, "same_household": 40, "same_surname": 15,
+                  "coworker": 25, "vip": 25, "deceased": 20, "long_discharged": 10, "terminated_user": 60, "after_hours": 10}
 ACCESS_SEVERITIES = (("critical", 80), ("high", 45), ("medium", 20))
+HOUSE_WIDE, HOUSE_WIDE_DAYS = {"BILLING", "REGISTRATION", "FLOAT"}, 180
+RARE_SURNAME, HOUSEHOLD = 20, 12
+
+
+class People:
+    """What the patient master knows of patients and users, after the run over history."""
+
+    def __init__(self, history):
+        self.users, self.surname, self.home, self.died, self.contact = history.users, {}, {}, {}, {}
+        for key, versions in sorted(history.versions.items(), reverse=True):  # The laboratory's first: the other's statement is as good.
+            first, middle, last, sex, born, died, ssn, street, city, code, dead = versions[-1][1]
+            patient = key.partition("/")[2]
+            self.surname[patient] = last.upper() if last else None
+            self.home[patient] = (street.upper(), code[:5]) if street and code else None
+            if died:
+                self.died[patient] = micros(dt.datetime.fromisoformat(died).replace(tzinfo=UTC)) // DAY
+        self.persons, homes = Counter(self.surname.values()), Counter(self.home.values())
+        self.home = {patient: home for patient, home in self.home.items() if home and homes[home] <= HOUSEHOLD}
+        for entry in history.encounters.values():
+            self.contact[entry["patient"]] = max(self.contact.get(entry["patient"], 0), entry["end"] // DAY)
+        self.workforce = {user["PATIENT_ID"] for user in self.users.values() if user["PATIENT_ID"]}
+
+    def department(self, who):
+        return self.users[who]["DEPARTMENT"] if who in self.users else None
+
+    def contact_days(self, patient, day):
+        return max(day - self.contact[patient], 0) if patient in self.contact else None
+
+    def flags(self, event):
+        """Those that follow from who looks at whom and when."""
+        patient, day, flags = event["patient_id"], event["effective"] // DAY, set()
+        user = self.users.get(event["user_id"], {"PATIENT_ID": "", "LAST": "", "LAST_DAY": ""})
+        if user["PATIENT_ID"] == patient:
+            flags.add("own_chart")
+        else:
+            if user["PATIENT_ID"] and patient in self.home and self.home.get(user["PATIENT_ID"]) == self.home[patient]:
+                flags.add("same_household")
+            if user["LAST"] and user["LAST"].upper() == self.surname.get(patient) and self.persons[user["LAST"].upper()] <= RARE_SURNAME:
+                flags.add("same_surname")
+            if patient in self.workforce:
+                flags.add("coworker")
+        if patient in self.died and day - self.died[patient] > 30:
+            flags.add("deceased")
+        if user["LAST_DAY"] and micros(dt.datetime.fromisoformat(user["LAST_DAY"]).replace(tzinfo=UTC)) // DAY < day:
+            flags.add("terminated_user")
+        local = dt.datetime.fromtimestamp(event["effective"] / 1_000_000, ZONE)
+        if event["user_department"] == "BILLING" and (local.weekday() > 4 or not 7 <= local.hour < 19):
+            flags.add("after_hours")
+        if event.get("purpose_of_use") in ("ETREAT", "BTG") and not (event.get("reason") or "").strip():
+            flags.add("break_glass_without_reason")
+        return flags
 
 
 def explanations_of(accepted, encounters):
-    """patient -> [(begin, end, known, department, who)] of encounters, orders and appointments."""
+    """patient -> [(begin, end, known, department, who, VIP)] of encounters, orders and appointments."""
     found = defaultdict(list)
     for entry in encounters.values():
-        found[entry["patient"]].append((entry["begin"], entry["end"], entry["known"], entry["department"], entry["user"]))
+        found[entry["patient"]].append((entry["begin"], entry["end"], entry["known"], entry["department"], entry["user"], False))
     for event in accepted:
         if event["type"] == "encounter":
             begin, end, who = iso(event["encounter_start_time"]), None, event["attending_practitioner_id"]
         elif event["type"] == "clinical_order":
             begin, end, who = event["effective"], None, event["ordering_practitioner_id"]
         elif event["type"] == "appointment":
-            begin, end, who = iso(event["start_time"]), iso(event.get("end_time")), event.get("practitioner_id")
+            begin, end, who = iso(event["start_time"]), iso(event["end_time"]), event["practitioner_id"]
         else:
             continue
-        found[event["patient_id"]].append((begin, end or begin, event["time"], event["department"], who))
+        found[event["patient_id"]].append((begin, end or begin, event["time"], event["department"], who, "vip_indicator" in event))
     return found
 
 
-def flags_of(event):
-    flags = {"no_treatment_relationship"}
-    if event.get("purpose_of_use") in ("ETREAT", "BTG") and not (event.get("reason") or "").strip():
-        flags.add("break_glass_without_reason")
-    return flags
+def explains(event, people, begin, end, department, who):
+    at, own = event["effective"], event["user_department"]
+    is_near = begin <= at + 7 * DAY and end >= at - 30 * DAY
+    if is_near and (department == own or who == event["user_id"] or people.department(who) == own):
+        return True
+    return at <= begin <= at + 4 * HOUR or (own in HOUSE_WIDE and begin <= at + 7 * DAY and end >= at - HOUSE_WIDE_DAYS * DAY)
 
 
-def access_alerts(accepted, encounters):
-    explanations = explanations_of(accepted, encounters)
+def access_alerts(accepted, encounters, people):
+    """`encounters`: those of history that the stream does not speak of."""
+    dealings = explanations_of(accepted, encounters)
     alerts, facts, ranks = {}, {}, {}
     for event in accepted:
         if event["type"] != "access_event":
             continue
-        at = event["effective"]
-        fits = [known for begin, end, known, department, who in explanations[event["patient_id"]]
-                if (department == event["user_department"] or who == event["user_id"]) and begin <= at + 7 * DAY and end >= at - 30 * DAY
-                or at <= begin <= at + 4 * HOUR]
-        if not any(known <= event["time"] for known in fits):
-            flags = flags_of(event)
-            rank = sum(ACCESS_WEIGHTS[flag] for flag in flags)
-            alerts[event["event_id"]] = "retracted" if fits else "open"
-            facts[event["event_id"]] = [event["user_id"], None, None, None, event["time"], event["effective"]]
-            ranks[event["event_id"]] = [rank, next(name for name, least in ACCESS_SEVERITIES if rank >= least), sorted(flags)]
+        at, patient = event["effective"], event["patient_id"]
+        fits = [known for begin, end, known, department, who, _ in dealings[patient] if explains(event, people, begin, end, department, who)]
+        contact = people.contact_days(patient, at // DAY)
+        if event["user_department"] in HOUSE_WIDE and contact is not None and contact <= HOUSE_WIDE_DAYS:
+            fits.append(event["time"])
+        flags = people.flags(event)
+        # History is remembered for 38 days.
+        known = [(end, vip) for _, end, known, _, _, vip in dealings[patient] if known <= event["time"] and max(known, end) + 38 * DAY > event["time"]]
+        days = [max((at - end) // DAY, 0) for end, _ in known] + ([contact] if contact is not None else [])
+        if days and min(days) > 60:
+            flags.add("long_discharged")
+        if any(vip for _, vip in known):
+            flags.add("vip")
+        stands = flags & {"terminated_user"}
+        if any(known <= event["time"] for known in fits) and not stands:
+            continue
+        if not (fits and stands):
+            flags.add("no_treatment_relationship")
+        flags = stands if fits and stands else flags
+        rank = sum(ACCESS_WEIGHTS[flag] for flag in flags)
+        alerts[event["event_id"]] = "retracted" if fits and not stands else "open"
+        facts[event["event_id"]] = [event["user_id"], None, None, None, event["time"], event["effective"]]
+        ranks[event["event_id"]] = [rank, next(name for name, least in ACCESS_SEVERITIES if rank >= least), sorted(flags)]
     return alerts, facts, ranks
 
 
@@ -524,7 +597,7 @@ def expectations(directory, logical="1970-01-01"):
     live_ids = {e["encounter_id"] for e in accepted if e["type"] == "encounter"}
     before = {key: value for key, value in told.encounters.items() if key not in live_ids}
     lab, lab_facts = lab_alerts(accepted, born)
-    access, access_facts, ranks = access_alerts(accepted, before)
+    access, access_facts, ranks = access_alerts(accepted, before, People(told))
     kidney, kidney_facts = kidney_alerts(accepted, told, born)
     return {
         "history": {"received": told.received,

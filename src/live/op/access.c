@@ -62,9 +62,9 @@ access_record_of(const struct rule *rule, const struct chunk *chunk, uint32_t ro
     if (!event_is_null(chunk, EVENT_DEPARTMENT, row))
         record.department = rule_text_hash(event_text(chunk, EVENT_DEPARTMENT, row));
     if (is_access && !event_is_null(chunk, EVENT_USER_ID, row))
-        record.user_short = access_hash_short(record.user.low);
+        record.user_short = master_short(record.user.low);
     if (is_access && !event_is_null(chunk, EVENT_DEPARTMENT, row))
-        record.department_short = access_hash_short(access_department_hash(&rule->person_key, event_text(chunk, EVENT_DEPARTMENT, row)));
+        record.department_short = master_short(access_department_hash(&rule->person_key, event_text(chunk, EVENT_DEPARTMENT, row)));
     return record;
 }
 

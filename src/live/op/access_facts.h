@@ -6,8 +6,8 @@
  *                        40–55   days since the user's last day; 0: still there, or not known
  *                        56–63   persons of the surname that user and patient share; 0: not the same, or not known
  *     of what explains    0      the sender marks the encounter as one of a VIP
- *                         1–31   who ordered or attends, as a user: access_hash_short; 0: not known
- *                        32–63   their department: access_hash_short; 0: not known
+ *                         1–31   who ordered or attends, as a user: master_short; 0: not known
+ *                        32–63   their department: master_short; 0: not known
  *
  * What is greater than its bits hold is their maximum. Days are those of UTC. */
 #ifndef HEDDLE_LIVE_OP_ACCESS_FACTS_H
@@ -18,6 +18,7 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "match/master.h"
 
 enum access_fact {
     ACCESS_FACT_BREAK_GLASS_WITHOUT_REASON = 1,
@@ -41,6 +42,9 @@ struct access_facts {
 /* What an access that states these has to say, packed; 0: nothing. Where the facts of an access come from anything else, the warehouse's rows must go by
  * it, too (warehouse/event_rows.h). */
 int64_t access_facts_of(struct str purpose, struct str reason);
+
+/* Of vip_indicator: "N", "0" and the like say that the patient is none (HL7 table 0099 is the user's own). */
+bool access_is_vip(struct str indicator);
 
 static inline uint64_t
 access_facts_bits(int32_t value, int32_t max)
@@ -66,13 +70,6 @@ access_facts_unpack(int64_t packed)
                                   .contact_days    = (int32_t)(bits >> 24 & 65535) - 1,
                                   .ended_days      = (int32_t)(bits >> 40 & 65535),
                                   .surname_persons = (int32_t)(bits >> 56) };
-}
-
-/* A user or a department in 31 bits, never 0: two of a hospital's thousands share one once in a thousand hospitals. */
-static inline uint32_t
-access_hash_short(uint64_t hash)
-{
-    return ((uint32_t)hash & 0x7fffffffu) | (uint32_t)((hash & 0x7fffffffu) == 0);
 }
 
 /* Under the key, for the patient master has no names in clear. */

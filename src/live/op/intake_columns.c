@@ -71,7 +71,7 @@ add_source(struct intake_lane *lane, enum event_column to, int32_t column)
 enum status
 intake_columns_wanted(struct arena *arena, const struct entity *entity, const bool **ret_wanted, struct error *err)
 {
-    static const char *const others[] = { "source_reference_range_low", "source_reference_range_high", "source_value", "purpose_of_use", "reason" };
+    static const char *const others[] = { "source_reference_range_low", "source_reference_range_high", "source_value", "purpose_of_use", "reason", "vip_indicator" };
     bool *wanted = arena_alloc_zero(arena, entity->column_count + 1, _Alignof(bool));
     if (wanted == NULL)
         return error_no_memory(err);
@@ -132,7 +132,8 @@ intake_columns_find(struct intake *intake, struct intake_lane *lane, struct erro
     lane->range_high       = schema_find(schema, "source_reference_range_high");
     lane->source_value     = schema_find(schema, "source_value");
     lane->normalized_value = schema_find(schema, "normalized_value");
-    lane->is_access        = schema_find(schema, "user_id") >= 0 && schema_find(schema, "patient_id") >= 0;
+    lane->vip              = schema_find(schema, "vip_indicator");
+    intake_access_find(intake, lane);
     lane->purpose          = schema_find(schema, "purpose_of_use");
     lane->reason           = schema_find(schema, "reason");
     return find_needed(intake, lane, err);

@@ -36,7 +36,9 @@ struct intake_lane {
     int32_t                normalized_value;
     int32_t                purpose; /* Of an access: purpose_of_use and reason; -1: none. */
     int32_t                reason;
-    bool                   is_access; /* Its entity has users. */
+    int32_t                vip;    /* Of an encounter: vip_indicator. */
+    bool                   is_access;      /* A rule of accesses judges its rows, … */
+    bool                   is_explanation; /* … or explains others by them. */
     const uint32_t        *needed; /* Key columns that are not required: null, they reject their row too. */
     uint32_t               needed_count;
 
@@ -108,7 +110,9 @@ enum status intake_group(struct intake *intake, struct error *err);
 /* The outcome of the record in work, if there is one. */
 enum status intake_record_end(struct intake *intake, struct error *err);
 
-/* intake_access.c. EVENT_ACCESS_FACTS of the lane's rows, which are null so far; behind the persons. */
+/* intake_access.c. Whether rules of accesses go by the lane's rows. */
+void intake_access_find(const struct intake *intake, struct intake_lane *lane);
+/* EVENT_ACCESS_FACTS of the lane's rows, which are null so far; behind the persons. */
 void intake_access_facts(struct intake *intake, const struct intake_lane *lane);
 
 /* intake_letters.c */

@@ -353,7 +353,7 @@ fill_person(struct intake *intake, uint32_t row)
 {
     struct chunk  *events = &intake->events;
     struct hash128 person = patient_hash(events, row);
-    int32_t        birth  = MASTER_BIRTH_UNKNOWN;
+    int32_t        birth  = MASTER_DAY_UNKNOWN;
 
     if (event_is_null(events, EVENT_PATIENT_ID, row)) {
         set_null(&events->columns[EVENT_PERSON_ID], row);
@@ -365,7 +365,7 @@ fill_person(struct intake *intake, uint32_t row)
     hash128_print(person, intake->persons[row]);
     text_set(&((struct text *)events->columns[EVENT_PERSON_ID].data)[row], intake->persons[row], HASH128_TEXT_SIZE - 1);
     ((int32_t *)events->columns[EVENT_BIRTH_DATE].data)[row] = birth;
-    if (birth == MASTER_BIRTH_UNKNOWN)
+    if (birth == MASTER_DAY_UNKNOWN)
         set_null(&events->columns[EVENT_BIRTH_DATE], row);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "live/op/access_lookup.h"
 #include "live/event.h"
 #include "live/runtime/runtime_int.h"
 
@@ -283,6 +284,7 @@ history_feed(struct runtime *runtime, struct error *err)
         if (status != ST_OK || chunk.row_count == 0)
             break;
         event_hash_identities(&chunk, runtime->options->person_key);
+        access_lookup_rows(runtime->has_master ? &runtime->master : NULL, runtime->options->person_key, &chunk, false);
         status = history_chunk(runtime, &chunk, hashes, err);
     }
     if (status != ST_OK)

@@ -14,22 +14,27 @@
 struct story {
     struct world  *world;
     struct random *random;
-    uint32_t       next_patient;
-    uint32_t       patient; /* Of the story being told. */
+    struct story_patients patients;
+    uint32_t              patient; /* Of the story being told. */
     int64_t        at_us;
 };
+
+bool
+world_next_patient(struct world *world, struct random *random, struct story_patients *patients, uint32_t *ret_patient, int64_t *ret_at_us)
+{
+    if (patients->next >= (uint32_t)world->options.patient_count)
+        return false;
+    *ret_patient = patients->next++;
+    world->patients[*ret_patient].is_reserved = true;
+    int64_t day = world->options.day_count > 1 ? random_between(random, 1, world->options.day_count - 1) : 0;
+    *ret_at_us  = world->start_us + day * US_PER_DAY + random_between(random, 9 * 3600, 15 * 3600) * US_PER_SECOND;
+    return true;
+}
 
 static bool
 next_story(struct story *story)
 {
-    struct world *world = story->world;
-    if (story->next_patient >= (uint32_t)world->options.patient_count)
-        return false;
-    story->patient = story->next_patient++;
-    world->patients[story->patient].is_reserved = true;
-    int64_t day = world->options.day_count > 1 ? random_between(story->random, 1, world->options.day_count - 1) : 0;
-    story->at_us = world->start_us + day * US_PER_DAY + random_between(story->random, 9 * 3600, 15 * 3600) * US_PER_SECOND;
-    return true;
+    return world_next_patient(story->world, story->random, &story->patients, &story->patient, &story->at_us);
 }
 
 /* Whether files of history are written: where a warehouse has it already, no story may rest on more. */
@@ -352,4 +357,5 @@ world_plant_all(struct world *world, struct random *random)
         uint32_t plant = world_plant(world, "patient_moved", UINT32_MAX, "history");
         world->plants[plant].other = story.patient;
     }
+    world_plant_accesses(world, &story.patients, count);
 }

@@ -19,7 +19,8 @@ static const char *const cities[] = { "Somerville", "Attleboro", "Springfield", 
 static const char *const zips[] = { "02155", "02703", "01101", "10471", "20007" };
 const char *const        world_facilities[] = { "STE", "STW", "STN" };
 const char *const        world_departments[] = { "ED", "ICU", "MED", "SURG", "PEDS", "CARD" };
-#define DEPARTMENT_COUNT 6
+static const char *const  extra_departments[WORLD_FORMER] = { "BILLING", "REGISTRATION", "FLOAT" };
+#define DEPARTMENT_COUNT WORLD_DEPARTMENT_COUNT
 #define COUNT(array)     (sizeof(array) / sizeof((array)[0]))
 
 /* Share of encounters that begin in each hour of the local day: quiet nights, a peak before noon. */
@@ -114,6 +115,25 @@ make_user(struct user *user, uint32_t number, struct random *random)
     user->last = last_names[random_below(random, COUNT(last_names))];
     user->department = world_departments[number % DEPARTMENT_COUNT];
     user->is_physician = (number / DEPARTMENT_COUNT) % 3 == 0;
+    user->patient = UINT32_MAX;
+    user->ends_on = INT32_MAX;
+}
+
+static void
+make_extra_users(struct world *world)
+{
+    struct random random;
+    random_init(&random, world->options.seed ^ 0xe47a);
+    for (uint32_t i = 0; i < world->extra_count; i++) {
+        struct user   *user = &world->users[world->user_count + i];
+        const uint32_t kind = i / (world->extra_count / WORLD_EXTRA_COUNT);
+        make_user(user, world->user_count + i, &random); /* Of a clinical department. */
+        user->is_physician = false;
+        if (kind == WORLD_FORMER)
+            user->ends_on = -(int32_t)random_between(&random, 5, 60);
+        else
+            user->department = extra_departments[kind];
+    }
 }
 
 /* A moment of the day `day` by the hospital's hours; exact to a tenth of a second, so that few events share a time. */
@@ -156,8 +176,8 @@ world_access(struct world *world, uint32_t patient, uint32_t user, int64_t event
     return index;
 }
 
-static uint32_t
-add_order(struct world *world, uint32_t patient, uint32_t user, uint32_t encounter, int64_t event_us, uint8_t facility)
+uint32_t
+world_order(struct world *world, uint32_t patient, uint32_t user, uint32_t encounter, int64_t event_us, uint8_t facility)
 {
     uint32_t     index = world_add(world, FACT_ORDER);
     struct fact *fact = &world->facts[index];
@@ -203,7 +223,7 @@ world_result(struct world *world, struct random *random, uint32_t patient, uint3
 {
     uint32_t user = (uint32_t)random_below(random, world->user_count);
     uint8_t  facility = (uint8_t)random_below(random, 3);
-    uint32_t order = add_order(world, patient, user, 0, effective_us - 5 * US_PER_MINUTE, facility);
+    uint32_t order = world_order(world, patient, user, 0, effective_us - 5 * US_PER_MINUTE, facility);
     return add_result(world, patient, user, 0, order, analyte, value, effective_us, event_us, facility);
 }
 
@@ -215,7 +235,7 @@ add_panel(struct world *world, struct random *random, const struct fact *encount
     int64_t     collected_us = ordered_us + random_between(random, 5, 25) * US_PER_MINUTE;
     int64_t     available_us = collected_us + random_between(random, 30, 150) * US_PER_MINUTE + random_between(random, 0, 599) * 100 * US_PER_MS;
     bool        uses_other = random_chance(random, 0.2);
-    uint32_t    order = add_order(world, copy.patient, copy.user, copy.encounter, ordered_us, copy.facility);
+    uint32_t    order = world_order(world, copy.patient, copy.user, copy.encounter, ordered_us, copy.facility);
     for (uint32_t i = 0; i < analyte_count; i++) {
         if (analytes[i].panel != panel || (panel == 2 && random_chance(random, 0.5)))
             continue;
@@ -286,7 +306,8 @@ world_init(struct world *world, const struct world_options *options, struct erro
     world->end_us = world->start_us + options->day_count * US_PER_DAY;
     world->user_count = (uint32_t)(options->patient_count / 40) / DEPARTMENT_COUNT * DEPARTMENT_COUNT + 24;
     world->patients = memory_alloc_array_zero((size_t)options->patient_count, sizeof(*world->patients));
-    world->users = memory_alloc_array_zero(world->user_count, sizeof(*world->users));
+    world->extra_count = WORLD_EXTRA_COUNT * (2 + (uint32_t)(options->patient_count / 200));
+    world->users = memory_alloc_array_zero(world->user_count + world->extra_count, sizeof(*world->users));
     /* The first block of each growing array: from here on index 0 exists, also where a growth fails. */
     world->facts = grow(world, NULL, &world->fact_capacity, 0, sizeof(*world->facts));
     world->plants = grow(world, NULL, &world->plant_capacity, 0, sizeof(*world->plants));
@@ -296,12 +317,15 @@ world_init(struct world *world, const struct world_options *options, struct erro
         make_patient(world, &world->patients[i], i, &random);
     for (uint32_t i = 0; i < world->user_count; i++)
         make_user(&world->users[i], i, &random);
+    make_extra_users(world);
     world_plant_all(world, &random);
     make_history(world, &random);
     for (int64_t day = 0; day < options->day_count && !world->is_out_of_memory; day++)
         for (uint32_t i = 0; i < (uint32_t)options->patient_count; i++)
             if (!world->patients[i].is_reserved)
                 live_day_of_patient(world, &random, i, day);
+    if (options->people == NULL)
+        world_traffic(world);
     cut_future(world);
     return world->is_out_of_memory ? error_no_memory(err) : ST_OK;
 }

@@ -65,6 +65,7 @@ struct patient {
     uint32_t    ssn_serial;
     int32_t     birth_date;
     int32_t     moves_on;
+    int32_t     died_on; /* Days since 1970; 0: alive. */
     bool        is_female;
     bool        is_reserved; /* Has a planted story; nothing ordinary happens to them in the live days. */
     uint8_t     race, partition;
@@ -74,9 +75,15 @@ struct user {
     char        id[16];
     const char *first, *last, *department;
     bool        is_physician;
+    uint32_t    patient; /* The same person as a patient; none from UINT32_MAX - 1 on. */
+    int32_t     ends_on; /* The last day, from the world's first on; INT32_MAX: none. */
 };
 
-enum fact_kind { FACT_ENCOUNTER, FACT_ORDER, FACT_RESULT, FACT_ACCESS, FACT_RAW };
+/* Who follows the clinical users, as many of each: departments that work for all others; clinical users who have left. */
+enum world_extra { WORLD_BILLING, WORLD_REGISTRATION, WORLD_FLOAT, WORLD_FORMER, WORLD_EXTRA_COUNT };
+#define WORLD_DEPARTMENT_COUNT 6
+
+enum fact_kind { FACT_ENCOUNTER, FACT_ORDER, FACT_RESULT, FACT_ACCESS, FACT_APPOINTMENT, FACT_RAW };
 
 struct fact {
     enum fact_kind kind;
@@ -97,6 +104,8 @@ struct fact {
     const char    *result_text; /* In place of the value. */
     const char    *odd_member;  /* A JSON member that replaces the one of its name: `"event_time":"yesterday"`. */
     const char    *raw;         /* FACT_RAW: the line itself. */
+    const char    *department;  /* In place of the user's; NULL: the user's. */
+    bool           is_vip;      /* The encounter's patient is marked so. */
     const char    *purpose;     /* Of an access: purpose of use; NULL: none is told. */
     const char    *reason;      /* And the reason that the user gave. */
 };
@@ -117,7 +126,8 @@ struct world {
     struct arena         arena;
     struct patient      *patients;
     struct user         *users;
-    uint32_t             user_count;
+    uint32_t             user_count;  /* Clinical ones: physicians and nurses. */
+    uint32_t             extra_count; /* Of all kinds of enum world_extra, behind them. */
     struct fact         *facts;
     size_t               fact_count, fact_capacity;
     struct plant        *plants;
@@ -141,6 +151,16 @@ void world_plant_all(struct world *world, struct random *random);
 uint32_t world_result(struct world *world, struct random *random, uint32_t patient, uint32_t analyte, int64_t value,
                       int64_t effective_us, int64_t event_us);
 int64_t  world_ordinary_value(struct random *random, const struct analyte *analyte);
+/* Patients of whom a story is told, in their order. */
+struct story_patients {
+    uint32_t next;
+};
+/* False where there is none left. The moment lies on a day after the first. */
+bool     world_next_patient(struct world *world, struct random *random, struct story_patients *patients, uint32_t *ret_patient, int64_t *ret_at_us);
+void     world_plant_accesses(struct world *world, struct story_patients *patients, int64_t count);
+/* Whoever opens charts besides, once all else is there. */
+void     world_traffic(struct world *world);
+uint32_t world_order(struct world *world, uint32_t patient, uint32_t user, uint32_t encounter, int64_t event_us, uint8_t facility);
 /* An encounter with a department; returns its index. */
 uint32_t world_encounter(struct world *world, struct random *random, uint32_t patient, uint32_t user, int64_t start_us,
                          int64_t end_us, bool is_live);

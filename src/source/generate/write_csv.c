@@ -12,11 +12,13 @@ static const char *const races[] = { "white", "black", "asian", "other" };
 static void
 patient_row(const struct world *world, const struct patient *patient, int32_t day, struct str_builder *out)
 {
-    char birth[DATE_TEXT_SIZE];
+    char birth[DATE_TEXT_SIZE], death[DATE_TEXT_SIZE] = "";
     bool has_moved = patient->moves_on > 0 && day - world->options.start_date >= patient->moves_on;
     date_print(patient->birth_date, birth);
-    str_builder_printf(out, "%s,%s,,999-%02u-%04u,,,,%s,%s,%s,,,,%s,nonhispanic,%c,,%u %s,%s,Massachusetts,Essex County,25009,%s,0,0,0,0,0\n",
-                       patient->id, birth, patient->ssn_serial / 10000 % 100, patient->ssn_serial % 10000, patient->first,
+    if (patient->died_on != 0)
+        date_print(patient->died_on, death);
+    str_builder_printf(out, "%s,%s,%s,999-%02u-%04u,,,,%s,%s,%s,,,,%s,nonhispanic,%c,,%u %s,%s,Massachusetts,Essex County,25009,%s,0,0,0,0,0\n",
+                       patient->id, birth, death, patient->ssn_serial / 10000 % 100, patient->ssn_serial % 10000, patient->first,
                        patient->middle, patient->last, races[patient->race], patient->is_female ? 'F' : 'M', patient->street_number,
                        has_moved ? patient->new_street : patient->street, patient->city, patient->zip);
 }
@@ -56,7 +58,7 @@ encounter_row(const struct world *world, const struct fact *fact, int64_t until_
     if (fact->end_us <= until_us)
         time_print(fact->end_us, stop);
     str_builder_printf(out, "V%07u,%s,%s,%s,%s,%s,,%s,185345009,Encounter,77.49,%u.%02u,0.00,,\n", fact->encounter, start, stop,
-                       world->patients[fact->patient].id, user->department, user->id, classes[fact->encounter % 6],
+                       world->patients[fact->patient].id, fact->department != NULL ? fact->department : user->department, user->id, classes[fact->encounter % 6],
                        100 + fact->encounter % 4000, fact->encounter % 100);
 }
 
@@ -144,6 +146,27 @@ write_providers(struct world *world, struct io *io, const char *folder, struct e
     return status;
 }
 
+/* The workforce: who is whom as a patient, and whose last day was when. */
+static enum status
+write_users(struct world *world, struct io *io, const char *folder, struct error *err)
+{
+    struct str_builder out = STR_BUILDER_EMPTY;
+    char               path[WORLD_PATH_SIZE];
+    str_builder_append_cstr(&out, "USER_ID,FIRST,LAST,ROLE,DEPARTMENT,LAST_DAY,PATIENT_ID\n");
+    for (uint32_t i = 0; i < world->user_count + world->extra_count; i++) {
+        const struct user *user = &world->users[i];
+        char               end[DATE_TEXT_SIZE] = "";
+        if (user->ends_on != INT32_MAX)
+            date_print(world->options.start_date + user->ends_on, end);
+        str_builder_printf(&out, "%s,%s,%s,%s,%s,%s,%s\n", user->id, user->first, user->last, user->is_physician ? "physician" : "nurse", user->department, end,
+                           user->patient < UINT32_MAX - 1 ? world->patients[user->patient].id : "");
+    }
+    snprintf(path, sizeof(path), "%s/users.csv", folder);
+    enum status status = world_save(io, path, &out, err);
+    str_builder_release(&out);
+    return status;
+}
+
 static enum status
 write_stray(struct world *world, struct io *io, const char *folder, struct error *err)
 {
@@ -183,6 +206,8 @@ write_snapshot(struct world *world, struct io *io, const char *folder, int64_t d
         status = write_encounters(world, io, folder, world->start_us + (day + 1) * US_PER_DAY, is_last, err);
     if (status == ST_OK)
         status = write_providers(world, io, folder, err);
+    if (status == ST_OK)
+        status = write_users(world, io, folder, err);
     if (status == ST_OK && is_last)
         status = write_stray(world, io, folder, err);
     if (status == ST_OK && is_last)

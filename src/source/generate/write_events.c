@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "io/file.h"
 
-static const char event_letters[] = { 'E', 'O', 'L', 'A', 'X' };
+static const char event_letters[] = { 'E', 'O', 'L', 'A', 'M', 'X' };
 
 void
 world_fact_id(const struct fact *fact, char out[24])
@@ -93,7 +93,7 @@ write_result(const struct world *world, const struct fact *fact, struct str_buil
 static void
 write_event(const struct world *world, const struct fact *fact, struct str_builder *out)
 {
-    static const char *const types[] = { "encounter", "clinical_order", "lab_result", "access_event" };
+    static const char *const types[] = { "encounter", "clinical_order", "lab_result", "access_event", "appointment" };
     const struct user       *user = &world->users[fact->user];
     char                     id[24];
     if (fact->kind == FACT_RAW) {
@@ -119,8 +119,17 @@ write_event(const struct world *world, const struct fact *fact, struct str_build
         member_serial(out, fact, "encounter_id", 'V', fact->encounter);
         member(out, fact, "source_encounter_type", "inpatient");
         member_time(out, fact, "encounter_start_time", fact->effective_us);
-        member(out, fact, "department", user->department);
+        member(out, fact, "department", fact->department != NULL ? fact->department : user->department);
         member(out, fact, "attending_practitioner_id", user->id);
+        if (fact->is_vip)
+            member(out, fact, "vip_indicator", "V");
+    } else if (fact->kind == FACT_APPOINTMENT) {
+        member_serial(out, fact, "appointment_id", 'M', fact->serial);
+        member_time(out, fact, "start_time", fact->effective_us);
+        member_time(out, fact, "end_time", fact->end_us);
+        member(out, fact, "department", user->department);
+        member(out, fact, "practitioner_id", user->id);
+        member(out, fact, "status", "booked");
     } else if (fact->kind == FACT_ORDER) {
         member_serial(out, fact, "encounter_id", 'V', fact->encounter);
         member_serial(out, fact, "clinical_order_id", 'O', fact->order);

@@ -391,7 +391,7 @@ persons_of_the_master(void **state)
     (void)state;
     temp_dir_init(folder);
     snprintf(path, sizeof(path), "%s/master", folder);
-    must(master_write(io_system(), path, 1, &key, &entry, &birth, 1, &err), &err);
+    must(master_write(io_system(), path, 1, &key, &(struct master_content){ &entry, &birth, NULL, 1, NULL, 0 }, &err), &err);
     must(master_open(io_system(), path, &key, &master, &err), &err);
     must(run_open(&run, 5, &err), &err);
     intake_set_master(run.intake, &master);

@@ -216,7 +216,7 @@ told_with(const char *text, uint32_t index, int64_t facts)
 static int64_t
 department_facts(const char *department)
 {
-    return treatment_facts_pack(false, 0, access_hash_short(access_department_hash(&person_key, str_from(department))));
+    return treatment_facts_pack(false, 0, master_short(access_department_hash(&person_key, str_from(department))));
 }
 
 static void
@@ -226,8 +226,8 @@ the_care_team_explains(void **state)
     const struct hash128 user = event_pair_hash(&person_key, STR("urn:users"), STR("u"));
     assert_string_equal(told_with("1ef 2ad", 0, department_facts("d")), "");
     assert_string_equal(told_with("1ef 2ad", 0, department_facts("g")), "e1:open");
-    assert_string_equal(told_with("1ef 2ad", 0, treatment_facts_pack(false, access_hash_short(user.low), 0)), "");
-    assert_string_equal(told_with("1ef 2ad", 0, treatment_facts_pack(true, access_hash_short(user.low) ^ 1, 0)), "e1:open");
+    assert_string_equal(told_with("1ef 2ad", 0, treatment_facts_pack(false, master_short(user.low), 0)), "");
+    assert_string_equal(told_with("1ef 2ad", 0, treatment_facts_pack(true, master_short(user.low) ^ 1, 0)), "e1:open");
     assert_string_equal(told_with("1ad 500ef", 1, department_facts("d")), "e0:retracted/explained");
     assert_non_null(strstr(told[0].explanation, "\"explained_how\":\"care_team\""));
 }
@@ -415,7 +415,7 @@ facts_survive_packing(void **state)
     assert_true(treatment_is_vip(treatment));
     assert_int_equal(treatment_user(treatment), 0x7fffffff);
     assert_int_equal(treatment_department(treatment), 0x7ffffffe);
-    assert_int_equal(access_hash_short(0x80000000u), 1);
+    assert_int_equal(master_short(0x80000000u), 1);
 }
 
 /* ---- Random worlds ---- */
@@ -438,7 +438,7 @@ make_facts(struct random *random, struct event *event)
         return;
     char department[16];
     snprintf(department, sizeof(department), "d%u", (unsigned)random_below(random, 40));
-    event->facts = treatment_facts_pack(random_below(random, 30) == 0, 0, access_hash_short(access_department_hash(&person_key, str_from(department))));
+    event->facts = treatment_facts_pack(random_below(random, 30) == 0, 0, master_short(access_department_hash(&person_key, str_from(department))));
 }
 
 static uint32_t
@@ -511,7 +511,7 @@ is_treatment(const struct event *e)
 static bool
 fits(const struct event *a, const struct event *e)
 {
-    uint32_t department = access_hash_short(access_department_hash(&person_key, str_from(a->department)));
+    uint32_t department = master_short(access_department_hash(&person_key, str_from(a->department)));
     bool     same       = (a->department[0] != '\0' && (strcmp(a->department, e->department) == 0 || treatment_department(e->facts) == department))
                 || strcmp(a->user, e->practitioner) == 0;
     bool     is_near    = e->begin_us <= a->effective_us + 7 * DAY && e->end_us >= a->effective_us - 30 * DAY;

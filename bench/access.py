@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""How good the alerts of chart accesses are, by the truth of generated worlds whose seeds were not used to set weights.
+
+    HEDDLE=build/heddle bench/access.py [SEED …]        (default 101 102 103; HEDDLE_PATIENTS, HEDDLE_DAYS)
+
+Of each world: accesses; the share of them that has an alert, retracted ones included, and open ones alone; precision of the first 50
+open alerts by rank: how many are planted snooping ("snooping…" in truth.json); how much of it is found at all."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+HEDDLE = os.environ.get("HEDDLE", str(ROOT / "build/heddle"))
+PATIENTS, DAYS = os.environ.get("HEDDLE_PATIENTS", "5000"), os.environ.get("HEDDLE_DAYS", "3")
+FIRST = 50
+
+
+def heddle(*arguments, folder):
+    done = subprocess.run([HEDDLE, *arguments], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode != 0:
+        raise SystemExit(f"heddle {' '.join(arguments)}: exit {done.returncode}\n{done.stderr.decode()[-2000:]}")
+    return done.stdout.decode()
+
+
+def measure(seed):
+    with tempfile.TemporaryDirectory() as base:
+        folder = pathlib.Path(base) / "world"
+        shutil.copytree(ROOT / "examples/hybrid", folder)
+        heddle("generate", "--seed", seed, "--patients", PATIENTS, "--days", DAYS, "--out", ".", folder=folder)
+        heddle("run", "pipeline.json", "--drain", folder=folder)
+        truth = {plant["event_id"]: plant["kind"] for plant in json.loads((folder / "truth.json").read_text())["planted"] if plant.get("event_id")}
+        ids, accesses = {}, 0
+        for path in (folder / "events").glob("*.ndjson"):
+            position = 0
+            for line in path.read_bytes().split(b"\n")[:-1]:
+                if b'"type":"access_event"' in line:
+                    ids[path.name, position] = json.loads(line)["event_id"]
+                    accesses += 1
+                position += len(line) + 1
+        rows = [json.loads(line) for line in heddle(
+            "query", "REALTIME_ANALYTICS_STORE", "select status, event_time, explanation, evidence from alert where rule = 'unusual_access'",
+            "--format", "json", folder=folder).splitlines()]
+    alerts = []
+    for row in rows:
+        first = json.loads(row["evidence"])["events"][0]
+        event = ids[first["partition_id"], first["position"]]
+        alerts.append((-json.loads(row["explanation"])["rank"], row["event_time"], event, row["status"], truth.get(event, "")))
+    opened = sorted(alert for alert in alerts if alert[3] == "open")
+    snooping = {event for event, kind in truth.items() if kind.startswith("snooping")}
+    hits = sum(alert[2] in snooping for alert in opened[:FIRST])
+    return {"seed": seed, "accesses": accesses, "alerts": len(alerts), "open": len(opened), "snooping": len(snooping & set(ids.values())),
+            "found": len(snooping & {alert[2] for alert in opened}), "first": min(FIRST, len(opened)), "hits": hits,
+            "others": Counter(alert[4] or "not planted" for alert in opened[:FIRST] if alert[2] not in snooping)}
+
+
+def main():
+    is_good = True
+    print(f"{PATIENTS} patients, {DAYS} days\nseed  accesses  alerts  share  open  snooping  found  precision of the first")
+    for seed in sys.argv[1:] or ("101", "102", "103"):
+        of = measure(seed)
+        share, precision = of["alerts"] / of["accesses"], of["hits"] / max(of["first"], 1)
+        is_good &= share <= 0.01 and precision >= 0.9
+        print(f"{of['seed']:>4} {of['accesses']:>9} {of['alerts']:>7} {share:>5.2%} {of['open']:>5} {of['snooping']:>9} {of['found']:>6}  {precision:.2f} of {of['first']}"
+              + (f"; else {dict(of['others'])}" if of["others"] else ""))
+    print("at most 1 % flagged and precision at 50 of 0.9 or more" if is_good else "NOT at most 1 % flagged and precision at 50 of 0.9 or more")
+    return 0 if is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
