@@ -65,10 +65,11 @@ type_of_vector(duckdb_vector vector, struct type *ret_type)
     return known;
 }
 
+/* A copy that memory was missing for is NULL, which DuckDB copies on; the execution tells it. */
 static void *
 bind_data_copy(void *data)
 {
-    struct bind_data *copy = memory_alloc(sizeof *copy);
+    struct bind_data *copy = data == NULL ? NULL : memory_alloc(sizeof *copy);
     if (copy != NULL)
         memcpy(copy, data, sizeof *copy);
     return copy;

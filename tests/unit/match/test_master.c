@@ -12,6 +12,7 @@
 #include "live/op/access_lookup.h"
 #include "match/master.h"
 #include "support/support.h"
+#include "support/sweep.h"
 #include "warehouse/duckdb_functions.h"
 #include "warehouse/export.h"
 #include "warehouse/schema.h"
@@ -358,6 +359,41 @@ users_are_compared_with_patients(void **state)
     db_free(db);
 }
 
+struct export_of {
+    struct db_connection *connection;
+    const char           *store;
+};
+
+static enum status
+export_scenario(struct io *io, void *context, struct error *err)
+{
+    const struct export_of *of = context;
+
+    return warehouse_export_master(of->connection, io, of->store, 100 * UINT64_C(86400000000), &KEY, err);
+}
+
+/* Persons, homes and users: each allocation and each system call fails in turn, and nothing is left open. */
+static void
+any_step_of_an_export_may_fail(void **state)
+{
+    struct fixture         *fixture    = *state;
+    const struct db_options options    = {.thread_count = 1, .register_functions = duckdb_functions_register};
+    const struct model      model      = {.entity_count = 0};
+    struct db              *db         = NULL;
+    struct db_connection   *connection = NULL;
+    struct error            err        = ERROR_EMPTY;
+    char                    store[TEMP_DIR_SIZE_MAX + 32];
+
+    check(db_open(&db, &options, &err), &err);
+    check(db_connect(db, &connection, &err), &err);
+    check(schema_prepare(connection, &model, &err), &err);
+    make_persons(connection);
+    snprintf(store, sizeof store, "%s/swept.db", fixture->folder);
+    sweep_run(export_scenario, &(struct export_of){connection, store});
+    db_disconnect(connection);
+    db_free(db);
+}
+
 int
 main(void)
 {
@@ -368,6 +404,7 @@ main(void)
         cmocka_unit_test_setup_teardown(damage_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(another_format_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(users_are_compared_with_patients, setup, teardown),
+        cmocka_unit_test_setup_teardown(any_step_of_an_export_may_fail, setup, teardown),
         cmocka_unit_test_setup_teardown(failed_write_leaves_the_old_one, setup, teardown),
         cmocka_unit_test_setup_teardown(export_has_the_crosswalk, setup, teardown),
     };
