@@ -97,7 +97,7 @@ add_file(struct rule_list *list, const struct model *model, const char *path, st
     if (list->count > before)
         return ST_OK;
     error_set(err, ERR_USAGE, "%s has no rule, or another file after it has all of them", path);
-    error_hint(err, "a file of model/rules is meant: { \"rule\": \"abnormal_lab_trends\", \"version\": …, \"limits\": … }");
+    error_hint(err, "a file as model/rules has them is meant: the rule's name, a version of its own, and the limits to be tried");
     return ST_ERROR;
 }
 

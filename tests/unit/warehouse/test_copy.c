@@ -54,7 +54,11 @@ set_up(void **state)
     const struct db_options options = { .path = warehouse_path, .thread_count = 1, .memory_limit_bytes = 100000000, .copy_path = fixture.beside };
     check(db_open(&fixture.warehouse.db, &options, &err), &err);
     check(db_connect(fixture.warehouse.db, &fixture.warehouse.connection, &err), &err);
-    check(db_run(fixture.warehouse.connection, STR("CREATE TABLE t AS SELECT i AS k FROM range(1000) r(i)"), &err), &err);
+    check(db_run(fixture.warehouse.connection, STR("CREATE TABLE t AS SELECT i AS k FROM range(1000) r(i);"
+                     "CREATE SCHEMA meta; CREATE TABLE meta.warehouse (name VARCHAR, value VARCHAR);"
+                     "CREATE TABLE meta.run AS SELECT '20260201-1' AS run_id, 1::BIGINT AS number, true AS published"),
+                 &err),
+          &err);
     return 0;
 }
 
