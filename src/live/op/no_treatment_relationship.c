@@ -10,6 +10,9 @@
 #include "live/op/access.h"
 #include "live/op/rule.h"
 
+/* Goes up with each change of struct access_record: state of another layout is passed over, not misread. */
+#define RECORD_LAYOUT "2"
+
 /* Patients with accesses that are not judged yet. An index into the state and no state of its own: it is made anew from the
  * entries' flags when the step is used first. */
 struct pending {
@@ -384,6 +387,7 @@ no_treatment_relationship_create(const struct graph *graph, const struct rule_pa
         no_treatment_relationship_free(&op->rule.op);
         return ST_ERROR;
     }
+    op->rule.op.definition = RECORD_LAYOUT;
     *ret_operator = &op->rule.op;
     return ST_OK;
 }
