@@ -237,7 +237,7 @@ def two_refusals(base):
     """Two mappings take one event and both refuse it: two letters of one record, retried as one, each with what became of its row."""
     event = result(2, 1, status="Q", value="7.4", kind="call")
     folder = make(base, "two", {"a.ndjson": [result(1, 0), event]})
-    (folder / "model/mappings").mkdir()
+    (folder / "model/mappings").mkdir(exist_ok=True)
     (folder / "model/mappings/call.json").write_text(json.dumps(
         {"mapping": "json_call", "format": "json", "entity": "access_event", "help": "h", "when": "kind = 'call'",
          "fields": {name: name for name in ("kind", "event_id", "event_time", "patient_id", "user_id")},
