@@ -21,7 +21,7 @@ HEDDLE = os.environ["HEDDLE"]
 WAREHOUSE = "ENTERPRISE_DATA_WAREHOUSE"
 BINDINGS = {
     "pipeline": {"name": "edw", "zone": "America/New_York"},
-    "model": ["model/**"], "bindings": {
+    "bindings": {
         "EHR_RAW": "in/ehr/**", "CLAIMS_RAW": "in/claims/**", "LAB_RESULTS_RAW": "in/lab/*.hl7", "KAFKA_EDW_EVENTS": "events/*.ndjson",
         WAREHOUSE: {"type": "duckdb", "path": "warehouse.db", "encryption": "none"},
         "REALTIME_ANALYTICS_STORE": {"type": "sqlite", "path": "store.db", "key": "file:store.key"},
@@ -48,7 +48,7 @@ def world(folder, seed):
     heddle(folder, "generate", "--seed", str(seed), "--patients", "200", "--days", "3", "--out", ".")
     shutil.copy(ROOT / "examples/hybrid/pipeline.json", folder)
     shutil.copytree(ROOT / "examples/hybrid/model/mappings", pathlib.Path(folder) / "model/mappings")
-    (pathlib.Path(folder) / "bindings.json").write_text(json.dumps(BINDINGS))
+    (pathlib.Path(folder) / "bindings.json").write_text(json.dumps({**BINDINGS, "model": ["model/**"]}))
 
 
 def copy_inputs(source, target):
