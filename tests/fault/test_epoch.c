@@ -70,7 +70,7 @@ cut_log(const char *name)
 static void
 make_world(void)
 {
-    const struct world_options wanted = { .seed = 5, .patient_count = 200, .day_count = 1, .start_date = 20500 };
+    const struct world_options wanted = { .seed = 9, .patient_count = 200, .day_count = 1, .start_date = 20500 };
     struct world               world;
     struct config_errors       errors = CONFIG_ERRORS_EMPTY;
     struct error               err    = ERROR_EMPTY;
