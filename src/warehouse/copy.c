@@ -67,24 +67,33 @@ put_in_place(struct io *io, const char *from, const char *to, struct error *err)
 
 /* ---- What the copy is of ---- */
 
-#define COPIED_RUN "copied_run" /* In meta.warehouse: the run and the path, once the copy is in its place. */
+#define COPIED_RUN "copied_run" /* In meta.warehouse: the run, the path and what the key is kept as, once the copy is in its place. */
+
+static void
+name_copy(const struct warehouse *warehouse, struct sql_names *names)
+{
+    const struct graph_publish *publish = &warehouse->options.graph->batch.warehouse.publish;
+
+    sql_set_text(names, "path", publish->path);
+    sql_set_text(names, "key", publish->encryption.is_encrypted ? publish->encryption.key.text : STR("none"));
+}
 
 enum copied { COPIED_NOT, COPIED_NEWEST, COPIED_NOTHING_THERE };
 
-/* Whether what is noted is the last published run and the binding's path; COPIED_NOTHING_THERE: no run is published. */
+/* Whether what is noted is the last published run, where and how the binding wants it; COPIED_NOTHING_THERE: no run is published. */
 static enum status
 find_copied(struct warehouse *warehouse, int64_t *ret_copied, struct error *err)
 {
     struct sql_names names;
 
     sql_names_init(&names);
-    sql_set_text(&names, "path", warehouse->options.graph->batch.warehouse.publish.path);
+    name_copy(warehouse, &names);
     sql_setf(&names, "newest", "%d", COPIED_NEWEST);
     sql_setf(&names, "nothing", "%d", COPIED_NOTHING_THERE);
     sql_setf(&names, "not", "%d", COPIED_NOT);
     enum status status = sql_int64(warehouse->connection, &names, ret_copied, err,
                                    "SELECT (CASE WHEN run_id IS NULL THEN {nothing}\n"
-                                   "  WHEN run_id || ' ' || {path} IN (SELECT value FROM meta.warehouse WHERE name = '" COPIED_RUN "') THEN {newest} ELSE {not} END)::BIGINT\n"
+                                   "  WHEN concat_ws(' ', run_id, {path}, {key}) IN (SELECT value FROM meta.warehouse WHERE name = '" COPIED_RUN "') THEN {newest} ELSE {not} END)::BIGINT\n"
                                    "FROM (SELECT max_by(run_id, number) AS run_id FROM meta.run WHERE published)");
     sql_names_release(&names);
     return status;
@@ -96,10 +105,10 @@ note_copied(struct warehouse *warehouse, struct error *err)
     struct sql_names names;
 
     sql_names_init(&names);
-    sql_set_text(&names, "path", warehouse->options.graph->batch.warehouse.publish.path);
+    name_copy(warehouse, &names);
     enum status status = sql_run(warehouse->connection, &names, err,
                                  "BEGIN; DELETE FROM meta.warehouse WHERE name = '" COPIED_RUN "';\n"
-                                 "INSERT INTO meta.warehouse SELECT '" COPIED_RUN "', max_by(run_id, number) || ' ' || {path} FROM meta.run WHERE published; COMMIT");
+                                 "INSERT INTO meta.warehouse SELECT '" COPIED_RUN "', concat_ws(' ', max_by(run_id, number), {path}, {key}) FROM meta.run WHERE published; COMMIT");
     if (status != ST_OK)
         db_run(warehouse->connection, STR("ROLLBACK"), NULL);
     sql_names_release(&names);

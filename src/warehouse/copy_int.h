@@ -3,7 +3,7 @@
  *   C1  Who opens it finds one published run whole: it is written beside, under "<path>.new", and renamed.
  *   C2  A copy that fails undoes nothing: the run stays published, the copy before it stays, and the error is told.
  *   C3  What a killed process left beside is removed before the next one.
- *   C4  Where the copy is of an older run than the last one, for a process was killed between the two, or it is bound for the first time,
+ *   C4  Where the copy is of an older run than the last one, for a process was killed between the two, or it is bound anew (first, elsewhere, with another key's name),
  *       it is left when the warehouse is opened. */
 #ifndef HEDDLE_WAREHOUSE_COPY_INT_H
 #define HEDDLE_WAREHOUSE_COPY_INT_H

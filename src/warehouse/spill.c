@@ -1,5 +1,6 @@
 #include "warehouse/spill_int.h"
 
+#include <errno.h>
 #include <string.h>
 #define ZSTD_STATIC_LINKING_ONLY /* Only for an allocator of one's own. */
 #include <zstd.h>
@@ -74,6 +75,35 @@ reserve(struct buffer *buffer, size_t size, struct error *err)
 
 /* ---- The file ---- */
 
+/* What lies at the path is a file that a killed process left, or nothing of ours: a link would be followed, a pipe waited for. */
+static enum status
+remove_left(struct io *io, const char *path, struct error *err)
+{
+    struct stat info;
+
+    if (io->lstat(io, path, &info) != 0)
+        return errno == ENOENT ? ST_OK : io_error(err, "look at", path);
+    if (!S_ISREG(info.st_mode)) {
+        error_set(err, ERR_IO, "cannot spill rows to %s: something is there that is no regular file", path);
+        error_hint(err, "move it away; nobody else may use that name");
+        return ST_ERROR;
+    }
+    return io->unlink(io, path) == 0 ? ST_OK : io_error(err, "remove", path);
+}
+
+/* Both descriptors are of the file that was made here, whatever the name stood for in between. */
+static enum status
+check_same(const struct spill *spill, struct io *io, const char *path, struct error *err)
+{
+    struct stat written, read;
+
+    if (io->fstat(io, spill->writer.fd, &written) != 0 || io->fstat(io, spill->reader.fd, &read) != 0)
+        return io_error(err, "look at", path);
+    return written.st_ino == read.st_ino && written.st_dev == read.st_dev
+               ? ST_OK
+               : error_set(err, ERR_IO, "cannot spill rows to %s: somebody else uses that name", path);
+}
+
 enum status
 spill_open(struct io *io, const char *path, int64_t size_max, struct spill **ret_spill, struct error *err)
 {
@@ -87,9 +117,13 @@ spill_open(struct io *io, const char *path, int64_t size_max, struct spill **ret
     mutex_init(&spill->mutex);
     enum status status = key_random(&spill->key, sizeof spill->key, err);
     if (status == ST_OK)
-        status = file_writer_open(&spill->writer, io, path, FILE_TRUNCATE, err);
+        status = remove_left(io, path, err);
+    if (status == ST_OK)
+        status = file_writer_open(&spill->writer, io, path, FILE_CREATE, err);
     if (status == ST_OK) {
         status = file_reader_open(&spill->reader, io, path, 0, err);
+        if (status == ST_OK)
+            status = check_same(spill, io, path, err);
         if (io->unlink(io, path) != 0 && status == ST_OK)
             status = io_error(err, "unlink", path);
     }

@@ -23,7 +23,8 @@ struct spill_piece {
     uint32_t size; /* As it was given. */
 };
 
-/* The file is made at `path`, which must not be used otherwise, and loses its name at once. size_max: the most that it may take; 0: what the
+/* The file is made at `path`, which must not be used otherwise, and loses its name at once; a file that is there is removed, anything else
+ * refused (ERR_IO). size_max: the most that it may take; 0: what the
  * device has. */
 enum status
 spill_open(struct io *io, const char *path, int64_t size_max, struct spill **ret_spill, struct error *err);

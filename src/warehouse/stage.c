@@ -199,29 +199,36 @@ size_of(const struct column *column, enum stage_shape shape, uint32_t row_count)
     return 0;
 }
 
-/* One allocation: the block, its columns, then of each column its values, validity, and the bytes of long texts. */
-static struct stage_block *
-make_block(const struct stage_table *table, const struct column *const *columns, const uint16_t *selection, uint32_t row_count, size_t *ret_size)
+/* What a block of these rows is: its columns' shapes and sizes, the sizes of their values alone, and how many bytes it takes. */
+static size_t
+measure(const struct stage_table *table, const struct column *const *columns, const uint16_t *selection, uint32_t row_count,
+        struct stage_column *shapes, size_t *value_sizes)
 {
-    struct stage_column shapes[DB_COLUMN_COUNT_MAX];
-    size_t              value_sizes[DB_COLUMN_COUNT_MAX];
-    const size_t        head =
-        stage_align(sizeof(struct stage_block) + table->column_count * sizeof(struct stage_column));
+    size_t size = stage_align(sizeof(struct stage_block) + table->column_count * sizeof(struct stage_column));
 
     CHECK(table->column_count <= DB_COLUMN_COUNT_MAX);
-    *ret_size = head;
     for (uint32_t i = 0; i < table->column_count; i++) {
         size_t text_size;
-        shapes[i] = (struct stage_column){.shape = shape_of(columns[i], selection, row_count, &text_size)};
-        value_sizes[i] = size_of(columns[i], shapes[i].shape, row_count);
-        shapes[i].size = (uint32_t)stage_align(value_sizes[i] + text_size);
-        *ret_size += shapes[i].size;
+        shapes[i]            = (struct stage_column){ .shape = shape_of(columns[i], selection, row_count, &text_size) };
+        value_sizes[i]       = size_of(columns[i], shapes[i].shape, row_count);
+        const size_t in_full = stage_align(value_sizes[i] + text_size);
+        shapes[i].size       = (uint32_t)in_full; /* Whole where the block's size is one that is made. */
+        size += in_full;
     }
-    struct stage_block *block = memory_alloc(*ret_size);
+    return size;
+}
+
+/* One allocation: the block, its columns, then of each column its values, validity, and the bytes of long texts. */
+static struct stage_block *
+make_block(const struct stage_table *table, const struct column *const *columns, const uint16_t *selection, uint32_t row_count,
+           const struct stage_column *shapes, const size_t *value_sizes, size_t size)
+{
+    struct stage_block *block = memory_alloc(size);
+
     if (block == NULL)
         return NULL;
-    char *data = (char *)block + head;
-    *block     = (struct stage_block){.row_count = row_count};
+    char *data = (char *)block + stage_align(sizeof(struct stage_block) + table->column_count * sizeof(struct stage_column));
+    *block     = (struct stage_block){ .row_count = row_count };
     for (uint32_t i = 0; i < table->column_count; i++) {
         char *texts       = data + value_sizes[i];
         block->columns[i] = shapes[i];
@@ -318,18 +325,11 @@ add_block(struct stage_table *table, struct stage_block *block)
     return true;
 }
 
-enum status
-stage_put(struct stage_table *table, int64_t input_number, const struct column *const *columns,
-          const uint16_t *selection, uint32_t row_count, struct error *err)
+static enum status
+put_block(struct stage_table *table, struct stage_block *block, size_t size, struct error *err)
 {
     struct stage *stage = table->stage;
-    size_t        size;
 
-    if (row_count == 0)
-        return ST_OK;
-    struct stage_block *block = make_block(table, columns, selection, row_count, &size);
-    if (block == NULL)
-        return error_no_memory(err);
     if (atomic_load_explicit(&stage->size, memory_order_relaxed) >= stage->options.size_max) {
         if (spill_block(table, &block, err) != ST_OK) {
             memory_free(block);
@@ -337,7 +337,6 @@ stage_put(struct stage_table *table, int64_t input_number, const struct column *
         }
         size = sizeof *block;
     }
-    block->input_number = input_number;
     atomic_fetch_add_explicit(&stage->size, (int64_t)size, memory_order_relaxed);
     mutex_lock(&stage->mutex);
     bool is_added = add_block(table, block);
@@ -346,6 +345,44 @@ stage_put(struct stage_table *table, int64_t input_number, const struct column *
         return ST_OK;
     memory_free(block);
     return error_no_memory(err);
+}
+
+/* Rows that are too many bytes at once. */
+static enum status
+put_halves(struct stage_table *table, int64_t input_number, const struct column *const *columns, const uint16_t *selection, uint32_t row_count,
+           struct error *err)
+{
+    const uint32_t half = row_count / 2;
+    uint16_t       all[CHUNK_ROW_COUNT_MAX];
+
+    for (uint32_t i = 0; selection == NULL && i < row_count; i++)
+        all[i] = (uint16_t)i;
+    if (selection == NULL)
+        selection = all;
+    if (stage_put(table, input_number, columns, selection, half, err) != ST_OK)
+        return ST_ERROR;
+    return stage_put(table, input_number, columns, selection + half, row_count - half, err);
+}
+
+enum status
+stage_put(struct stage_table *table, int64_t input_number, const struct column *const *columns, const uint16_t *selection, uint32_t row_count,
+          struct error *err)
+{
+    struct stage_column shapes[DB_COLUMN_COUNT_MAX];
+    size_t              value_sizes[DB_COLUMN_COUNT_MAX];
+
+    if (row_count == 0)
+        return ST_OK;
+    const size_t size = measure(table, columns, selection, row_count, shapes, value_sizes);
+    if (size > STAGE_BLOCK_SIZE_MAX && row_count > 1)
+        return put_halves(table, input_number, columns, selection, row_count, err);
+    if (size > UINT32_MAX)
+        return error_set(err, ERR_FULL, "a row of %zu bytes is more than can be kept on its way to %s", size, table->name);
+    struct stage_block *block = make_block(table, columns, selection, row_count, shapes, value_sizes, size);
+    if (block == NULL)
+        return error_no_memory(err);
+    block->input_number = input_number;
+    return put_block(table, block, size, err);
 }
 
 void

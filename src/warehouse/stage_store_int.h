@@ -10,6 +10,8 @@
 #include "warehouse/stage_int.h"
 
 #define STAGE_PACKER_COUNT_MAX 64 /* Kept ready; one a thread that puts. */
+/* Rows of more bytes are put as several blocks: a thread that spills holds a block and what it is packed to. */
+#define STAGE_BLOCK_SIZE_MAX (8u << 20)
 
 /* What the values of a column are in a block: all null; one in all rows; one a row; some rows null. */
 enum stage_shape { STAGE_NULL, STAGE_SAME, STAGE_VALID, STAGE_MIXED };

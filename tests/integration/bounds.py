@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What `runtime` bounds is bounded (I10): memory resident, threads, what is spilled; and a FHIR bundle of any size is read in the memory of its largest
 resource. What is promised stands in ARCHITECTURE.md, Bounds. Sanitizers take memory of their own: there smaller inputs are read, and only contents compared."""
+import gzip
 import json
 import os
 import pathlib
@@ -60,10 +61,14 @@ def memory_and_threads(base):
     """The same rows with little memory and with much: the same digest, in the memory that is promised, by as many threads as are promised."""
     rows = 200_000 if IS_OPTIMISED else 20_000
     site, digests = generated(base / "memory", rows), set()
+    # What was spilled of a file that turns out to be cut is withdrawn.
+    packed = gzip.compress((site.folder / "in/observations.csv").read_bytes()[:8 << 20], 1)
+    (site.folder / "in/cut.csv.gz").write_bytes(packed[:len(packed) // 2])
     for memory, workers, most in ((128, 4, 1), (512, 4, 4), (512, 1, 1)):
         code, out, said, resident, threads, _ = measured(site, "--set", f"runtime.memory={memory}MiB", "--set", f"runtime.workers={workers}")
         expect(f"{memory} MiB: {said}", code, 0)
         digests.add(json.loads(out)["digest"])
+        expect(f"{memory} MiB: the cut file", "cut.csv.gz" in out, True)
         # The main thread works along in decoding, others wait then; one more answers other processes.
         expect(f"{memory} MiB, {workers} workers: {threads} threads", 1 <= threads <= 2 * most, True)
         if IS_OPTIMISED:

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -236,6 +237,65 @@ no_more_is_spilled_than_allowed(void **state)
     close_stage(&fixture);
 }
 
+/* A name that stands for something else is neither followed, nor waited for, nor removed. */
+static void
+only_a_file_of_ours_is_replaced(void **state)
+{
+    char           kept[300];
+    size_t         size;
+    struct fixture fixture;
+
+    (void)state;
+    snprintf(kept, sizeof kept, "%s.kept", spill_path());
+    assert_true(support_write_file(kept, "precious", 8));
+    for (int kind = 0; kind < 4; kind++) {
+        struct error err = ERROR_EMPTY;
+        open_stage(&fixture, 0);
+        fill(&fixture.chunk, 1, 10);
+        if (kind == 0)
+            assert_int_equal(symlink(kept, spill_path()), 0);
+        else if (kind == 1)
+            assert_int_equal(mkfifo(spill_path(), 0600), 0);
+        else if (kind == 2)
+            assert_int_equal(mkdir(spill_path(), 0700), 0);
+        else
+            assert_true(support_write_file(spill_path(), "of a killed process", 19));
+        assert_int_equal(put(&fixture, 1, NULL, 10, &err), kind == 3 ? ST_OK : ST_ERROR);
+        if (kind != 3)
+            assert_non_null(strstr(err.message, "no regular file"));
+        assert_int_equal(kind == 2 ? rmdir(spill_path()) : kind == 3 ? 0 : unlink(spill_path()), 0);
+        close_stage(&fixture);
+    }
+    unsigned char *bytes = support_read_file(kept, &size);
+    assert_true(size == 8 && memcmp(bytes, "precious", 8) == 0);
+    support_free(bytes);
+    assert_int_equal(unlink(kept), 0);
+}
+
+/* Long texts make many blocks of a chunk. */
+static void
+wide_rows_are_split(void **state)
+{
+    static char    text[64 << 10];
+    struct fixture fixture;
+    struct error   err = ERROR_EMPTY;
+
+    (void)state;
+    for (int64_t size_max = INT64_MAX; size_max >= 0; size_max = size_max > 0 ? 0 : -1) {
+        open_stage(&fixture, size_max);
+        fill(&fixture.chunk, 1, 1000);
+        for (uint32_t row = 0; row < 1000; row++) {
+            memset(text, 'a' + (int)(row % 26), sizeof text);
+            check(chunk_set_text(&fixture.chunk, 1, row, text, sizeof text, &err), &err);
+        }
+        check(put(&fixture, 1, NULL, 1000, &err), &err);
+        assert_int_equal(ask(fixture.connection, "SELECT count(DISTINCT n) FROM hd_stage('t') WHERE length(word) = 65536\n"
+                                                 "AND word = repeat(chr(97 + ((n - 1) % 26)::INTEGER), 65536)"),
+                         1000);
+        close_stage(&fixture);
+    }
+}
+
 /* The n-th call to the system fails: an error, or all rows. */
 static void
 calls_fail(void **state)
@@ -344,7 +404,7 @@ main(void)
         cmocka_unit_test(only_what_is_selected),
         cmocka_unit_test(an_input_is_withdrawn),
         cmocka_unit_test(no_more_is_spilled_than_allowed),
-        cmocka_unit_test(calls_fail),
+        cmocka_unit_test(only_a_file_of_ours_is_replaced), cmocka_unit_test(wide_rows_are_split), cmocka_unit_test(calls_fail),
         cmocka_unit_test(nobody_else_reads_it),
         cmocka_unit_test(allocations_fail),
     };
