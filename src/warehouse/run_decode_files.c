@@ -446,15 +446,18 @@ take_range(struct worker *worker, struct open_file *file, struct error *err)
     mutex_lock(&crew->mutex);
     if (is_holding)
         file->is_reading = false;
+    int64_t more = bytes_done(file, stored);
     if (status == ST_OK)
         is_done = leave_range(crew, file, &counts);
-    mutex_unlock(&crew->mutex);
-    if (is_done)
+    mutex_unlock(&crew->mutex); /* From here the file is the last range's alone: whoever left it before may not look at it. */
+    if (is_done) {
         status = end_file(worker, file, err);
+        more += bytes_done(file, file->input->size_bytes);
+    }
     if (status != ST_OK)
         error_context(err, "decoding %s", worker->input->path);
     mutex_lock(&crew->mutex);
-    tell(crew, bytes_done(file, is_done ? file->input->size_bytes : stored), status, err);
+    tell(crew, more, status, err);
     mutex_unlock(&crew->mutex);
     if (is_done)
         file_free(file);
