@@ -13,7 +13,7 @@ JOBS         ?= $(shell nproc)
 PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
 # What has threads: the runtime of the live leg, the control socket, delivery, rings and threads themselves, decoding of the batch leg.
-TSAN_TESTS   ?= test_live test_commands test_control test_delivery test_thread test_ranges
+TSAN_TESTS   ?= test_live test_live_time test_commands test_control test_delivery test_thread test_ranges
 empty        :=
 space        := $(empty) $(empty)
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format-19 clang-format))

@@ -315,6 +315,7 @@ struct graph_streaming {
     struct graph_source       source;
     struct graph_enrich       enrich;
     struct graph_validate     validate;
+    int64_t                   idle_keep_us; /* An idle partition's watermark lies at most so far behind what windows close by; 0: any way. */
     bool                      has_window;
     struct graph_window       window;
     const struct graph_rule  *rules; /* None where alerts are not enabled. */
@@ -337,6 +338,7 @@ struct graph_runtime {
     int64_t chunk_row_count_max;    /* 1 to CHUNK_ROW_COUNT_MAX; smaller ones are for tests. */
     int64_t warehouse_memory_bytes; /* What a batch run may hold before it spills: DuckDB and the decoding threads together. */
     int64_t temp_space_bytes;       /* What it may spill; 0: DuckDB's own bound, 90 % of what is free. */
+    int64_t ahead_us;               /* Partitions of the live leg further ahead of the slowest one's watermark wait. */
     struct graph_epoch epoch;
 };
 

@@ -52,6 +52,10 @@ static const struct option RUNTIME_OPTIONS[] = {
     { .name = "temp_space", .type = OPTION_SIZE, .default_text = "0", .max = INT64_C(1) << 50,
       .help = "What a batch run may spill to disk, beside the warehouse; 0 is 90 % of what is free there.",
       OPTION_FIELD(struct runtime_config, temp_space) },
+    { .name = "ahead", .type = OPTION_DURATION, .default_text = "1h", .min = US_PER_SECOND, .max = 366 * US_PER_DAY,
+      .help = "How far the events of one partition may be ahead of those of the slowest one that has more to read; it is not read on until then, "
+              "for state lasts as long as the slowest one needs it.",
+      OPTION_FIELD(struct runtime_config, ahead) },
     { .name = "epoch", .type = OPTION_OBJECT, .table = &EPOCH_TABLE, .help = "How often the streaming leg commits.",
       OPTION_FIELD(struct runtime_config, epoch) },
 };

@@ -151,6 +151,7 @@ print_streaming(const struct graph_streaming *streaming, struct json_out *json)
     print_step_begin(json, "validate_event", &streaming->validate.step);
     print_step_end(json);
     json_out_array_end(json);
+    key_duration(json, "idle_keep", streaming->idle_keep_us);
     if (streaming->has_window)
         print_window(&streaming->window, json);
     if (streaming->rule_count > 0) {
@@ -344,6 +345,7 @@ print_runtime(const struct graph *graph, struct json_out *json)
     json_out_key_int(json, "chunk_rows", runtime->chunk_row_count_max);
     json_out_key_int(json, "memory", runtime->warehouse_memory_bytes);
     json_out_key_int(json, "temp_space", runtime->temp_space_bytes);
+    key_duration(json, "ahead", runtime->ahead_us);
     json_out_key_object(json, "epoch");
     key_duration(json, "interval", runtime->epoch.interval_us);
     json_out_key_int(json, "rows", runtime->epoch.row_count_max);

@@ -188,6 +188,10 @@ static const struct option STREAMING_OPTIONS[] = {
       .table = &STREAMING_TRANSFORM_TABLE, .max = PLAN_STEP_COUNT_MAX,
       .help = "The steps, in the order in which they run: enrich_with_patient_master, validate_event.",
       OPTION_FIELD(struct streaming_config, transforms) },
+    { .name = "idle_keep", .type = OPTION_DURATION, .default_text = "1d", .max = 366 * US_PER_DAY,
+      .help = "How far behind the time that windows close by a partition without news may hold up that state is freed. What it then brings and "
+              "is too late for that goes to late_event, with reason source_idle. 0: without end.",
+      OPTION_FIELD(struct streaming_config, idle_keep) },
     { .name = "windows", .type = OPTION_OBJECT, .table = &WINDOW_TABLE,
       .help = "Counts and values by stretches of time; none without it.",
       OPTION_FIELD(struct streaming_config, windows), OPTION_GIVEN(struct streaming_config, has_windows) },

@@ -174,6 +174,7 @@ plan_runtime(struct builder *builder)
     runtime->chunk_row_count_max    = config->chunk_rows;
     runtime->warehouse_memory_bytes = config->memory;
     runtime->temp_space_bytes       = config->temp_space;
+    runtime->ahead_us               = config->ahead;
     runtime->epoch.interval_us      = config->epoch.interval;
     runtime->epoch.row_count_max    = config->epoch.rows;
 }

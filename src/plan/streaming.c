@@ -348,7 +348,8 @@ plan_streaming(struct builder *builder, const struct json *value)
     const struct json             *list      = list_of(value, "transforms");
     size_t                         before;
 
-    streaming->origin = plan_origin(&builder->pipeline, value);
+    streaming->origin       = plan_origin(&builder->pipeline, value);
+    streaming->idle_keep_us = config->idle_keep;
     if (source != NULL && source->type == JSON_TEXT)
         plan_source(builder, source, true, &streaming->source);
     if (list != NULL)

@@ -93,6 +93,7 @@ struct alerts_config {
 struct streaming_config {
     struct str           source;
     struct option_list   transforms;
+    int64_t              idle_keep;
     struct window_config windows;
     struct alerts_config alerts;
     struct option_list   sink;
@@ -134,6 +135,7 @@ struct runtime_config {
     int64_t             chunk_rows;
     int64_t             memory;
     int64_t             temp_space;
+    int64_t             ahead;
     struct epoch_config epoch;
 };
 

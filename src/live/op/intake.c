@@ -162,8 +162,10 @@ open_all(struct intake *intake, struct error *err)
     intake->unknown_type     = model_reason(model, STR("unknown_type"));
     intake->missing_required = model_reason(model, STR("missing_required"));
     intake->too_late         = model_reason(model, STR("too_late"));
+    intake->source_idle      = model_reason(model, STR("source_idle"));
     intake->unknown_unit     = model_reason(model, STR("unknown_unit"));
-    CHECK(intake->unknown_type != NULL && intake->missing_required != NULL && intake->too_late != NULL && intake->unknown_unit != NULL);
+    CHECK(intake->unknown_type != NULL && intake->missing_required != NULL && intake->too_late != NULL && intake->source_idle != NULL &&
+          intake->unknown_unit != NULL);
     if (make_plan(intake, err) != ST_OK)
         return ST_ERROR;
     intake->lanes = ARENA_ARRAY(&intake->arena, struct intake_lane, intake->lane_count);

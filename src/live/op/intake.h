@@ -22,8 +22,16 @@
 struct intake_partition {
     uint32_t index;        /* EVENT_PARTITION, and the place in output->counts. */
     int64_t  watermark_us; /* Newest accepted event time less the disorder; INT64_MIN: none yet. */
+    int64_t  raised_us;    /* To this the watermark was last raised while the partition was idle; INT64_MIN: never. */
     const struct store_letter *letter; /* The retried letter in hand: late by a watermark that it does not move. NULL: a log's records. */
 };
+
+/* Whether the watermark is still the one that idleness raised it to (streaming.idle_keep): what is late by it has the reason source_idle. */
+static inline bool
+intake_is_raised(const struct intake_partition *partition)
+{
+    return partition->raised_us != INT64_MIN && partition->watermark_us == partition->raised_us;
+}
 
 struct intake_options {
     const struct graph            *graph;

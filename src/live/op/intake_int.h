@@ -96,7 +96,7 @@ struct intake {
     const struct str     *limit_codes; /* Codes that some critical-value rule of the graph has limits for. */
     uint32_t              limit_code_count;
     bool                  has_alerts;
-    const struct reason  *unknown_type, *missing_required, *too_late, *unknown_unit;
+    const struct reason  *unknown_type, *missing_required, *too_late, *source_idle, *unknown_unit;
     struct intake_call    call;
 };
 

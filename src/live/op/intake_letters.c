@@ -65,6 +65,7 @@ enum status
 intake_late(struct intake *intake, const struct intake_lane *lane, uint32_t row, int64_t event_us, struct error *err)
 {
     const int64_t                 position = lane->positions[row];
+    const struct reason          *reason   = intake_is_raised(intake->call.partition) ? intake->source_idle : intake->too_late;
     const struct store_late_event late     = {
             .source         = partition_source(intake->options.partitions, intake->call.partition->index),
             .partition_id   = intake_partition_id(intake),
@@ -72,14 +73,13 @@ intake_late(struct intake *intake, const struct intake_lane *lane, uint32_t row,
             .step           = intake->options.graph->streaming.window.step.name,
             .event_time_us  = event_us,
             .watermark_us   = intake->call.partition->watermark_us,
-            .reason_code    = str_from(intake->too_late->code),
-            .reason         = str_from(intake->too_late->help),
+            .reason_code    = str_from(reason->code),
+            .reason         = str_from(reason->help),
             .bytes          = intake_record_bytes(intake, position, lane->lengths[row]),
             .received_at_us = intake->call.received_us,
     };
-    uint32_t reason_index = intake->too_late->index;
-    output_reason_add(intake->call.output, lane->entity_index, OUTCOME_LATE, reason_index, 1);
-    output_reason_add(intake->call.output, output_record_entity(intake->call.output), OUTCOME_LATE, reason_index, 1);
+    output_reason_add(intake->call.output, lane->entity_index, OUTCOME_LATE, reason->index, 1);
+    output_reason_add(intake->call.output, output_record_entity(intake->call.output), OUTCOME_LATE, reason->index, 1);
     return output_late_event(intake->call.output, &late, err);
 }
 

@@ -38,13 +38,21 @@ idle_count(const struct runtime *runtime)
     return count;
 }
 
+/* How far idle partitions are to be raised: as what has been decided says, not as what is under way may. */
+static int64_t
+idle_floor(const struct runtime *runtime)
+{
+    const int64_t keep_us = runtime->graph->streaming.idle_keep_us;
+    return keep_us == 0 || runtime->watermark_us < INT64_MIN + keep_us ? INT64_MIN : runtime->watermark_us - keep_us;
+}
+
 static void
 announce(struct committer *committer, const char *reason, bool is_final, bool is_drain)
 {
     struct runtime *runtime = committer->runtime;
     uint64_t        epoch   = atomic_load(&runtime->announced) + 1;
     CHECK(epoch <= runtime->committed + 2); /* R1 */
-    runtime->announcements[epoch % EPOCHS_UNDER_WAY] = (struct announcement){ clock_now_us(runtime->options->clock), is_drain };
+    runtime->announcements[epoch % EPOCHS_UNDER_WAY] = (struct announcement){ clock_now_us(runtime->options->clock), idle_floor(runtime), is_drain };
     committer->reasons[epoch % EPOCHS_UNDER_WAY]     = reason;
     committer->cut_at_us                             = monotonic(runtime);
     committer->rows_at_cut                           = atomic_load(&runtime->row_count);
@@ -90,7 +98,7 @@ look_for_partitions(struct committer *committer, struct error *err)
         || runtime->committed != atomic_load(&runtime->announced))
         return ST_OK;
     committer->listed_at_us = now;
-    if (partitions_open(runtime, NULL, runtime->min_watermark_us, err) != ST_OK)
+    if (partitions_open(runtime, NULL, NULL, runtime->min_watermark_us, err) != ST_OK)
         return ST_ERROR;
     if (atomic_load(&runtime->partition_count) != before)
         announce(committer, "start", false, false);

@@ -3,6 +3,20 @@
 #include "config/json.h"
 #include "live/runtime/runtime_int.h"
 
+/* Partitions whose watermark is still the one that idleness raised it to. */
+static void
+write_raised(const struct runtime *runtime, uint64_t epoch, struct json_out *json)
+{
+    const uint32_t count = atomic_load(&runtime->partition_count);
+    json_out_key_object(json, "idle_raised");
+    for (uint32_t i = 0; i < count; i++) {
+        const struct partition_report *report = &runtime->partitions[i]->reports[epoch % EPOCHS_UNDER_WAY];
+        if (report->raised_us != INT64_MIN)
+            json_out_key_int(json, runtime->partitions[i]->id, report->raised_us);
+    }
+    json_out_object_end(json);
+}
+
 enum status
 decisions_write(struct runtime *runtime, uint64_t epoch, const struct epoch_decision *decision, struct str *ret_text,
                 struct error *err)
@@ -28,6 +42,7 @@ decisions_write(struct runtime *runtime, uint64_t epoch, const struct epoch_deci
         if (runtime->partitions[i]->reports[epoch % EPOCHS_UNDER_WAY].is_idle && !is_letters(runtime, runtime->partitions[i]))
             json_out_text(&json, str_from(runtime->partitions[i]->id));
     json_out_array_end(&json);
+    write_raised(runtime, epoch, &json);
     json_out_object_end(&json);
     enum status status = str_builder_status(&text, err);
     if (status == ST_OK && !arena_text(&runtime->commit_arena, str_builder_text(&text), ret_text))
@@ -60,11 +75,21 @@ decisions_read(struct str text, struct arena *arena, struct decisions *ret_decis
         || !read_int(root, "master_version", &version) || !read_int(root, "shards", &shard_count) || digest == NULL)
         return error_set(err, ERR_CORRUPT, "the decisions of the store's last epoch are not of this program");
     decisions.history_from   = json_find(root, "history_from");
+    decisions.raised         = json_find(root, "idle_raised");
     decisions.master_version = (uint64_t)version;
     decisions.shard_count    = (uint32_t)shard_count;
     decisions.plan_digest    = digest->text;
     *ret_decisions           = decisions;
     return ST_OK;
+}
+
+int64_t
+decisions_raised(const struct decisions *decisions, const char *partition_id)
+{
+    int64_t raised_us = INT64_MIN;
+    if (decisions != NULL && decisions->raised != NULL)
+        read_int(decisions->raised, partition_id, &raised_us);
+    return raised_us;
 }
 
 void

@@ -56,7 +56,7 @@ letters_open(struct runtime *runtime, const struct store_position *position, str
     letters->source = (struct source){ &kind, STORE_LETTERS_SOURCE };
     letters->opened = (struct source_partition){ &letters->source, runtime->options->source->name,
                                                  position == NULL ? STORE_LETTERS_NUMBER_FIRST : position->position };
-    *partition = (struct partition){ .intake  = { index, STORE_TIME_NONE, NULL }, .id = letters->opened.partition_id,
+    *partition = (struct partition){ .intake  = { index, STORE_TIME_NONE, INT64_MIN, NULL }, .id = letters->opened.partition_id,
                                      .source  = &letters->opened, .begin = letters->opened.position, .end = -1,
                                      .is_done = true };
     atomic_store(&letters->offered, partition->begin);

@@ -102,7 +102,7 @@ is_open(const struct runtime *runtime, const char *partition_id)
 
 static enum status
 partition_open(struct runtime *runtime, const struct source_listing *listing, const struct store_position *position,
-               int64_t watermark_us, struct error *err)
+               int64_t watermark_us, const struct decisions *decisions, struct error *err)
 {
     struct source    *source    = runtime->options->source;
     uint32_t          index     = atomic_load(&runtime->partition_count);
@@ -120,7 +120,7 @@ partition_open(struct runtime *runtime, const struct source_listing *listing, co
     partition->end    = -1;
     partition->input  = listing->input;
     partition->id     = id;
-    partition->intake = (struct intake_partition){ index, position == NULL ? watermark_us : position->watermark_us, NULL };
+    partition->intake = (struct intake_partition){ index, position == NULL ? watermark_us : position->watermark_us, decisions_raised(decisions, id), NULL };
     runtime->partition_ids[index] = str_from(id);
     runtime->partitions[index] = partition;
     atomic_store(&runtime->partition_count, index + 1);
@@ -133,7 +133,8 @@ partition_open(struct runtime *runtime, const struct source_listing *listing, co
 }
 
 enum status
-partitions_open(struct runtime *runtime, const struct store_state *state, int64_t watermark_us, struct error *err)
+partitions_open(struct runtime *runtime, const struct store_state *state, const struct decisions *decisions, int64_t watermark_us,
+                struct error *err)
 {
     struct source               *source   = runtime->options->source;
     const struct source_listing *listings = NULL;
@@ -144,13 +145,13 @@ partitions_open(struct runtime *runtime, const struct store_state *state, int64_
     for (size_t i = 0; i < count && status == ST_OK; i++)
         if (!is_open(runtime, listings[i].partition_id))
             status = partition_open(runtime, &listings[i],
-                                    position_find(state, str_from(source->name), listings[i].partition_id), watermark_us, err);
+                                    position_find(state, str_from(source->name), listings[i].partition_id), watermark_us, decisions, err);
     /* A log that was read and is gone is no reason to forget how far: opening it says so. */
     for (size_t i = 0; state != NULL && i < state->position_count && status == ST_OK; i++) {
         const struct store_position *position = &state->positions[i];
         struct source_listing        gone     = { position->partition_id.data, 0 };
         if (str_equal(position->source, str_from(source->name)) && !is_open(runtime, gone.partition_id))
-            status = partition_open(runtime, &gone, position, watermark_us, err);
+            status = partition_open(runtime, &gone, position, watermark_us, decisions, err);
     }
     arena_release(&arena);
     return status;
@@ -176,6 +177,7 @@ actors_place(struct runtime *runtime, uint64_t epoch)
             shards[j]->min_watermark_us = runtime->min_watermark_us;
         }
         runtime->workers[i].partition_count = atomic_load(&runtime->partition_count);
+        align_tell(&runtime->workers[i]);
     }
 }
 
@@ -226,7 +228,7 @@ recover(struct runtime *runtime, bool *ret_needs_start, struct error *err)
     if (runtime->segment.epoch != state.epoch)
         return error_set(err, ERR_CORRUPT, "the store is at epoch %llu, its state's record at %llu",
                          (unsigned long long)state.epoch, (unsigned long long)runtime->segment.epoch);
-    if (partitions_open(runtime, &state, state.epoch == 0 ? STORE_TIME_NONE : runtime->min_watermark_us, err) != ST_OK
+    if (partitions_open(runtime, &state, &decisions, state.epoch == 0 ? STORE_TIME_NONE : runtime->min_watermark_us, err) != ST_OK
         || letters_open(runtime, position_find(&state, STR(STORE_LETTERS_SOURCE), runtime->options->source->name), err) != ST_OK
         || outputs_clear(runtime, err) != ST_OK)
         return ST_ERROR;

@@ -13,7 +13,9 @@
  * R2  A partition is known to all actors before any of its rows: it joins at a barrier.
  * R3  Every shard computes the same decision from the barriers of all workers.
  * R4  Retried letters are offered to their worker when no epoch is under way, with the smallest watermark of the last header,
- *     and the next epoch is announced when all of the offer are taken: so nothing has been freed that they would miss. */
+ *     and the next epoch is announced when all of the offer are taken: so nothing has been freed that they would miss.
+ * R5  A partition further ahead of the slowest one that has more to read than runtime.ahead is not polled: state lasts as long as the slowest
+ *     needs it. The slowest itself never waits, so somebody always goes on; what is late does not depend on it. */
 #ifndef HEDDLE_LIVE_RUNTIME_RUNTIME_INT_H
 #define HEDDLE_LIVE_RUNTIME_RUNTIME_INT_H
 
@@ -35,6 +37,7 @@ enum step_result { STEP_IDLE, STEP_PROGRESS, STEP_BLOCKED };
 /* What the committer tells when it announces an epoch. */
 struct announcement {
     int64_t now_us;
+    int64_t idle_floor_us; /* Watermarks of idle partitions are raised to this (P3); INT64_MIN: not at all. */
     bool    is_drain;
 };
 
@@ -43,6 +46,7 @@ struct partition_report {
     int64_t begin;
     int64_t end;
     int64_t watermark_us;
+    int64_t raised_us; /* The watermark, where idleness raised it to that; else INT64_MIN. */
     bool    is_idle;
     int64_t log_end; /* Behind the last byte that is there; -1: not known, or nobody looks on. */
     char    identity[IDENTITY_SIZE_MAX];
@@ -81,6 +85,8 @@ struct worker {
     int64_t          row_count; /* Since the last barrier. */
     _Atomic(uint32_t) done_count; /* Partitions that reached their end. */
     _Atomic(uint32_t) idle_count;
+    _Atomic(int64_t)  slowest_us; /* Smallest watermark of its partitions that have more to read; INT64_MAX: none has. */
+    _Atomic(bool)     is_waiting; /* For the slowest partition of another worker. */
 };
 
 struct shard {
@@ -185,6 +191,16 @@ struct runtime {
 /* worker.c */
 enum status worker_step(struct worker *worker, int64_t now_us, enum step_result *ret_result, struct error *err);
 
+/* align.c (R5) */
+/* Its watermark; INT64_MAX where it has no more to read, so that nobody waits for it. */
+int64_t align_place(const struct partition *partition);
+/* Tells which is the slowest of the worker's partitions, and wakes who waits for it. */
+void align_tell(struct worker *worker);
+/* The same, where it may have changed: the partition was at `before`. */
+void align_moved(struct worker *worker, const struct partition *partition, int64_t before);
+/* Whether the worker's partition is to wait: it is further ahead of the slowest one of all workers than it may be. */
+bool align_waits(struct worker *worker, const struct partition *partition);
+
 /* shard.c */
 enum status shard_step(struct shard *shard, enum step_result *ret_result, struct error *err);
 /* The decision at barrier e from all views (R3). */
@@ -214,12 +230,15 @@ struct decisions {
     int64_t  watermark_us; /* INT64_MIN: none. */
     int64_t  min_watermark_us;
     const struct json *history_from; /* By rule; NULL: none. */
+    const struct json *raised;       /* By partition; NULL: none. */
     uint64_t master_version;
     uint32_t shard_count;
     struct str plan_digest;
 };
 enum status decisions_write(struct runtime *runtime, uint64_t epoch, const struct epoch_decision *decision,
                             struct str *ret_text, struct error *err);
+/* To what idleness raised the partition's watermark, which it still has; INT64_MIN: it did not. NULL: nothing was decided. */
+int64_t     decisions_raised(const struct decisions *decisions, const char *partition_id);
 /* From when on each of the graph's rules has history. A rule that joined later has none. */
 void decisions_history(const struct decisions *decisions, const struct graph *graph, int64_t *ret_from_us);
 enum status decisions_read(struct str text, struct arena *arena, struct decisions *ret_decisions, struct error *err);
@@ -241,7 +260,8 @@ enum status committer_run(struct runtime *runtime, const char *first_cut_reason,
 /* recover.c */
 enum status recover(struct runtime *runtime, bool *ret_needs_start, struct error *err);
 /* Opens partitions that are not known yet; their watermark is `watermark_us`. */
-enum status partitions_open(struct runtime *runtime, const struct store_state *state, int64_t watermark_us, struct error *err);
+enum status partitions_open(struct runtime *runtime, const struct store_state *state, const struct decisions *decisions, int64_t watermark_us,
+                            struct error *err);
 enum status history_feed(struct runtime *runtime, struct error *err);
 
 /* letters.c */

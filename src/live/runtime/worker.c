@@ -42,6 +42,14 @@ log_end(const struct runtime *runtime, struct partition *partition)
     return end;
 }
 
+/* An idle partition holds up freeing up to a time of the log that the committer decided; from here on what it brings is late by it (P3). */
+static void
+raise_watermark(struct intake_partition *partition, int64_t floor_us)
+{
+    if (floor_us > partition->watermark_us)
+        partition->watermark_us = partition->raised_us = floor_us;
+}
+
 /* Fixes position and watermark of each of its partitions (P2). */
 static enum status
 report_partitions(struct worker *worker, uint64_t epoch, struct time_view *view, struct error *err)
@@ -51,11 +59,14 @@ report_partitions(struct worker *worker, uint64_t epoch, struct time_view *view,
     for (uint32_t i = worker->index; i < worker->partition_count; i += runtime->worker_count) {
         struct partition        *partition = runtime->partitions[i];
         struct partition_report *report    = &partition->reports[epoch % EPOCHS_UNDER_WAY];
-        int64_t                  watermark = partition->intake.watermark_us;
         bool                     is_idle   = partition->is_idle || partition->is_done;
+        if (is_idle && !is_letters(runtime, partition))
+            raise_watermark(&partition->intake, runtime->announcements[epoch % EPOCHS_UNDER_WAY].idle_floor_us);
+        int64_t watermark = partition->intake.watermark_us;
         report->begin        = partition->begin;
         report->end          = partition->source->position;
         report->watermark_us = watermark;
+        report->raised_us    = intake_is_raised(&partition->intake) ? watermark : INT64_MIN;
         report->is_idle      = is_idle;
         report->log_end      = log_end(runtime, partition);
         if (report_identity(partition, report->identity, err) != ST_OK)
@@ -64,6 +75,7 @@ report_partitions(struct worker *worker, uint64_t epoch, struct time_view *view,
         if (!is_letters(runtime, partition))
             time_view_add(view, &(struct time_view){ is_idle ? 0 : 1, is_idle ? INT64_MAX : watermark, watermark, watermark });
     }
+    align_tell(worker);
     return ST_OK;
 }
 
@@ -168,13 +180,15 @@ worker_poll(struct worker *worker, int64_t now_us, bool *ret_has_records, struct
     struct runtime *runtime = worker->runtime;
     uint32_t        own = (worker->partition_count + runtime->worker_count - 1 - worker->index) / runtime->worker_count;
     *ret_has_records    = false;
+    atomic_store(&worker->is_waiting, false);
     for (uint32_t i = 0; i < own && !*ret_has_records; i++) {
         struct partition   *partition = runtime->partitions[worker->index + worker->turn % own * runtime->worker_count];
         struct record_batch batch;
         enum poll_result    result;
         worker->turn = (worker->turn + 1) % own;
-        if (partition->is_done)
+        if (partition->is_done || align_waits(worker, partition))
             continue;
+        const int64_t before = align_place(partition);
         if (partition->source->source->kind->poll(partition->source, runtime->chunk_capacity, &batch, &result, err) != ST_OK)
             return ST_ERROR;
         partition_idle(worker, partition, result == POLL_EMPTY);
@@ -182,6 +196,7 @@ worker_poll(struct worker *worker, int64_t now_us, bool *ret_has_records, struct
         if (*ret_has_records && take_batch(worker, partition, &batch, now_us, err) != ST_OK)
             return ST_ERROR;
         partition_done(worker, partition);
+        align_moved(worker, partition, before);
     }
     return ST_OK;
 }

@@ -192,7 +192,7 @@ run_open(struct run *run, uint32_t chunk_capacity, struct error *err)
 {
     const struct graph_source  *source  = &plan.graph->streaming.source;
     const struct intake_options options = { plan.graph, &source->inputs[0], &key, &names, chunk_capacity };
-    *run = (struct run){ .told = { .rows = STR_BUILDER_EMPTY }, .partition = { 0, INT64_MIN, NULL } };
+    *run = (struct run){ .told = { .rows = STR_BUILDER_EMPTY }, .partition = { 0, INT64_MIN, INT64_MIN, NULL } };
     if (output_init(&run->output, plan.graph->model, 2, NULL, err) != ST_OK)
         return ST_ERROR;
     return intake_create(&options, &run->intake, err);
@@ -305,6 +305,27 @@ times_and_watermarks(void **state)
            "records received 6 filtered 0 quarantined 0 bytes 990\n"
            "  records late too_late 1\n"
            "unknown patients 6\n");
+}
+
+/* A watermark that idleness raised makes late as any other; the reason says so, until an event of the partition's own moves it on. */
+static void
+late_by_idleness(void **state)
+{
+    static const char log[] = ACCESS("A1", "2026-01-02T03:04:59Z") ACCESS("A2", "2026-01-02T03:05:00Z") ACCESS("A3", "2026-01-02T04:07:00Z")
+        ACCESS("A4", "2026-01-02T03:04:59Z");
+    struct error       err = ERROR_EMPTY;
+    struct str_builder out = STR_BUILDER_EMPTY;
+    struct run         run;
+    (void)state;
+    must(run_open(&run, 7, &err), &err);
+    run.partition.watermark_us = run.partition.raised_us = INT64_C(1767326700000000); /* 04:05:00 */
+    must(run_log(&run, str_from(log), 7, &err), &err);
+    print_output(&out, &run.output);
+    assert_string_equal(str_builder_cstr(&out), "late a.ndjson 0 window_5m source_idle 2026-01-02T04:05:00\n"
+                                                "late a.ndjson 399 window_5m too_late 2026-01-02T04:06:00\n");
+    assert_false(intake_is_raised(&run.partition));
+    str_builder_release(&out);
+    run_close(&run);
 }
 
 #define CLAIM(ID, MORE) \
@@ -583,7 +604,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_of_a_result),
-        cmocka_unit_test(glass_broken_without_reason), cmocka_unit_test(times_and_watermarks),
+        cmocka_unit_test(glass_broken_without_reason), cmocka_unit_test(times_and_watermarks), cmocka_unit_test(late_by_idleness),
         cmocka_unit_test(dead_letters),
         cmocka_unit_test(persons_of_the_master),
         cmocka_unit_test(rows_of_several_mappings),
