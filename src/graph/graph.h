@@ -94,6 +94,8 @@ struct graph_input {
     struct graph_names    processing_ids; /* HL7 v2, MSH-11: others are filtered (training and debugging messages). */
     struct str            charset;        /* "utf-8", "windows-1252", "iso-8859-1"; empty: from the content. */
     char                  delimiter;      /* CSV; 0: from the header line. */
+    struct str            log_time;       /* Event logs: path of the member that says when the event was written; empty: none. */
+    int64_t               log_time_skew_us; /* So far an event's time may lie beyond it. */
     bool                  is_empty_error; /* No file matches: true fails the run, false counts 0 and names it. */
 };
 

@@ -109,6 +109,12 @@ static const struct option INPUT_OPTIONS[] = {
     { .name = "empty", .type = OPTION_ENUM, .names = EMPTY_NAMES, .default_text = "ok",
       .help = "What it means that no file matches: \"ok\" counts 0 and is named in the summary, \"error\" fails the run.",
       OPTION_FIELD(struct input_config, empty) },
+    { .name = "log_time", .type = OPTION_TEXT, .max = PLAN_TEXT_SIZE_MAX,
+      .help = "Event logs: the member, or path, of an event that says when it was written to the log. An event whose time lies beyond that is a dead "
+              "letter (future_time), and so is one that does not say. By default times are not compared.",
+      OPTION_FIELD(struct input_config, log_time) },
+    { .name = "log_time_skew", .type = OPTION_DURATION, .default_text = "5m", .max = US_PER_DAY,
+      .help = "Event logs: how far an event's time may lie beyond its log_time.", OPTION_FIELD(struct input_config, log_time_skew) },
 };
 const struct option_table INPUT_TABLE = OPTION_TABLE("input", INPUT_OPTIONS, struct input_config,
     .help = "Files of one kind.", .short_form = "path");

@@ -199,6 +199,10 @@ print_input(const struct graph_input *input, struct json_out *json)
     json_out_key_text(json, "charset", input->charset.size > 0 ? input->charset : STR("auto"));
     if (input->delimiter != '\0')
         json_out_key_text(json, "delimiter", str_of(&input->delimiter, 1));
+    if (input->log_time.size > 0) {
+        json_out_key_text(json, "log_time", input->log_time);
+        key_duration(json, "log_time_skew", input->log_time_skew_us);
+    }
     json_out_key_cstr(json, "empty", input->is_empty_error ? "error" : "ok");
     json_out_object_end(json);
 }

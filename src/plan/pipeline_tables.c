@@ -154,7 +154,7 @@ static const struct option WINDOW_OPTIONS[] = {
     { .name = "offset", .type = OPTION_DURATION, .default_text = "0", .max = 7 * US_PER_DAY,
       .help = "Shifts the grid, which otherwise starts at midnight UTC. Less than the size.",
       OPTION_FIELD(struct window_config, offset) },
-    { .name = "lateness", .type = OPTION_DURATION, .default_text = "1h", .max = 30 * US_PER_DAY,
+    { .name = "lateness", .type = OPTION_DURATION, .default_text = "1h", .max = 31 * US_PER_DAY,
       .help = "How far behind the watermark an event may be and still revise its window. Later ones go to late_event.",
       OPTION_FIELD(struct window_config, lateness) },
     { .name = "disorder", .type = OPTION_DURATION, .default_text = "1m", .max = US_PER_DAY,

@@ -1,5 +1,6 @@
 /* A binding that a leg reads: its inputs. */
 #include "base/suggest.h"
+#include "format/decoder.h"
 #include "plan/plan_int.h"
 
 static const char *const NOT_BUILT_TYPES[] = { "kafka", "postgres", "mllp", "http", "s3", "sftp", "generate", NULL };
@@ -246,6 +247,28 @@ settle_delimiter(struct builder *builder, const struct json *value, const struct
     return false;
 }
 
+/* Read as a mapping's field is; so its path is checked as one. */
+static bool
+settle_log_time(struct builder *builder, const struct json *value, const struct input_config *config, struct graph_input *input)
+{
+    const struct decode_plan_options options = { .format = MODEL_JSON };
+    const struct model_text          path    = { .text = config->log_time };
+    const struct mapping_field       field   = { .name = "log_time", .paths = &path, .path_count = 1 };
+    const struct mapping             mapping = { .name = "log_time", .format = MODEL_JSON, .fields = &field, .field_count = 1 }, *const only = &mapping;
+    struct decode_plan              *plan    = NULL;
+    struct error                     err     = ERROR_EMPTY;
+
+    input->log_time_skew_us = config->log_time_skew;
+    if (config->log_time.size == 0)
+        return true;
+    if (decode_plan_compile(&options, &only, 1, NULL, NULL, &plan, &err) != ST_OK) {
+        error_hint(complain(&builder->bindings, at(value, "log_time"), "%s", err.message), "name a member of the events, like \"written_at\" or \"meta.written\"");
+        return false;
+    }
+    decode_plan_free(plan);
+    return plan_text(builder, config->log_time, &input->log_time);
+}
+
 static struct str
 given_or(struct str given, struct str fallback)
 {
@@ -278,6 +301,7 @@ settle_input(struct builder *builder, const struct json *value, const struct inp
     is_ok &= !is_event_log || settle_event_format(builder, value, input);
     is_ok &= check_mapping(builder, value, input);
     is_ok &= !is_event_log || check_events(builder, value, input);
+    is_ok &= !is_event_log || settle_log_time(builder, value, config, input);
     if (!config->has_path) {
         error_hint(complain(&builder->bindings, value, "input needs the option \"path\""), "name its files: \"in/lab/*.hl7\"");
         return false;

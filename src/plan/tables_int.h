@@ -162,6 +162,8 @@ struct input_config {
     int                charset;
     struct str         delimiter;
     int                empty;
+    struct str         log_time;
+    int64_t            log_time_skew;
     bool               has_path;
     bool               has_processing_ids;
 };

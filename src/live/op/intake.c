@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "io/zone_file.h"
 #include "live/op/intake_int.h"
 
 /* ---- What the decoder tells ---- */
@@ -34,6 +35,8 @@ take_chunk(void *context, uint32_t mapping_index, struct chunk *chunk, struct er
     if (program_run(lane->state, chunk, &lane->rows, &lane->result, err) != ST_OK)
         return ST_ERROR;
     count_issues(intake, lane);
+    if (lane->log_times != NULL)
+        intake_log_time_take(intake, lane, chunk);
     return ST_OK;
 }
 
@@ -96,6 +99,8 @@ make_plan(struct intake *intake, struct error *err)
         if (!is_meant(input, mapping))
             continue;
         CHECK(mapping->each_count == 0);
+        if (input->log_time.size > 0 && intake_log_time_field(intake, &mapping, err) != ST_OK)
+            return ST_ERROR;
         mappings[intake->lane_count++] = mapping;
     }
     CHECK(intake->lane_count > 0);
@@ -128,6 +133,8 @@ lane_init(struct intake *intake, struct intake_lane *lane, const struct mapping 
     lane->places    = ARENA_ARRAY(&intake->arena, uint16_t, capacity);
     if (lane->positions == NULL || lane->lengths == NULL || lane->loaded == NULL || lane->places == NULL)
         return error_no_memory(err);
+    if (input->log_time.size > 0 && intake_log_time_open(intake, lane, err) != ST_OK)
+        return ST_ERROR;
     return intake_columns_find(intake, lane, err);
 }
 
@@ -163,9 +170,11 @@ open_all(struct intake *intake, struct error *err)
     intake->missing_required = model_reason(model, STR("missing_required"));
     intake->too_late         = model_reason(model, STR("too_late"));
     intake->source_idle      = model_reason(model, STR("source_idle"));
+    intake->future_time      = model_reason(model, STR("future_time"));
+    intake->bad_timestamp    = model_reason(model, STR("bad_timestamp"));
     intake->unknown_unit     = model_reason(model, STR("unknown_unit"));
     CHECK(intake->unknown_type != NULL && intake->missing_required != NULL && intake->too_late != NULL && intake->source_idle != NULL &&
-          intake->unknown_unit != NULL);
+          intake->unknown_unit != NULL && intake->future_time != NULL && intake->bad_timestamp != NULL);
     if (make_plan(intake, err) != ST_OK)
         return ST_ERROR;
     intake->lanes = ARENA_ARRAY(&intake->arena, struct intake_lane, intake->lane_count);
@@ -217,6 +226,7 @@ intake_free(struct intake *intake)
     }
     decode_plan_free(intake->plan);
     chunk_release(&intake->events);
+    zone_drop(intake->zone);
     str_builder_release(&intake->text);
     arena_release(&intake->arena);
     memory_free(intake);

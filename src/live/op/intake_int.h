@@ -3,6 +3,7 @@
  *     intake.c          life, the decoder's calls, groups of rows
  *     intake_columns.c  which entity column gives which event column
  *     intake_rows.c     one group: order of positions, lateness, event rows, persons
+ *     intake_log_time.c when an event was written, as it says itself
  *     intake_access.c   what rules of accesses go by besides
  *     intake_letters.c  dead letters, late events, unevaluated results
  *
@@ -41,6 +42,7 @@ struct intake_lane {
     bool                   is_explanation; /* … or explains others by them. */
     const uint32_t        *needed; /* Key columns that are not required: null, they reject their row too. */
     uint32_t               needed_count;
+    int64_t               *log_times; /* Of the raw rows: when they were written, as they say. NULL: nobody asks. */
 
     struct chunk           rows; /* program_schema; also rows that are rejected hold what mappings set. */
     struct program_result  result;
@@ -93,10 +95,11 @@ struct intake {
     char                (*persons)[HASH128_TEXT_SIZE]; /* Texts of EVENT_PERSON_ID. */
     struct arena          arena; /* Of the intake's life. */
     struct str_builder    text;  /* Of one alert. */
+    const struct zone    *zone; /* Of log times without an offset; NULL where nobody asks for them. */
     const struct str     *limit_codes; /* Codes that some critical-value rule of the graph has limits for. */
     uint32_t              limit_code_count;
     bool                  has_alerts;
-    const struct reason  *unknown_type, *missing_required, *too_late, *source_idle, *unknown_unit;
+    const struct reason  *unknown_type, *missing_required, *too_late, *source_idle, *unknown_unit, *future_time, *bad_timestamp;
     struct intake_call    call;
 };
 
@@ -114,6 +117,15 @@ enum status intake_record_end(struct intake *intake, struct error *err);
 void intake_access_find(const struct intake *intake, struct intake_lane *lane);
 /* EVENT_ACCESS_FACTS of the lane's rows, which are null so far; behind the persons. */
 void intake_access_facts(struct intake *intake, const struct intake_lane *lane);
+
+/* intake_log_time.c. Where the binding names a log_time. The mapping with one more field, which is that; in the intake's arena. */
+enum status intake_log_time_field(struct intake *intake, const struct mapping **mapping, struct error *err);
+enum status intake_log_time_open(struct intake *intake, struct intake_lane *lane, struct error *err);
+void        intake_log_time_take(const struct intake *intake, struct intake_lane *lane, const struct chunk *raw);
+/* Why the row is no event: its time lies beyond its log time, or it has none. NULL: it is one. *ret_column: of what is wrong. */
+const struct reason *intake_log_time_refusal(const struct intake *intake, const struct intake_lane *lane, uint32_t row, uint32_t *ret_column);
+/* In place of a column: what is wrong is the log time. */
+#define INTAKE_COLUMN_LOG_TIME UINT32_MAX
 
 /* intake_letters.c */
 enum status intake_letter_record(struct intake *intake, const struct record_outcome *outcome, struct error *err);

@@ -42,6 +42,12 @@ intake_letter_unknown(struct intake *intake, const struct record_work *record, s
     return output_dead_letter(intake->call.output, &letter, err);
 }
 
+static struct str
+column_name(const struct intake *intake, const struct intake_lane *lane, uint32_t column)
+{
+    return column == INTAKE_COLUMN_LOG_TIME ? intake->options.input->log_time : str_from(program_schema(lane->program)->columns[column].name);
+}
+
 enum status
 intake_letter_row(struct intake *intake, const struct intake_lane *lane, uint32_t row, const struct reason *reason,
                   uint32_t column, struct error *err)
@@ -52,7 +58,7 @@ intake_letter_row(struct intake *intake, const struct intake_lane *lane, uint32_
     letter.row_number = intake->record.row_count - 1;
     letter.step       = intake->options.graph->streaming.validate.step.name;
     letter.entity     = str_from(lane->mapping->entity->name);
-    letter.path       = str_from(program_schema(lane->program)->columns[column].name);
+    letter.path       = column_name(intake, lane, column);
     letter.event_id   = lane_event_text(lane, EVENT_ID, row);
     if (output_dead_letter(intake->call.output, &letter, err) != ST_OK)
         return ST_ERROR;
@@ -107,7 +113,7 @@ print_explanation(struct intake *intake, const struct intake_lane *lane, uint32_
     json_out_init(&json, &intake->text, 0);
     json_out_object_begin(&json);
     json_out_key_cstr(&json, "reason", reason->code);
-    json_out_key_cstr(&json, "column", program_schema(lane->program)->columns[column].name);
+    json_out_key_text(&json, "column", column_name(intake, lane, column));
     json_out_key_cstr(&json, "help", reason->help);
     json_out_object_end(&json);
 }

@@ -130,6 +130,10 @@ accept_row(struct intake *intake, struct intake_lane *lane, uint32_t row, struct
     for (uint32_t i = 0; i < lane->needed_count; i++)
         if (!lane_has(lane, (int32_t)lane->needed[i], row))
             return quarantine_row(intake, lane, row, intake->missing_required, lane->needed[i], err);
+    uint32_t             wrong;
+    const struct reason *refusal = lane->log_times == NULL ? NULL : intake_log_time_refusal(intake, lane, row, &wrong);
+    if (refusal != NULL)
+        return quarantine_row(intake, lane, row, refusal, wrong, err);
     if (intake->record.loaded_by != NULL) {
         error_set(err, ERR_CONFIG, "mappings %s and %s both take one record: an event of the stream is of one mapping",
                   intake->record.loaded_by->name, lane->mapping->name);

@@ -187,11 +187,14 @@ struct run {
     struct intake_partition partition;
 };
 
+/* In place of the plan's. */
+static const struct graph_input *special_input;
+
 static enum status
 run_open(struct run *run, uint32_t chunk_capacity, struct error *err)
 {
     const struct graph_source  *source  = &plan.graph->streaming.source;
-    const struct intake_options options = { plan.graph, &source->inputs[0], &key, &names, chunk_capacity };
+    const struct intake_options options = { plan.graph, special_input != NULL ? special_input : &source->inputs[0], &key, &names, chunk_capacity };
     *run = (struct run){ .told = { .rows = STR_BUILDER_EMPTY }, .partition = { 0, INT64_MIN, INT64_MIN, NULL } };
     if (output_init(&run->output, plan.graph->model, 2, NULL, err) != ST_OK)
         return ST_ERROR;
@@ -326,6 +329,57 @@ late_by_idleness(void **state)
     assert_false(intake_is_raised(&run.partition));
     str_builder_release(&out);
     run_close(&run);
+}
+
+#define WRITTEN(ID, TIME, LOG_TIME) \
+    "{\"event_id\":\"" ID "\",\"type\":\"access_event\",\"event_time\":\"" TIME "\",\"patient_id\":\"P1\",\"user_id\":\"U1\",\"log\":{" LOG_TIME "}}\n"
+
+/* An event may lie five minutes beyond the time at which it was written, and not a microsecond more: it does not move the watermark then. Who does
+ * not say when it was written is no event either. A log time without an offset is of the input's zone; in January 5 hours behind UTC. */
+static void
+times_beyond_the_log_time(void **state)
+{
+    struct graph_input input = plan.graph->streaming.source.inputs[0];
+    (void)state;
+    assert_string_equal(input.zone.data, "America/New_York");
+    input.log_time         = STR("log.written");
+    input.log_time_skew_us = INT64_C(300000000);
+    special_input          = &input;
+    expect(WRITTEN("A1", "2026-01-02T03:04:00Z", "\"written\":\"2026-01-02T02:59:00Z\"") WRITTEN("A2", "2026-01-02T03:04:00.000001Z", "\"written\":\"2026-01-02T02:59:00Z\"")
+               WRITTEN("A3", "2099-01-02T03:04:00Z", "\"written\":\"2026-01-02T03:00:00+00:00\"") WRITTEN("A4", "2026-01-02T03:04:00Z", "\"read\":\"2026-01-02T02:59:00Z\"")
+                   WRITTEN("A5", "2026-01-02T03:04:00Z", "\"written\":\"\"") WRITTEN("A6", "2026-01-02T03:04:00Z", "\"written\":\"now\"")
+                       WRITTEN("A7", "2026-01-02T03:04:00Z", "\"written\":\"2026-01-01T21:59:00\"") WRITTEN("A8", "2026-01-02T03:04:01Z", "\"written\":\"2026-01-01T21:59\\u003a00\"")
+                           WRITTEN("A9", "2020-01-02T03:04:00Z", "\"written\":\"2026-01-02T02:59:00Z\"")
+                               "{\"event_id\":\"R1\",\"type\":\"lab_result\",\"event_time\":\"2027-01-02T03:04:00Z\",\"patient_id\":\"P1\",\"source_component_code\":\"2823-3\","
+                               "\"lab_result_id\":\"L1\",\"source_value\":\"4\",\"source_units\":\"mEq/L\",\"log\":{\"written\":\"2026-01-02T03:04:00Z\"}}\n",
+           false, "|position=0|event_id=A1|event_time=2026-01-02T03:04:00|is_late=false\n"
+           "|position=872|event_id=A7|event_time=2026-01-02T03:04:00|watermark=2026-01-02T03:03:00|is_late=false\n"
+           "|position=1175|event_id=A9|event_time=2020-01-02T03:04:00|watermark=2026-01-02T03:03:00|is_late=true\n"
+           "dead a.ndjson 150 validate_event future_time access_event event_time A2\n"
+           "dead a.ndjson 307 validate_event future_time access_event event_time A3\n"
+           "dead a.ndjson 462 validate_event missing_required access_event log.written A4\n"
+           "dead a.ndjson 609 validate_event missing_required access_event log.written A5\n"
+           "dead a.ndjson 739 validate_event bad_timestamp access_event log.written A6\n"
+           "dead a.ndjson 1021 validate_event future_time access_event event_time A8\n"
+           "dead a.ndjson 1325 validate_event future_time lab_result event_time R1\n"
+           "late a.ndjson 1175 window_5m too_late 2026-01-02T03:03:00\n"
+           "alert 8006640d82148800 unevaluated_result high open future_time code=2823-3 value=4 unit=mEq/L subject=P1 range=\n"
+           "  {\"events\":[{\"source\":\"KAFKA_EDW_EVENTS\",\"partition_id\":\"a.ndjson\",\"position\":1325}]}\n"
+           "  {\"reason\":\"future_time\",\"column\":\"event_time\",\"help\":\"The event's time lies beyond the time at which it was written to its log, by more than `log_time_skew` of the binding, whose `log_time` says where that time stands.\"}\n"
+           "access_event received 9 filtered 0 quarantined 6 bytes 0\n"
+           "  access_event quarantined missing_required 2\n"
+           "  access_event quarantined bad_timestamp 1\n"
+           "  access_event quarantined future_time 3\n"
+           "  access_event late too_late 1\n"
+           "lab_result received 1 filtered 0 quarantined 1 bytes 0\n"
+           "  lab_result quarantined future_time 1\n"
+           "records received 10 filtered 0 quarantined 7 bytes 1554\n"
+           "  records quarantined missing_required 2\n"
+           "  records quarantined bad_timestamp 1\n"
+           "  records quarantined future_time 4\n"
+           "  records late too_late 1\n"
+           "unknown patients 3\n");
+    special_input = NULL;
 }
 
 #define CLAIM(ID, MORE) \
@@ -604,7 +658,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_of_a_result),
-        cmocka_unit_test(glass_broken_without_reason), cmocka_unit_test(times_and_watermarks), cmocka_unit_test(late_by_idleness),
+        cmocka_unit_test(glass_broken_without_reason), cmocka_unit_test(times_and_watermarks), cmocka_unit_test(late_by_idleness), cmocka_unit_test(times_beyond_the_log_time),
         cmocka_unit_test(dead_letters),
         cmocka_unit_test(persons_of_the_master),
         cmocka_unit_test(rows_of_several_mappings),
