@@ -184,6 +184,10 @@
 #define RULE_RECORD_COUNT_MAX 1000
 /* Versions of one result, none of them critical, that a rule remembers: preliminary, final, a few corrections. */
 #define RULE_VERSION_COUNT_MAX 32
+/* Results of which a line is drawn: 496 slopes between them, sorted for each result that comes. */
+#define TREND_POINT_COUNT_MAX 32
+/* A line over more than a year is no course of an illness; and its minutes keep the slopes exact (live/rule/trend.h). */
+#define TREND_DAYS_MAX 366
 /* Encounters, orders and accesses of one patient that a rule remembers: a chart that a whole hospital opens in a month. */
 #define RULE_ACCESS_COUNT_MAX 4000
 /* A text of an alert (a narrative result); 1,000 records of identifiers and some long texts fit an entry of the state. */

@@ -241,11 +241,70 @@ print_kidney(const struct rule_pack *rule, struct str_builder *out)
         str_builder_append_cstr(out, i == 0 ? ". Stage 2: " : i == 1 ? ". Stage 3: " : ", or by stage 1 and C1 ");
     }
     print_threshold(kidney->level, kidney->level_reaches, out);
-    str_builder_printf(out, "; under %d years C1 in upper limits of its reference range ", kidney->adult_years);
+    str_builder_printf(out, "; under %d years C1 in upper limits of its reference range ", rule->adult_years);
     print_threshold(kidney->level_multiple, kidney->level_reaches, out);
     print_duration(".\n* Without such a ratio, stage 1 by C1 minus the lowest of ", kidney->rise_window_us, out);
     str_builder_append_cstr(out, " before ");
     print_threshold(kidney->rise, kidney->rise_reaches, out);
+}
+
+/* " fall from 2 g/dL on;", " fall above 50 %;" */
+static void
+print_limit_of(const char *name, int64_t limit, bool reaches, const char *unit, struct str_builder *out)
+{
+    if (limit == 0)
+        return;
+    str_builder_printf(out, " %s %s ", name, reaches ? "from" : "above");
+    print_value(limit, out);
+    str_builder_printf(out, " %s%s;", unit, reaches ? " on" : "");
+}
+
+static void
+print_check_head(const struct rule_series *series, const char *help, int64_t within_us, enum severity severity, struct str_builder *out)
+{
+    str_builder_printf(out, "* %s (", help);
+    print_codes(series, out);
+    print_duration("), within ", within_us, out);
+    str_builder_printf(out, ", severity %s:", severity_name(severity));
+}
+
+static void
+print_deltas(const struct rule_pack *rule, struct str_builder *out)
+{
+    for (uint32_t i = 0; i < rule->series_count; i++) {
+        const struct rule_delta *delta = &rule->deltas[i];
+        print_check_head(&rule->series[i], delta->help, delta->within_us, delta->severity, out);
+        for (enum rule_measure measure = 0; measure < MEASURE_COUNT; measure++) {
+            const char *unit = measure == MEASURE_ABSOLUTE ? rule->series[i].unit : measure == MEASURE_PERCENT ? "%" : "% (reference change)";
+            print_limit_of("rise", delta->limits[measure][DIRECTION_RISE], delta->reaches, unit, out);
+            print_limit_of("fall", delta->limits[measure][DIRECTION_FALL], delta->reaches, unit, out);
+        }
+        str_builder_printf(out, " compared with the %s\n", delta->is_against_extreme ? "highest for a fall, the lowest for a rise." : "result before it.");
+    }
+}
+
+static void
+print_trends(const struct rule_pack *rule, struct str_builder *out)
+{
+    for (uint32_t i = 0; i < rule->series_count; i++) {
+        const struct rule_trend *trend = &rule->trends[i];
+        print_check_head(&rule->series[i], trend->help, trend->within_us, trend->severity, out);
+        print_limit_of("rise of the line", trend->limits[DIRECTION_RISE], trend->reaches, "%", out);
+        print_limit_of("fall of the line", trend->limits[DIRECTION_FALL], trend->reaches, "%", out);
+        str_builder_printf(out, " by at least %d results.\n", trend->result_count);
+    }
+}
+
+static void
+print_checks(const struct rule_pack *rule, struct str_builder *out)
+{
+    if (rule->kind == RULE_DELTA_CHECK)
+        print_deltas(rule, out);
+    else if (rule->kind == RULE_RELATIVE_TREND)
+        print_trends(rule, out);
+    else
+        return;
+    str_builder_printf(out, "* Who is younger than %d years is not judged", rule->adult_years);
 }
 
 static void
@@ -262,6 +321,7 @@ print_rule(const struct rule_pack *rule, struct str_builder *out)
                            i + 1 == rule->member_count ? ".\n" : "");
     if (rule->kind == RULE_ACUTE_KIDNEY_INJURY)
         print_kidney(rule, out);
+    print_checks(rule, out);
     for (uint32_t i = 0; i < rule->laboratory_flag_count; i++)
         str_builder_printf(out, "%s%s", i == 0 ? "* The laboratory's own flags fire in any case: " : ", ", rule->laboratory_flags[i]);
     if (rule->kind == RULE_NO_TREATMENT_RELATIONSHIP) {

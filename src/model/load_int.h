@@ -95,7 +95,18 @@ void load_access_rule(struct loader *loader, const struct document *document, st
  * file where none does. */
 const struct json *find_in_files(struct loader *loader, const struct document *document, const char *key);
 
+enum severity load_severity(struct loader *loader, const struct json *object, enum severity fallback);
+
+/* Of rules about the course of results (load_series.c, load_series_checks.c). */
 void load_kidney(struct loader *loader, const struct document *document, struct rule_pack *rule);
+void load_series_checks(struct loader *loader, const struct document *document, struct rule_pack *rule);
+/* The codes that `key` of the object lists; reports those that cannot be compared with the first. */
+void load_series(struct loader *loader, const struct json *object, const char *key, struct rule_series *series);
+/* A number above 0 in millionths, a whole one from 0 to `max`, and whether a limit that is met exactly counts. */
+int64_t load_positive(struct loader *loader, const struct json *object, const char *key, int64_t fallback);
+int32_t load_whole(struct loader *loader, const struct json *object, const char *key, int32_t fallback, int32_t max);
+bool    load_reaches(struct loader *loader, const struct json *object, const char *key, bool fallback);
+#define LOAD_YEARS_MAX 200
 
 /* Expressions: that they parse, find their names and fit (check.c). */
 void check_entity(struct loader *loader, const struct entity *entity);

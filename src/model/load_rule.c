@@ -13,12 +13,12 @@ static const char *const ACCESS_KEYS[]   = { "before",     "after",         "exp
                                              "alert_from", "shortly_after", "house_wide",   NULL };
 static const char *const KIDNEY_KEYS[]   = { "codes",       "reference", "days",  "recent_days", "look_back_days", "ratios",         "ratio_at", "rise",
                                              "rise_window", "rise_at",   "level", "level_at",    "adult_years",    "level_multiple", NULL };
-static const char *const *const KIND_KEYS[RULE_KIND_COUNT] = { CRITICAL_KEYS, ACCESS_KEYS, KIDNEY_KEYS };
+static const char *const CHECKS_KEYS[]   = { "checks", "adult_years", NULL };
+static const char *const *const KIND_KEYS[RULE_KIND_COUNT] = { CRITICAL_KEYS, ACCESS_KEYS, KIDNEY_KEYS, CHECKS_KEYS, CHECKS_KEYS };
 static const char *const LIMIT_KEYS[]    = { "code", "help", "unit", "low", "high", "age_min_years", "age_max_years",
                                              "severity", NULL };
 static const char *const APPROVED_KEYS[] = { "version", "by", "on", NULL };
-static const char *const KIND_NAMES[]    = { "critical_value", "no_treatment_relationship", "acute_kidney_injury", NULL };
-static const char *const SEVERITIES[]    = { "low", "medium", "high", "critical", NULL };
+static const char *const KIND_NAMES[]    = { "critical_value", "no_treatment_relationship", "acute_kidney_injury", "delta_check", "relative_trend", NULL };
 
 #define LIMIT_SCALE   6
 #define AGE_MAX_YEARS 200
@@ -31,6 +31,13 @@ find_in_files(struct loader *loader, const struct document *document, const char
         if (json_find(document->root, key) != NULL || document->earlier == NULL)
             return document->root;
     }
+}
+
+enum severity
+load_severity(struct loader *loader, const struct json *object, enum severity fallback)
+{
+    static const char *const SEVERITIES[] = { "low", "medium", "high", "critical", NULL };
+    return (enum severity)load_name(loader, object, "severity", SEVERITIES, (int)fallback);
 }
 
 /* ---- Limits ---- */
@@ -84,7 +91,7 @@ load_limit(struct loader *loader, const struct json *row, enum severity severity
     struct str code = load_text(loader, row, "code", true);
     struct str unit = load_text(loader, row, "unit", true);
     limit->help     = load_text(loader, row, "help", false).data;
-    limit->severity = (enum severity)load_name(loader, row, "severity", SEVERITIES, (int)severity);
+    limit->severity = load_severity(loader, row, severity);
     limit->has_low  = load_number(loader, row, "low", &limit->low);
     limit->has_high = load_number(loader, row, "high", &limit->high);
     limit->age_min_years = load_age(loader, row, "age_min_years");
@@ -296,6 +303,10 @@ load_parts(struct loader *loader, const struct document *document, struct rule_p
     case RULE_ACUTE_KIDNEY_INJURY:
         load_kidney(loader, document, rule);
         return;
+    case RULE_DELTA_CHECK:
+    case RULE_RELATIVE_TREND:
+        load_series_checks(loader, document, rule);
+        return;
     }
     CHECK(false); /* The kind is one of KIND_NAMES. */
 }
@@ -313,8 +324,7 @@ load_rule(struct loader *loader, const struct document *document, struct rule_pa
     }
     rule->help        = load_text(loader, find_in_files(loader, document, "help"), "help", true).data;
     rule->version     = load_text(loader, find_in_files(loader, document, "version"), "version", true).data;
-    rule->severity    = (enum severity)load_name(loader, find_in_files(loader, document, "severity"), "severity", SEVERITIES,
-                                                 SEVERITY_MEDIUM);
+    rule->severity    = load_severity(loader, find_in_files(loader, document, "severity"), SEVERITY_MEDIUM);
     rule->cooldown_us = load_duration(loader, find_in_files(loader, document, "cooldown"), "cooldown", US_PER_DAY);
     rule->history_us  = load_duration(loader, find_in_files(loader, document, "history"), "history", 31 * US_PER_DAY);
     load_approval(loader, document, rule);

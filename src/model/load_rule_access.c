@@ -22,19 +22,6 @@ access_flag_name(enum access_flag flag)
     return FLAG_NAMES[flag];
 }
 
-static int32_t
-load_whole(struct loader *loader, const struct json *object, const char *key, int32_t max, int32_t fallback)
-{
-    const struct json *value  = json_find(object, key);
-    int64_t            number = 0;
-    if (value == NULL)
-        return fallback;
-    if (value->type == JSON_NUMBER && str_to_int64(value->text, &number) && number >= 0 && number <= max)
-        return (int32_t)number;
-    load_error(loader, value, NULL, "\"%s\" is no whole number from 0 to %d", key, max);
-    return fallback;
-}
-
 /* ---- Hours ---- */
 
 /* "07:30", up to "24:00". */
@@ -125,10 +112,10 @@ load_flag(struct loader *loader, const struct json *value, enum access_flag flag
         return;
     if (json_find(value, "weight") == NULL)
         load_error(loader, value, NULL, "\"weight\" is missing; 0 switches the flag off");
-    out->weight   = load_whole(loader, value, "weight", WEIGHT_MAX, 0);
+    out->weight   = load_whole(loader, value, "weight", 0, WEIGHT_MAX);
     out->stands   = load_bool(loader, value, "stands");
     out->after_us = load_duration(loader, value, "after", 30 * US_PER_DAY);
-    out->at_most  = load_whole(loader, value, "at_most", SURNAME_MAX, 1);
+    out->at_most  = load_whole(loader, value, "at_most", 1, SURNAME_MAX);
     if (flag == ACCESS_FLAG_AFTER_HOURS) {
         struct str zone = load_text(loader, value, "zone", false);
         rule->zone      = zone.size == 0 ? NULL : load_cstr(loader, zone);
@@ -169,7 +156,7 @@ load_severities(struct loader *loader, const struct document *document, struct a
     for (uint32_t i = 0; i < SEVERITY_COUNT; i++) {
         if (json_find(value, SEVERITY_NAMES[i]) == NULL)
             continue;
-        rule->severity_from[i] = load_whole(loader, value, SEVERITY_NAMES[i], WEIGHT_MAX, 0);
+        rule->severity_from[i] = load_whole(loader, value, SEVERITY_NAMES[i], 0, WEIGHT_MAX);
         if (rule->severity_from[i] < last)
             load_error(loader, json_find(value, SEVERITY_NAMES[i]), NULL, "a severity begins below the one before it");
         last = rule->severity_from[i];
@@ -204,7 +191,7 @@ load_access_rule(struct loader *loader, const struct document *document, struct 
     load_flags(loader, document, &rule->access);
     load_severities(loader, document, &rule->access);
     load_house_wide(loader, document, &rule->access);
-    rule->access.alert_from       = load_whole(loader, find_in_files(loader, document, "alert_from"), "alert_from", WEIGHT_MAX, 1);
+    rule->access.alert_from       = load_whole(loader, find_in_files(loader, document, "alert_from"), "alert_from", 1, WEIGHT_MAX);
     rule->access.shortly_after_us = load_duration(loader, find_in_files(loader, document, "shortly_after"), "shortly_after", 0);
     if (rule->access.flags[ACCESS_FLAG_LONG_DISCHARGED].weight > 0 && rule->history_us < 31 * US_PER_DAY)
         load_error(loader, find_in_files(loader, document, "history"), NULL,

@@ -7,12 +7,11 @@
 
 #define NUMBER_SCALE 6
 #define DAYS_MAX     3650
-#define YEARS_MAX    200
 
 /* ---- Numbers ---- */
 
 /* In millionths. */
-static int64_t
+int64_t
 load_positive(struct loader *loader, const struct json *object, const char *key, int64_t fallback)
 {
     const struct json *value  = json_find(object, key);
@@ -26,7 +25,7 @@ load_positive(struct loader *loader, const struct json *object, const char *key,
     return number;
 }
 
-static int32_t
+int32_t
 load_whole(struct loader *loader, const struct json *object, const char *key, int32_t fallback, int32_t max)
 {
     const struct json *value = json_find(object, key);
@@ -38,6 +37,13 @@ load_whole(struct loader *loader, const struct json *object, const char *key, in
         return fallback;
     }
     return (int32_t)whole;
+}
+
+bool
+load_reaches(struct loader *loader, const struct json *object, const char *key, bool fallback)
+{
+    static const char *const AT[] = { "reaches", "exceeds", NULL };
+    return load_name(loader, object, key, AT, fallback ? 0 : 1) == 0;
 }
 
 /* ---- Series ---- */
@@ -65,7 +71,7 @@ load_code(struct loader *loader, const struct json *item, const struct rule_seri
                    series->unit, first);
 }
 
-static void
+void
 load_series(struct loader *loader, const struct json *object, const char *key, struct rule_series *series)
 {
     const struct json *list = load_list(loader, object, key, true);
@@ -94,16 +100,9 @@ load_series(struct loader *loader, const struct json *object, const char *key, s
 
 static const char *const REFERENCES[] = { "higher_ratio", "recent_first", NULL };
 static const char *const DAYS[]       = { "whole", "elapsed", NULL };
-static const char *const AT[]         = { "reaches", "exceeds", NULL };
 
 /* Each of its keys may come from another file. */
 #define FIND(KEY) find_in_files(loader, document, (KEY)), (KEY)
-
-static bool
-load_reaches(struct loader *loader, const struct document *document, const char *key, bool fallback)
-{
-    return load_name(loader, find_in_files(loader, document, key), key, AT, fallback ? 0 : 1) == 0;
-}
 
 static void
 load_ratios(struct loader *loader, const struct document *document, int64_t ratios[3])
@@ -147,13 +146,13 @@ load_kidney(struct loader *loader, const struct document *document, struct rule_
     kidney->recent_days       = load_whole(loader, FIND("recent_days"), 7, DAYS_MAX);
     kidney->look_back_days    = load_whole(loader, FIND("look_back_days"), 365, DAYS_MAX);
     load_ratios(loader, document, kidney->ratios);
-    kidney->ratio_reaches  = load_reaches(loader, document, "ratio_at", true);
+    kidney->ratio_reaches  = load_reaches(loader, FIND("ratio_at"), true);
     kidney->rise           = load_positive(loader, FIND("rise"), 26000000);
-    kidney->rise_reaches   = load_reaches(loader, document, "rise_at", false);
+    kidney->rise_reaches   = load_reaches(loader, FIND("rise_at"), false);
     kidney->rise_window_us = load_duration(loader, FIND("rise_window"), 2 * US_PER_DAY);
     kidney->level          = load_positive(loader, FIND("level"), 354000000);
-    kidney->level_reaches  = load_reaches(loader, document, "level_at", false);
-    kidney->adult_years    = load_whole(loader, FIND("adult_years"), 18, YEARS_MAX);
+    kidney->level_reaches  = load_reaches(loader, FIND("level_at"), false);
+    rule->adult_years      = load_whole(loader, FIND("adult_years"), 18, LOAD_YEARS_MAX);
     kidney->level_multiple = load_positive(loader, FIND("level_multiple"), 3000000);
     if (kidney->look_back_days < kidney->recent_days)
         load_error(loader, place_of(loader, document, "recent_days"), NULL, "\"recent_days\" is more than \"look_back_days\"");

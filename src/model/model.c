@@ -83,7 +83,7 @@ model_mapping(const struct model *model, struct str name)
 bool
 rule_has_series(const struct rule_pack *rule)
 {
-    return rule->kind == RULE_ACUTE_KIDNEY_INJURY;
+    return rule->kind == RULE_ACUTE_KIDNEY_INJURY || rule->kind == RULE_DELTA_CHECK || rule->kind == RULE_RELATIVE_TREND;
 }
 
 const struct rule_pack *

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "model/access_rule.h"
 #include "column/type.h"
+#include "health/reference_change.h"
 
 struct unit_conversion; /* health/units.h */
 
@@ -192,8 +193,10 @@ enum rule_kind {
     RULE_CRITICAL_VALUE,            /* A result beyond a limit, or flagged so by its laboratory. */
     RULE_NO_TREATMENT_RELATIONSHIP, /* An access that no encounter or order explains. */
     RULE_ACUTE_KIDNEY_INJURY,       /* A creatinine that is high beside the patient's earlier ones. */
+    RULE_DELTA_CHECK,               /* A result that differs much from an earlier one. */
+    RULE_RELATIVE_TREND,            /* Results whose line falls or rises by a share of itself. */
 };
-#define RULE_KIND_COUNT 3
+#define RULE_KIND_COUNT 5
 
 enum severity {
     SEVERITY_LOW,
@@ -247,8 +250,33 @@ struct rule_kidney {
     int64_t rise_window_us;
     int64_t level;             /* Stage 3 above it. */
     bool    level_reaches;
-    int32_t adult_years;       /* Who is younger has a level of his own: */
-    int64_t level_multiple;    /* the upper limit of the reference range times this, millionths. */
+    int64_t level_multiple;    /* Minors have a level of their own: the upper limit of the reference range times this, millionths. */
+};
+
+enum rule_direction { DIRECTION_RISE, DIRECTION_FALL };
+#define DIRECTION_COUNT 2
+enum rule_measure { MEASURE_ABSOLUTE, MEASURE_PERCENT, MEASURE_REFERENCE_CHANGE };
+#define MEASURE_COUNT 3
+
+/* What a difference to an earlier result of its series must be (live/rule/delta.h). */
+struct rule_delta {
+    const char             *help;
+    int64_t                 within_us;          /* How old the earlier result may be. */
+    bool                    is_against_extreme; /* The highest (for a fall) or lowest of these; else the last. */
+    bool                    reaches;            /* A limit that is met exactly counts. */
+    enum severity           severity;
+    int64_t                 limits[MEASURE_COUNT][DIRECTION_COUNT]; /* Millionths; in the unit of the series, else percent. 0: none. */
+    struct reference_change change; /* What the limits of MEASURE_REFERENCE_CHANGE follow from. */
+};
+
+/* What the line through the results of its series must be (live/rule/trend.h). */
+struct rule_trend {
+    const char   *help;
+    int64_t       within_us;    /* How old its first result may be; at most TREND_DAYS_MAX. */
+    int32_t       result_count; /* Of different minutes, at least; from 4 on. */
+    bool          reaches;
+    enum severity severity;
+    int64_t       limits[DIRECTION_COUNT]; /* Percent, millionths. 0: none. */
 };
 
 struct rule_pack {
@@ -287,7 +315,10 @@ struct rule_pack {
     /* Rules about the course of results. */
     const struct rule_series *series;
     uint32_t                  series_count;
+    int32_t                   adult_years; /* Who is younger is a minor: has a level of his own, or is not judged. */
     struct rule_kidney        kidney; /* RULE_ACUTE_KIDNEY_INJURY */
+    const struct rule_delta  *deltas; /* RULE_DELTA_CHECK: one a series. */
+    const struct rule_trend  *trends; /* RULE_RELATIVE_TREND: one a series. */
 };
 
 /* Whether the rule judges a result by those before it: it then keeps all of its series. */

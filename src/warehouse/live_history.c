@@ -46,7 +46,6 @@ struct wanted {
     const struct entity *entity;
     int64_t              history_us; /* 0: nothing. */
     int64_t              newest_us;  /* What it is counted back from; INT64_MIN: not read. */
-    struct str_builder   codes;      /* "'2160-0', '718-7'": only results of these. None: all rows. */
 };
 
 /* Columns of the present result: event_columns[i] for i < column_count - 1, then the key's text. */
@@ -79,31 +78,13 @@ want(struct warehouse_history *history, const struct entity *entity, int64_t his
         wanted->history_us = history_us;
 }
 
-/* Of results only those of the rule's series. */
-static void
-want_codes(struct warehouse_history *history, const struct rule_pack *rule)
-{
-    struct wanted *wanted = &history->wanted[rule->entity - history->model->entities];
-
-    if (wanted->entity == NULL)
-        return;
-    for (uint32_t i = 0; i < rule->series_count; i++) {
-        for (uint32_t k = 0; k < rule->series[i].code_count; k++) {
-            str_builder_append_cstr(&wanted->codes, wanted->codes.size > 0 ? ", " : "");
-            sql_append_text(&wanted->codes, str_from(rule->series[i].codes[k].code));
-        }
-    }
-}
-
 static void
 want_rule(struct warehouse_history *history, const struct rule_pack *rule)
 {
     for (uint32_t i = 0; i < rule->explained_by_count; i++)
         want(history, rule->explained_by[i], rule->history_us);
-    if (rule_has_series(rule)) {
+    if (rule_has_series(rule))
         want(history, rule->entity, rule->history_us);
-        want_codes(history, rule);
-    }
 }
 
 enum status
@@ -122,7 +103,7 @@ warehouse_history_open(struct db *db, const struct graph *graph, struct warehous
     if (history->wanted == NULL)
         status = error_no_memory(err);
     for (uint32_t i = 0; status == ST_OK && i < graph->model->entity_count; i++)
-        history->wanted[i] = (struct wanted){ NULL, 0, INT64_MIN, STR_BUILDER_EMPTY };
+        history->wanted[i] = (struct wanted){ NULL, 0, INT64_MIN };
     for (size_t i = 0; status == ST_OK && i < graph->streaming.rule_count; i++) {
         const struct rule_pack *rule = model_rule(graph->model, graph->streaming.rules[i].step.name);
         if (rule != NULL)
@@ -146,8 +127,6 @@ warehouse_history_close(struct warehouse_history *history)
     db_result_release(&history->result);
     db_disconnect(history->connection);
     str_builder_release(&history->event_id);
-    for (uint32_t i = 0; history->wanted != NULL && i < history->model->entity_count; i++)
-        str_builder_release(&history->wanted[i].codes);
     memory_free(history->wanted);
     memory_free(history);
 }
@@ -175,13 +154,19 @@ append_source(struct str_builder *out, const struct entity *entity, const struct
 }
 
 static void
+append_column(struct str_builder *out, const struct entity *entity, enum event_column column)
+{
+    for (uint32_t i = 0; i < SOURCE_COUNT; i++)
+        if (SOURCES[i].column == column)
+            append_source(out, entity, &SOURCES[i]);
+}
+
+static void
 set_source(struct sql_names *names, const char *name, const struct entity *entity, enum event_column column)
 {
     struct str_builder text = STR_BUILDER_EMPTY;
 
-    for (uint32_t i = 0; i < SOURCE_COUNT; i++)
-        if (SOURCES[i].column == column)
-            append_source(&text, entity, &SOURCES[i]);
+    append_column(&text, entity, column);
     sql_set(names, name, str_builder_text(&text));
     names->has_failed |= !str_builder_is_ok(&text);
     str_builder_release(&text);
@@ -208,6 +193,39 @@ set_columns(struct warehouse_history *history, struct sql_names *names, const st
     str_builder_release(&list);
 }
 
+/* A rule's own codes, as far back as that rule looks: "(e.code IN ('2160-0', '38483-4') AND e.effective_time >= …)". */
+static void
+append_series(const struct rule_pack *rule, int64_t newest_us, struct str_builder *out)
+{
+    str_builder_append_cstr(out, out->size > 0 ? " OR (e.normalized_component_code IN (" : "(e.normalized_component_code IN (");
+    for (uint32_t i = 0; i < rule->series_count; i++) {
+        for (uint32_t k = 0; k < rule->series[i].code_count; k++) {
+            str_builder_append_cstr(out, i + k > 0 ? ", " : "");
+            sql_append_text(out, str_from(rule->series[i].codes[k].code));
+        }
+    }
+    str_builder_append_cstr(out, ") AND ");
+    append_column(out, rule->entity, EVENT_EFFECTIVE_TIME);
+    str_builder_printf(out, " >= make_timestamp(%" PRId64 "::BIGINT))", newest_us - rule->history_us);
+}
+
+/* Of results only those of rules' series: nothing where no rule has any. */
+static void
+set_series(struct warehouse_history *history, struct sql_names *names, const struct wanted *wanted)
+{
+    struct str_builder  list  = STR_BUILDER_EMPTY;
+    const struct graph *graph = history->graph;
+
+    for (size_t i = 0; i < graph->streaming.rule_count; i++) {
+        const struct rule_pack *rule = model_rule(graph->model, graph->streaming.rules[i].step.name);
+        if (rule != NULL && rule_has_series(rule) && rule->entity == wanted->entity)
+            append_series(rule, wanted->newest_us, &list);
+    }
+    sql_setf(names, "of_series", list.size > 0 ? " AND (%.*s)" : "%.*s", STR_PRINTF(str_builder_text(&list)));
+    names->has_failed |= !str_builder_is_ok(&list);
+    str_builder_release(&list);
+}
+
 static enum status
 ask(struct warehouse_history *history, struct wanted *wanted, struct error *err)
 {
@@ -226,15 +244,11 @@ ask(struct warehouse_history *history, struct wanted *wanted, struct error *err)
                                    "WHERE {effective} <= (SELECT max(recorded_at) FROM meta.run WHERE published)");
     sql_setf(&names, "from", "make_timestamp(%" PRId64 "::BIGINT)", newest_us - wanted->history_us);
     wanted->newest_us = newest_us;
-    sql_set(&names, "of_codes", STR_EMPTY);
-    if (wanted->codes.size > 0)
-        sql_setf(&names, "of_codes", " AND e.normalized_component_code IN (%.*s)", STR_PRINTF(str_builder_text(&wanted->codes)));
-    if (status == ST_OK)
-        status = str_builder_status(&wanted->codes, err);
+    set_series(history, &names, wanted);
     if (status == ST_OK)
         status = sql_query(history->connection, &names, &history->result, err,
                            "SELECT {columns} FROM {table} e\n"
-                           "WHERE ({effective} >= {from} OR {end} >= {from}){of_codes}\n"
+                           "WHERE ({effective} >= {from} OR {end} >= {from}){of_series}\n"
                            "ORDER BY {effective}, {event}, e.source, e.file, e.position, e.row_number, e.content_hash");
     sql_names_release(&names);
     return status;

@@ -98,7 +98,7 @@ def compare_store(folder, wanted, ids, what):
                [r["event_count"], r["patient_count"], r["abnormal_count"], r["value_min"], r["value_avg"], r["value_max"]] for r in rows}
     expect(f"{what}: windows", windows, live["windows"])
     expect(f"{what}: open windows after --drain", sum(1 for r in rows if not r["closed"]), 0)
-    for rule in ("abnormal_lab_trends", "acute_kidney_injury", "unusual_access"):
+    for rule in ("abnormal_lab_trends", "acute_kidney_injury", "delta_check", "relative_trend", "unusual_access"):
         alerts = query(folder, "REALTIME_ANALYTICS_STORE", f"select * from alert where rule = '{rule}'")
         found, facts, ranks = {}, {}, {}
         for alert in alerts:

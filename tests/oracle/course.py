@@ -1,4 +1,4 @@
-"""What follows from the course of results: acute kidney injury. Shares no code with heddle; the meaning is that of domain and model/rules.
+"""What follows from the course of results: acute kidney injury, delta checks, trends. Shares no code with heddle; the meaning is that of domain and model/rules.
 
 A result is judged by the others as they stand; its alert is the first version's that fires. An alert that held at any point of the log and no longer does
 is retracted."""
@@ -6,7 +6,7 @@ from collections import defaultdict
 from fractions import Fraction
 from statistics import median
 
-HOUR, DAY = 3_600_000_000, 86_400_000_000
+MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 FINAL = set("FCABVU")
 
 
@@ -82,4 +82,34 @@ def kidney(upper_of, is_minor):
             return 4 if is_high or ratio >= 3 else 3 if ratio >= 2 else 2
         lowest = min((value for time, value in before if at - time <= 48 * HOUR), default=None)
         return 2 if lowest is not None and c1 - lowest > 26 else 0
+    return judge
+
+
+def fall_from_highest(limit, within, is_minor):
+    """Severity of a fall by the limit or more from the highest result of the window."""
+    def judge(here, before, version):
+        highest = max((value for time, value in before if here[0] - time <= within), default=None)
+        return 2 if highest is not None and highest - here[1] >= limit and not is_minor(version) else 0
+    return judge
+
+
+def theil_sen(points):
+    """Where the line through (minute, value) begins and ends."""
+    slopes = [(later[1] - sooner[1]) / (later[0] - sooner[0]) for index, sooner in enumerate(points) for later in points[index + 1:] if later[0] > sooner[0]]
+    if not slopes:
+        return None
+    slope = median(slopes)
+    begin = median(value - slope * minute for minute, value in points)
+    return begin, begin + slope * points[-1][0]
+
+
+def line_falls(percent, within, count, is_minor):
+    """Severity of a line through at least `count` results of the window that falls by more than a share of where it begins, as the result itself does."""
+    def judge(here, before, version):
+        points = sorted(point for point in before if here[0] - point[0] <= within)[-31:] + [here]
+        points = [(Fraction((time - points[0][0]) // MINUTE), value) for time, value in points]
+        line = theil_sen(points)
+        if line is None or is_minor(version) or len({minute for minute, _ in points}) < count:
+            return 0
+        return 2 if max(line[1], here[1]) < line[0] * (1 - Fraction(percent, 100)) else 0
     return judge

@@ -408,6 +408,7 @@ def lab_alerts(accepted, birth_dates):
 
 # By LOINC: the series' first code, and what brings a result's unit to that of the series.
 CREATININE = {"2160-0": Fraction("88.4"), "14682-9": Fraction(1)}
+HAEMOGLOBIN, PLATELETS = {"718-7": Fraction(1)}, {"777-3": Fraction(1)}
 
 
 def age_years(born, micros_):
@@ -441,20 +442,31 @@ def logged_results(accepted, codes):
     return {patient: list(events.values()) for patient, events in logged.items()}
 
 
-def kidney_alerts(accepted, history, birth_dates):
-    known = known_results(history, CREATININE)
-    alerts, facts = {}, {}
-
+def minors(birth_dates):
     def is_minor(version):
         born = birth_dates.get(version.source["patient_id"])
         return born is not None and age_years(born, version.source["effective"]) < 18
+    return is_minor
 
-    def upper_of(version):
-        upper = number(version.source.get("source_reference_range_high"))
-        return None if upper is None else upper * CREATININE[version.source["source_component_code"]]
 
-    for patient, logged in logged_results(accepted, CREATININE).items():
-        for firing, (status, _, newest) in course.course_alerts(known[patient], logged, course.kidney(upper_of, is_minor)).items():
+def creatinine_upper(version):
+    upper = number(version.source.get("source_reference_range_high"))
+    return None if upper is None else upper * CREATININE[version.source["source_component_code"]]
+
+
+def course_rules(birth_dates):
+    """Rule -> the codes of its series, and how it judges, as delivered."""
+    is_minor = minors(birth_dates)
+    return {"acute_kidney_injury": (CREATININE, course.kidney(creatinine_upper, is_minor)),
+            "delta_check": (HAEMOGLOBIN, course.fall_from_highest(2, 48 * HOUR, is_minor)),
+            "relative_trend": (PLATELETS, course.line_falls(50, 10 * DAY, 4, is_minor))}
+
+
+def course_alerts(accepted, history, codes, judge):
+    known = known_results(history, codes)
+    alerts, facts = {}, {}
+    for patient, logged in logged_results(accepted, codes).items():
+        for firing, (status, _, newest) in course.course_alerts(known[patient], logged, judge).items():
             event, shown = firing.source, newest.source
             alerts[event["event_id"]] = status
             facts[event["event_id"]] = [patient, event["source_component_code"], shown.get("value", shown.get("source_value", shown.get("result"))),
@@ -598,7 +610,7 @@ def expectations(directory, logical="1970-01-01"):
     before = {key: value for key, value in told.encounters.items() if key not in live_ids}
     lab, lab_facts = lab_alerts(accepted, born)
     access, access_facts, ranks = access_alerts(accepted, before, People(told))
-    kidney, kidney_facts = kidney_alerts(accepted, told, born)
+    courses = {rule: course_alerts(accepted, told, *how) for rule, how in course_rules(born).items()}
     return {
         "history": {"received": told.received,
                     "reasons": {"/".join(key): count for key, count in sorted(told.reasons.items()) if count},
@@ -606,9 +618,10 @@ def expectations(directory, logical="1970-01-01"):
                     "lab_result_versions": sum(len(v) for v in told.results.values()), "lab_results": len(told.results),
                     "encounters": len(told.encounters), "patients": told.versions},
         "live": streamed,
-        "alerts": {"abnormal_lab_trends": lab, "acute_kidney_injury": kidney, "unusual_access": access, "unevaluated_result": unevaluated},
+        "alerts": {"abnormal_lab_trends": lab, "unusual_access": access, "unevaluated_result": unevaluated,
+                   **{rule: alerts for rule, (alerts, _) in courses.items()}},
         # Whom or what the alert is of: subject, code, value and unit of the newest version, event and effective time of the firing one.
-        "facts": {"abnormal_lab_trends": lab_facts, "acute_kidney_injury": kidney_facts, "unusual_access": access_facts},
+        "facts": {"abnormal_lab_trends": lab_facts, "unusual_access": access_facts, **{rule: facts for rule, (_, facts) in courses.items()}},
         "ranks": ranks,  # Rank, severity and flags of alerts of accesses.
     }
 
@@ -621,7 +634,7 @@ def summary(wanted):
            f"duplicates {streamed['deduplicated']}, filtered {sum(n for key, n in streamed['told'].items() if '/filtered/' in key)}")
     for rule, alerts in sorted(wanted["alerts"].items()):
         states = ["open"] * len(alerts) if rule == "unevaluated_result" else alerts.values()
-        yield f"alerts of {rule}: " + ", ".join(f"{status} {count}" for status, count in sorted(Counter(states).items()))
+        yield f"alerts of {rule}: " + ", ".join(f"{status} {count}" for status, count in sorted(Counter(states).items())) + ("" if alerts else "none")
 
 
 if __name__ == "__main__":

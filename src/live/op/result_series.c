@@ -262,6 +262,13 @@ series_evidence(struct series_verdict *verdict, const struct series_point *point
 }
 
 void
+series_print_decimal(struct json_out *json, const char *key, int64_t value)
+{
+    json_out_key(json, str_from(key));
+    json_out_decimal(json, value, 6);
+}
+
+void
 series_print_point(struct json_out *json, const char *key, const struct series_point *point)
 {
     json_out_key(json, str_from(key));
@@ -270,8 +277,7 @@ series_print_point(struct json_out *json, const char *key, const struct series_p
         return;
     }
     json_out_object_begin(json);
-    json_out_key(json, STR("value"));
-    json_out_decimal(json, point->value, 6);
+    series_print_decimal(json, "value", point->value);
     json_out_key(json, STR("time"));
     json_out_time(json, point->effective_us);
     json_out_object_end(json);
@@ -458,8 +464,8 @@ static const struct operator_kind kind = {
 static const struct series_kind *
 kind_of(const struct rule_pack *pack)
 {
-    CHECK(pack->kind == RULE_ACUTE_KIDNEY_INJURY);
-    return &series_kidney;
+    CHECK(rule_has_series(pack));
+    return pack->kind == RULE_DELTA_CHECK ? &series_delta : pack->kind == RULE_RELATIVE_TREND ? &series_trend : &series_kidney;
 }
 
 /* A series goes by its first code. */

@@ -1,4 +1,4 @@
-/* Rules about the course of results: acute kidney injury.
+/* Rules about the course of results: acute kidney injury, delta checks, trends.
  *
  *     state "patients"  (patient, series) ─▶ all versions of its results, in the order of critical_compare
  *

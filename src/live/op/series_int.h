@@ -5,7 +5,9 @@
 #include "base/json_out.h"
 #include "live/op/critical_history.h"
 #include "live/op/result_alert.h"
+#include "live/rule/delta.h"
 #include "live/rule/kidney.h"
+#include "live/rule/trend.h"
 
 /* How long after a result was known its alert may still follow what else comes: as long as results may be late. */
 #define SERIES_REVISED_US (31 * US_PER_DAY)
@@ -77,12 +79,16 @@ bool series_view_of(const struct series_views *views, const struct rule *rule, c
 
 /* ---- The kinds ---- */
 
-#define SERIES_EVIDENCE_MAX 8
+#define SERIES_EVIDENCE_MAX TREND_POINT_COUNT_MAX
 
 struct series_verdict {
     bool          fires;
     enum severity severity;
-    struct kidney_finding kidney;
+    union { /* By kind. */
+        struct kidney_finding kidney;
+        struct delta_finding  delta;
+        struct trend_finding  trend;
+    };
     /* Records that it goes by, besides the one judged. */
     uint32_t      places[SERIES_EVIDENCE_MAX];
     uint32_t      place_count;
@@ -95,9 +101,19 @@ struct series_kind {
 };
 
 extern const struct series_kind series_kidney;
+extern const struct series_kind series_delta;
+extern const struct series_kind series_trend;
+
+/* Which of the rule's series the view is of, and so which of its checks. */
+static inline uint32_t
+series_index(const struct series_view *view)
+{
+    return (uint32_t)(view->series - view->pack->series);
+}
 
 /* Adds the point's record to the evidence. NULL adds nothing, nor does one that is in it. */
 void series_evidence(struct series_verdict *verdict, const struct series_point *point);
+void series_print_decimal(struct json_out *json, const char *key, int64_t value);
 /* "key":{"value":…,"time":…}; null where there is none. */
 void series_print_point(struct json_out *json, const char *key, const struct series_point *point);
 

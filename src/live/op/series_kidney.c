@@ -20,13 +20,6 @@ judge(const struct series_view *view, struct series_verdict *ret_verdict)
     *ret_verdict = verdict;
 }
 
-static void
-print_decimal(struct json_out *json, const char *key, int64_t value)
-{
-    json_out_key(json, str_from(key));
-    json_out_decimal(json, value, 6);
-}
-
 /* RV2, rounded for people. */
 static void
 print_median(struct json_out *json, const struct kidney_finding *finding)
@@ -38,7 +31,7 @@ print_median(struct json_out *json, const struct kidney_finding *finding)
         return;
     }
     json_out_object_begin(json);
-    print_decimal(json, "median", doubled / 2 + doubled % 2);
+    series_print_decimal(json, "median", doubled / 2 + doubled % 2);
     json_out_key_int(json, "results", finding->median_count);
     json_out_object_end(json);
 }
@@ -50,7 +43,7 @@ print_ratio(struct json_out *json, const struct kidney_finding *finding, int64_t
     int64_t       ratio;
     if (doubled == 0 || !decimal_is_ok(decimal_divide(2 * value, 6, doubled, 6, 6, &ratio)))
         return;
-    print_decimal(json, "ratio", ratio);
+    series_print_decimal(json, "ratio", ratio);
     json_out_key_cstr(json, "ratio_to", finding->reference == KIDNEY_RECENT ? "rv1" : "rv2");
 }
 
@@ -61,9 +54,9 @@ print_otherwise(struct json_out *json, const struct kidney_finding *finding, con
     int64_t limit;
     json_out_key_object(json, "no_alert_if");
     if (decimal_is_ok(decimal_multiply(kidney_reference_doubled(finding, finding->reference) / 2, 6, rule->ratios[0], 6, 6, &limit)))
-        print_decimal(json, rule->ratio_reaches ? "c1_below" : "c1_at_most", limit);
+        series_print_decimal(json, rule->ratio_reaches ? "c1_below" : "c1_at_most", limit);
     if (finding->lowest != NULL)
-        print_decimal(json, rule->rise_reaches ? "and_below" : "and_at_most", finding->lowest->value + rule->rise);
+        series_print_decimal(json, rule->rise_reaches ? "and_below" : "and_at_most", finding->lowest->value + rule->rise);
     json_out_object_end(json);
 }
 
@@ -75,7 +68,7 @@ explain(const struct series_view *view, const struct series_verdict *verdict, st
     json_out_key_cstr(json, "fired_by", CAUSES[finding->cause]);
     json_out_key_int(json, "stage", finding->stage);
     json_out_key_cstr(json, "unit", view->series->unit);
-    print_decimal(json, "c1", view->value);
+    series_print_decimal(json, "c1", view->value);
     series_print_point(json, "rv1", finding->recent);
     print_median(json, finding);
     print_ratio(json, finding, view->value);

@@ -91,7 +91,7 @@ traits_of(const struct rule *rule, const struct chunk *chunk, uint32_t row)
         traits |= SERIES_PROMOTION;
     else if (status.size != 1 || memchr("FCABVU", status.data[0], 6) == NULL)
         traits |= SERIES_PRELIMINARY;
-    if (rule_age_years(chunk, row, &years) && years < rule->pack->kidney.adult_years)
+    if (rule_age_years(chunk, row, &years) && years < rule->pack->adult_years)
         traits |= SERIES_MINOR;
     return (uint8_t)traits;
 }

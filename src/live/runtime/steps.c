@@ -17,6 +17,8 @@ rule_create(const struct graph *graph, const struct rule_pack *rule, const struc
     case RULE_NO_TREATMENT_RELATIONSHIP:
         return no_treatment_relationship_create(graph, rule, person_key, partitions, ret_operator, err);
     case RULE_ACUTE_KIDNEY_INJURY:
+    case RULE_DELTA_CHECK:
+    case RULE_RELATIVE_TREND:
         return result_series_create(graph, rule, person_key, partitions, ret_operator, err);
     }
     return error_set(err, ERR_INTERNAL, "rule %s is of a kind that the live leg does not know", rule->name);

@@ -24,7 +24,7 @@ struct example {
 
 static const struct rule_kidney standard = {
     .counts_whole_days = true, .recent_days = 7, .look_back_days = 365, .ratios = { 1500000, 2000000, 3000000 }, .ratio_reaches = true,
-    .rise = 26000000, .rise_window_us = 48 * US_PER_HOUR, .level = 354000000, .adult_years = 18, .level_multiple = 3000000,
+    .rise = 26000000, .rise_window_us = 48 * US_PER_HOUR, .level = 354000000, .level_multiple = 3000000,
 };
 
 static int64_t

@@ -46,7 +46,7 @@ test_embedded(void **state)
     for (size_t i = 0; i < sizeof(ENTITIES) / sizeof(*ENTITIES); i++)
         if (model_entity(model, str_from(ENTITIES[i])) == NULL)
             fail_msg("no entity %s", ENTITIES[i]);
-    assert_int_equal(model->rule_count, 3);
+    assert_int_equal(model->rule_count, 5);
     const struct entity *lab = model_entity(model, STR("lab_result"));
     assert_non_null(lab);
     assert_int_equal(lab->kind, ENTITY_FACT);
@@ -69,6 +69,12 @@ test_embedded(void **state)
     assert_int_equal(rule->limits[0].low, 2800000);
     assert_int_equal(rule->limits[0].high, 6200000);
     assert_false(rule->limits[15].has_low);
+    const struct rule_pack *delta = model_rule(model, STR("delta_check")), *trend = model_rule(model, STR("relative_trend"));
+    assert_false(delta->is_approved || trend->is_approved);
+    assert_int_equal(delta->series_count, 1);
+    assert_int_equal(delta->deltas[0].limits[MEASURE_ABSOLUTE][DIRECTION_FALL], 2000000);
+    assert_int_equal(trend->series_count, 1);
+    assert_int_equal(trend->trends[0].limits[DIRECTION_FALL], 50000000);
     const struct rule_pack *access = model_rule(model, STR("unusual_access"));
     assert_int_equal(access->before_us, 30 * US_PER_DAY);
     assert_int_equal(access->explained_by_count, 3);
@@ -285,6 +291,22 @@ static const struct {
     { "{ \"rule\": \"acute_kidney_injury\", \"rise\": 0 }", "f:1:42", "no number above 0" },
     { "{ \"rule\": \"acute_kidney_injury\", \"history\": \"300d\" }", "f:1:45", "shorter than the 365 days" },
     { "{ \"rule\": \"acute_kidney_injury\", \"recent_days\": 400 }", "f:1:49", "look_back_days" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [] }", "f:1:36", "is empty" },
+    { "{ \"rule\": \"delta_check\", \"limits\": [] }", "f:1:26", "a rule of kind delta_check has no \"limits\"" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"rise\": 1 } ] }", "f:1:38", "\"within\" is missing" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\" } ] }", "f:1:38", "a check has a limit" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"33d\", \"rise\": 1 } ] }", "f:1:84", "not longer than \"within\"" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"fall_percent\": 100 } ] }", "f:1:106", "falls by 100 %" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"rise_percent\": 1000.1 } ] }", "f:1:106", "above 1,000" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"rise\": 1 }, { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"rise\": 1 } ] }", "f:1:114", "2823-3 is in an earlier check" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"reference_change\": { \"analytical_cv\": 1 } } ] }", "f:1:110", "\"within_person_cv\" is missing" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"reference_change\": { \"analytical_cv\": 1, \"within_person_cv\": 4, \"z\": 11 } } ] }", "f:1:160", "\"z\" is above 10" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"reference_change\": { \"analytical_cv\": 1001, \"within_person_cv\": 4 } } ] }", "f:1:129", "above 1,000" },
+    { "{ \"rule\": \"delta_check\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"results\": 4, \"rise\": 1 } ] }", "f:1:90", "results" },
+    { "{ \"rule\": \"relative_trend\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"results\": 3, \"rise_percent\": 50 } ] }", "f:1:104", "at least 4 results" },
+    { "{ \"rule\": \"relative_trend\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"results\": 33, \"rise_percent\": 50 } ] }", "f:1:104", "from 0 to 32" },
+    { "{ \"rule\": \"relative_trend\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\" } ] }", "f:1:41", "a check has a limit" },
+    { "{ \"rule\": \"relative_trend\", \"history\": \"400d\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"367d\", \"rise_percent\": 50 } ] }", "f:1:106", "at most 366 days" },
     { "{ \"rule\": \"acute_kidney_injury\", \"limits\": [] }", "f:1:34", "a rule of kind acute_kidney_injury has no \"limits\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"abnormal_lab_trend\"] }", "f:1:39", "did you mean \"abnormal_lab_trends\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"unusual_access\"] }", "f:1:39", "cannot belong to itself" },

@@ -200,7 +200,7 @@ more_rows_than_a_chunk(void **state)
     str_builder_release(&again);
 }
 
-/* Results of a rule's series alone, as far back as that rule looks. */
+/* Results of rules' series alone, each as far back as its rule looks. */
 static void
 results_of_a_series(void **state)
 {
@@ -216,7 +216,9 @@ results_of_a_series(void **state)
                  "  v::DECIMAL(18, 6) AS normalized_value, 'mg/dL' AS normalized_units, '<' AS source_comparator, 'F' AS status, t AS event_time,\n"
                  "  t AS effective_time, cur AS is_current FROM (VALUES ('r1', '2160-0', 0.9, TIMESTAMP '2026-03-01', true),\n"
                  "  ('r1', '2160-0', 0.8, TIMESTAMP '2026-02-01', false), ('r2', '2823-3', 4.1, TIMESTAMP '2026-03-02', true),\n"
-                 "  ('r3', '2160-0', 1.1, TIMESTAMP '2025-01-28', true), ('r4', '2160-0', 1.2, TIMESTAMP '2025-01-29', true)) t(id, c, v, t, cur)");
+                 "  ('r3', '2160-0', 1.1, TIMESTAMP '2025-01-28', true), ('r4', '2160-0', 1.2, TIMESTAMP '2025-01-29', true),\n"
+                 "  ('r5', '718-7', 12.5, TIMESTAMP '2026-01-28', true), ('r6', '718-7', 12.6, TIMESTAMP '2026-01-27 23:59:59', true)) t(id, c, v, t, cur)");
+    fixture->rules[0].step.name = STR("delta_check");
     fixture->rules[1].step.name = STR("acute_kidney_injury");
     check(chunk_init(&chunk, &event_schema, 100, &err), &err);
     check(warehouse_history_open(fixture->db, &fixture->graph, &history, &err), &err);
@@ -228,13 +230,15 @@ results_of_a_series(void **state)
             append_text(&found, &chunk, TEXTS[i], row);
         str_builder_append_char(&found, '\n');
     }
-    /* The newest result of any code is of 2 March 2026: 397 days before it begins 29 January 2025. */
+    /* The newest result of any code is of 2 March 2026: 397 days before it begins 29 January 2025, 33 days before it 28 January 2026. */
     assert_string_equal(str_builder_cstr(&found),
                         "1200000 event_id=lab_result:r4 code=2160-0 unit=mg/dL comparator=< status=F result_id=r4\n"
+                        "12500000 event_id=lab_result:r5 code=718-7 unit=mg/dL comparator=< status=F result_id=r5\n"
                         "900000 event_id=lab_result:r1 code=2160-0 unit=mg/dL comparator=< status=F result_id=r1\n");
     time_print(face.begin(face.context, 1), text);
     assert_string_equal(text, "2025-01-29T00:00:00.000000Z");
-    assert_int_equal(face.begin(face.context, 0), INT64_MIN);
+    time_print(face.begin(face.context, 0), text);
+    assert_string_equal(text, "2026-01-28T00:00:00.000000Z");
     warehouse_history_close(history);
     chunk_release(&chunk);
     str_builder_release(&found);
