@@ -72,6 +72,19 @@ json_frame(struct decoder *decoder, const char *bytes, size_t begin, size_t size
 
 /* ---- The record ---- */
 
+/* Events of one type often follow each other. */
+static void
+find_mappings(struct decoder *decoder, struct str type, uint32_t *ret_begin, uint32_t *ret_end)
+{
+    const struct decode_plan *plan = decoder->plan;
+    struct json_state        *json = decoder->json;
+
+    if (json->last_begin == json->last_end || !str_equal(plan->dispatch[json->last_begin].text, type))
+        dispatch_find(plan, type, &json->last_begin, &json->last_end);
+    *ret_begin = json->last_begin;
+    *ret_end   = json->last_end;
+}
+
 static enum status
 make_rows_of_type(struct decoder *decoder, struct str record, struct error *err)
 {
@@ -85,7 +98,7 @@ make_rows_of_type(struct decoder *decoder, struct str record, struct error *err)
     if (type_slot >= 0) {
         bool has_type = json_scalar_text(decoder->json->slots[type_slot], &type, &is_shape) && type.size > 0;
         if (has_type)
-            dispatch_find(plan, type, &begin, &end);
+            find_mappings(decoder, type, &begin, &end);
         if (begin == end && !plan->has_catch_all)
             return decoder_outcome(decoder, has_type ? DECODE_UNKNOWN_TYPE : DECODE_MALFORMED, record,
                                    has_type ? "no mapping reads this type" : "the record has no type", err);

@@ -116,6 +116,7 @@ struct json_state {
     yyjson_val  *element;         /* That the row in work is of. */
     struct json_found *found;     /* One a node. */
     uint64_t     number;          /* The last one given to a record or element. */
+    uint32_t     last_begin, last_end; /* JSON lines: where plan->dispatch has the type of the record before; equal: it has none. */
     uint64_t     numbers[2];      /* Of the record and the element in work. */
     char        *joined; /* Texts of [*]. */
     size_t       joined_size;

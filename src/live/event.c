@@ -46,6 +46,8 @@ static const struct schema_column columns[EVENT_COLUMN_COUNT] = {
     [EVENT_BEGIN_TIME]      = { "begin_time", TIMESTAMP },
     [EVENT_END_TIME]        = { "end_time", TIMESTAMP },
     [EVENT_ACCESS_FACTS]    = { "access_facts", INT64 },
+    [EVENT_USER_LOW]        = { "user_low", INT64 },
+    [EVENT_USER_HIGH]       = { "user_high", INT64 },
 };
 
 const struct schema event_schema = { columns, EVENT_COLUMN_COUNT };
@@ -89,4 +91,34 @@ event_hash_identities(struct chunk *chunk, const struct siphash_key *person_key)
 {
     hash_pairs(chunk, person_key, EVENT_SYSTEM, EVENT_IDENTITY_LOW);
     hash_pairs(chunk, person_key, EVENT_PATIENT_SYSTEM, EVENT_PATIENT_LOW);
+}
+
+static enum event_column
+user_column(const struct chunk *chunk, uint32_t row)
+{
+    return event_is_null(chunk, EVENT_USER_ID, row) ? EVENT_PRACTITIONER_ID : EVENT_USER_ID;
+}
+
+struct hash128
+event_user(const struct siphash_key *person_key, const struct chunk *chunk, enum event_column column, uint32_t row)
+{
+    if (event_is_null(chunk, column, row))
+        return (struct hash128){ 0, 0 };
+    if (!event_is_null(chunk, EVENT_USER_LOW, row) && column == user_column(chunk, row))
+        return (struct hash128){ (uint64_t)event_int64(chunk, EVENT_USER_LOW, row), (uint64_t)event_int64(chunk, EVENT_USER_HIGH, row) };
+    return event_pair_hash(person_key, event_text(chunk, EVENT_USER_SYSTEM, row), event_text(chunk, column, row));
+}
+
+void
+event_hash_user(struct chunk *chunk, const struct siphash_key *person_key, uint32_t row)
+{
+    const enum event_column column = user_column(chunk, row);
+    if (event_is_null(chunk, column, row))
+        return;
+    const struct hash128 hash = event_user(person_key, chunk, column, row);
+    for (uint32_t half = 0; half < 2; half++) {
+        struct column *to               = &chunk->columns[EVENT_USER_LOW + half];
+        ((int64_t *)to->data)[row]      = (int64_t)(half == 0 ? hash.low : hash.high);
+        to->validity[row >> 6] |= (uint64_t)1 << (row & 63);
+    }
 }

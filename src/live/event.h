@@ -52,6 +52,8 @@ enum event_column {
     EVENT_BEGIN_TIME,  /* timestamp: from when an encounter or order explains an access. */
     EVENT_END_TIME,    /* timestamp: until when; equals EVENT_BEGIN_TIME where there is no end. */
     EVENT_ACCESS_FACTS, /* int64: what the rules of accesses go by besides (op/access_facts.h); null: nothing. */
+    EVENT_USER_LOW,    /* int64, with the next: a keyed hash of who looked, ordered or attends (event_hash_user); null: not worked out. */
+    EVENT_USER_HIGH,   /* int64 */
     EVENT_COLUMN_COUNT
 };
 
@@ -99,5 +101,12 @@ void event_hash_identities(struct chunk *chunk, const struct siphash_key *person
 
 /* Equal for events of one pair; low is what dedup and rules are exchanged by. */
 struct hash128 event_pair_hash(const struct siphash_key *person_key, struct str system, struct str value);
+
+/* The hash of the pair that stands in EVENT_USER_SYSTEM and the column, which is EVENT_USER_ID or EVENT_PRACTITIONER_ID. Zeros: the row has none. */
+struct hash128 event_user(const struct siphash_key *person_key, const struct chunk *chunk, enum event_column column, uint32_t row);
+
+/* Works it out for EVENT_USER_LOW and EVENT_USER_HIGH of a row whose hashes are null, so that nobody else need: of EVENT_USER_ID, where there is none
+ * of EVENT_PRACTITIONER_ID. */
+void event_hash_user(struct chunk *chunk, const struct siphash_key *person_key, uint32_t row);
 
 #endif

@@ -33,6 +33,26 @@ state_value(struct state_entry *entry)
     return (char *)entry + value_offset(entry->key_size);
 }
 
+size_t
+state_entry_size(size_t key_size, size_t value_size)
+{
+    return value_offset(key_size) + value_size;
+}
+
+struct state_entry *
+state_entry_make(void *memory, const void *key, size_t key_size, size_t value_size, struct state_entry *from)
+{
+    struct state_entry *entry = memory;
+    const size_t        kept  = from == NULL ? 0 : from->value_size < value_size ? from->value_size : value_size;
+
+    *entry = (struct state_entry){ .dirty_index = CLEAN, .key_size = (uint16_t)key_size, .value_size = (uint32_t)value_size };
+    memcpy(entry + 1, key, key_size);
+    if (kept > 0)
+        memcpy(state_value(entry), state_value(from), kept);
+    memset((char *)state_value(entry) + kept, 0, value_size - kept);
+    return entry;
+}
+
 void
 state_table_init(struct state_table *table)
 {

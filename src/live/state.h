@@ -176,6 +176,18 @@ state_dirty_prefetch(const struct state_table *table, uint32_t index)
         PREFETCH(entry + line * 64);
 }
 
+/* Whether the entry changed since the last delta. */
+static inline bool
+state_is_changed(const struct state_entry *entry)
+{
+    return entry->dirty_index != UINT32_MAX;
+}
+
+/* An entry of no table, to work on: in `memory`, which is aligned to 16 and has state_entry_size bytes. With the key, and a value whose first bytes
+ * are those of `from` (NULL: none), the rest zeros. */
+size_t              state_entry_size(size_t key_size, size_t value_size);
+struct state_entry *state_entry_make(void *memory, const void *key, size_t key_size, size_t value_size, struct state_entry *from);
+
 const void *state_key(const struct state_entry *entry);
 /* Aligned to 16 bytes. */
 void *state_value(struct state_entry *entry);

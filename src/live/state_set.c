@@ -8,15 +8,14 @@
 
 #define SLOT_COUNT_MIN     8u
 #define ADDED_CAPACITY_MIN 4096
+#define ENTRY_SIZE         (SECTION_ENTRY_HEAD_SIZE + sizeof(struct hash128)) /* As it is written. */
 /* The expiry of a slot that is free. */
 #define FREE INT64_MIN
 
 void
-state_set_init(struct state_set *set, size_t key_size)
+state_set_init(struct state_set *set)
 {
-    CHECK(key_size % sizeof(uint64_t) == 0 && key_size > 0 && key_size <= STATE_SET_KEY_SIZE_MAX);
     memset(set, 0, sizeof(*set));
-    set->key_size = (uint32_t)key_size;
 }
 
 void
@@ -30,109 +29,70 @@ state_set_release(struct state_set *set)
 
 /* ---- Slots ---- */
 
-static size_t
-slot_size(const struct state_set *set)
-{
-    return sizeof(int64_t) + set->key_size;
-}
-
 size_t
 state_set_bytes(const struct state_set *set)
 {
     size_t bytes = set->added_capacity;
     for (uint32_t i = 0; i < STATE_GROUP_COUNT; i++)
-        bytes += set->groups[i].slot_count * slot_size(set);
+        bytes += set->groups[i].slot_count * sizeof(struct state_set_slot);
     return bytes;
 }
 
-static int64_t
-expiry_of(const char *slot)
-{
-    int64_t expires_us;
-    memcpy(&expires_us, slot, sizeof(expires_us));
-    return expires_us;
-}
-
-static void
-set_expiry(char *slot, int64_t expires_us)
-{
-    memcpy(slot, &expires_us, sizeof(expires_us));
-}
-
-static bool
-keys_equal(const char *a, const char *b, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i += (uint32_t)sizeof(uint64_t)) {
-        uint64_t of_a, of_b;
-        memcpy(&of_a, a + i, sizeof(of_a));
-        memcpy(&of_b, b + i, sizeof(of_b));
-        if (of_a != of_b)
-            return false;
-    }
-    return true;
-}
-
 /* The key's slot, or the free one where it would go. The group has one. */
-static char *
-slot_find(const struct state_set *set, const struct state_set_group *group, uint64_t hash, const char *key)
+static inline struct state_set_slot *
+slot_find(const struct state_set_group *group, const struct hash128 *key)
 {
-    const size_t   size = slot_size(set);
     const uint32_t mask = group->slot_count - 1;
-    for (uint32_t slot = (uint32_t)hash & mask;; slot = (slot + 1) & mask) {
-        char *at = group->slots + slot * size;
-        if (expiry_of(at) == FREE || keys_equal(at + sizeof(int64_t), key, set->key_size))
+    for (uint32_t slot = (uint32_t)key->high & mask;; slot = (slot + 1) & mask) {
+        struct state_set_slot *at = &group->slots[slot];
+        if (at->expires_us == FREE || (at->key.high == key->high && at->key.low == key->low))
             return at;
     }
 }
 
-/* The first free slot of a hash, for a key that is not there. */
-static char *
-slot_free(const struct state_set *set, const struct state_set_group *group, uint64_t hash)
+/* Puts back a key that is not there. */
+static void
+slot_restore(struct state_set_group *group, const struct state_set_slot *slot)
 {
     const uint32_t mask = group->slot_count - 1;
-    uint32_t       slot = (uint32_t)hash & mask;
-    while (expiry_of(group->slots + slot * slot_size(set)) != FREE)
-        slot = (slot + 1) & mask;
-    return group->slots + slot * slot_size(set);
+    uint32_t       at   = (uint32_t)slot->key.high & mask;
+    while (group->slots[at].expires_us != FREE)
+        at = (at + 1) & mask;
+    group->slots[at] = *slot;
 }
 
 static void
 group_clear(struct state_set *set, struct state_set_group *group)
 {
     for (uint32_t i = 0; i < group->slot_count; i++)
-        set_expiry(group->slots + i * slot_size(set), FREE);
+        group->slots[i].expires_us = FREE;
     set->key_count -= group->key_count;
     group->key_count = 0;
 }
 
 static bool
-group_grow(const struct state_set *set, struct state_set_group *group)
+group_grow(struct state_set_group *group)
 {
-    const size_t           size  = slot_size(set);
     struct state_set_group grown = { .slot_count = group->slot_count == 0 ? SLOT_COUNT_MIN : group->slot_count * 2, .key_count = group->key_count };
-    grown.slots = memory_alloc_array(grown.slot_count, size);
+    grown.slots = memory_alloc_array(grown.slot_count, sizeof(*grown.slots));
     if (grown.slots == NULL)
         return false;
     for (uint32_t i = 0; i < grown.slot_count; i++)
-        set_expiry(grown.slots + i * size, FREE);
-    for (uint32_t i = 0; i < group->slot_count; i++) {
-        const char *slot = group->slots + i * size;
-        if (expiry_of(slot) != FREE)
-            memcpy(slot_free(set, &grown, state_hash(slot + sizeof(int64_t), set->key_size)), slot, size);
-    }
+        grown.slots[i].expires_us = FREE;
+    for (uint32_t i = 0; i < group->slot_count; i++)
+        if (group->slots[i].expires_us != FREE)
+            slot_restore(&grown, &group->slots[i]);
     memory_free(group->slots);
     *group = grown;
     return true;
 }
 
 static bool
-has_expired(const struct state_set *set, const struct state_set_group *group, int64_t watermark_us)
+has_expired(const struct state_set_group *group, int64_t watermark_us)
 {
-    for (uint32_t i = 0; i < group->slot_count; i++) {
-        int64_t expires_us = expiry_of(group->slots + i * slot_size(set));
-        if (expires_us != FREE && expires_us <= watermark_us)
+    for (uint32_t i = 0; i < group->slot_count; i++)
+        if (group->slots[i].expires_us != FREE && group->slots[i].expires_us <= watermark_us)
             return true;
-    }
     return false;
 }
 
@@ -140,60 +100,55 @@ has_expired(const struct state_set *set, const struct state_set_group *group, in
 static void
 group_expire(struct state_set *set, struct state_set_group *group, int64_t watermark_us)
 {
-    const size_t   size  = slot_size(set);
     const uint32_t mask  = group->slot_count - 1;
     uint32_t       begin = 0;
-    if (!has_expired(set, group, watermark_us))
+    if (!has_expired(group, watermark_us))
         return;
-    while (expiry_of(group->slots + begin * size) != FREE) /* A free slot is before every chain that starts behind it. */
+    while (group->slots[begin].expires_us != FREE) /* A free slot is before every chain that starts behind it. */
         begin++;
     for (uint32_t i = 1; i <= group->slot_count; i++) {
-        char  moved[sizeof(int64_t) + STATE_SET_KEY_SIZE_MAX];
-        char *slot = group->slots + ((begin + i) & mask) * size;
-        if (expiry_of(slot) == FREE)
+        struct state_set_slot *slot  = &group->slots[(begin + i) & mask];
+        struct state_set_slot  moved = *slot;
+        if (moved.expires_us == FREE)
             continue;
-        memcpy(moved, slot, size);
-        set_expiry(slot, FREE);
-        if (expiry_of(moved) <= watermark_us) {
-            group->key_count--;
-            set->key_count--;
+        slot->expires_us = FREE;
+        if (moved.expires_us > watermark_us) {
+            slot_restore(group, &moved);
             continue;
         }
-        memcpy(slot_free(set, group, state_hash(moved + sizeof(int64_t), set->key_size)), moved, size);
+        group->key_count--;
+        set->key_count--;
     }
 }
 
 /* ---- Adding ---- */
 
 /* The slot of the key, or a free one for it with room around it. NULL: no memory. */
-static char *
-slot_reserve(const struct state_set *set, struct state_set_group *group, uint64_t hash, const char *key)
+static inline struct state_set_slot *
+slot_reserve(struct state_set_group *group, const struct hash128 *key)
 {
     if (group->slot_count > 0) {
-        char *slot = slot_find(set, group, hash, key);
-        if (expiry_of(slot) != FREE || (group->key_count + 1) * 3 <= group->slot_count * 2)
+        struct state_set_slot *slot = slot_find(group, key);
+        if (slot->expires_us != FREE || (group->key_count + 1) * 3 <= group->slot_count * 2)
             return slot;
     }
-    return group_grow(set, group) ? slot_find(set, group, hash, key) : NULL;
+    return group_grow(group) ? slot_find(group, key) : NULL;
 }
 
-static void
-slot_put(struct state_set *set, struct state_set_group *group, char *slot, const char *key, int64_t expires_us)
+static inline void
+slot_put(struct state_set *set, struct state_set_group *group, struct state_set_slot *slot, const struct hash128 *key, int64_t expires_us)
 {
     CHECK(expires_us != FREE);
-    if (expiry_of(slot) == FREE) {
-        group->key_count++;
-        set->key_count++;
-        memcpy(slot + sizeof(int64_t), key, set->key_size);
-    }
-    set_expiry(slot, expires_us);
+    group->key_count += slot->expires_us == FREE;
+    set->key_count += slot->expires_us == FREE;
+    *slot = (struct state_set_slot){ expires_us, *key };
 }
 
 /* Room for one more entry of the delta, so that what follows cannot fail half-way. */
 static bool
 added_reserve(struct state_set *set)
 {
-    if (set->added_capacity - set->added_size >= SECTION_ENTRY_HEAD_SIZE + set->key_size)
+    if (set->added_capacity - set->added_size >= ENTRY_SIZE)
         return true;
     size_t capacity = set->added_capacity == 0 ? ADDED_CAPACITY_MIN : set->added_capacity * 2;
     char  *added    = memory_resize(set->added, capacity);
@@ -204,22 +159,26 @@ added_reserve(struct state_set *set)
     return true;
 }
 
-enum status
-state_set_add(struct state_set *set, uint64_t hash, const void *key, int64_t expires_us, int64_t watermark_us, bool *ret_is_new,
-              struct error *err)
+static void
+write_entry(char *to, const struct hash128 *key, int64_t expires_us)
 {
-    struct state_set_group *group = &set->groups[state_group_of(hash)];
-    char                   *slot  = added_reserve(set) ? slot_reserve(set, group, hash, key) : NULL;
+    section_entry_head(to, sizeof(*key), 0, expires_us);
+    memcpy(to + SECTION_ENTRY_HEAD_SIZE, key, sizeof(*key));
+}
+
+enum status
+state_set_add(struct state_set *set, const struct hash128 *key, int64_t expires_us, int64_t watermark_us, bool *ret_is_new, struct error *err)
+{
+    struct state_set_group *group = &set->groups[state_group_of(key->low)];
+    struct state_set_slot  *slot  = added_reserve(set) ? slot_reserve(group, key) : NULL;
     if (slot == NULL)
         return error_no_memory(err);
-    *ret_is_new = expiry_of(slot) == FREE || expiry_of(slot) <= watermark_us;
+    *ret_is_new = slot->expires_us == FREE || slot->expires_us <= watermark_us;
     if (!*ret_is_new)
         return ST_OK;
     slot_put(set, group, slot, key, expires_us);
-    char *entry = set->added + set->added_size;
-    section_entry_head(entry, set->key_size, 0, expires_us);
-    memcpy(entry + SECTION_ENTRY_HEAD_SIZE, key, set->key_size);
-    set->added_size += SECTION_ENTRY_HEAD_SIZE + set->key_size;
+    write_entry(set->added + set->added_size, key, expires_us);
+    set->added_size += ENTRY_SIZE;
     set->added_count++;
     return ST_OK;
 }
@@ -255,13 +214,11 @@ state_set_write_snapshot(struct state_set *set, uint32_t group_index, int64_t wa
     group_expire(set, group, watermark_us);
     section_write_head(out, SECTION_SNAPSHOT, group_index, group->key_count);
     for (uint32_t i = 0; i < group->slot_count; i++) {
-        const char *slot = group->slots + i * slot_size(set);
-        char        head[SECTION_ENTRY_HEAD_SIZE];
-        if (expiry_of(slot) == FREE)
+        char entry[ENTRY_SIZE];
+        if (group->slots[i].expires_us == FREE)
             continue;
-        section_entry_head(head, set->key_size, 0, expiry_of(slot));
-        str_builder_append(out, str_of(head, sizeof(head)));
-        str_builder_append(out, str_of(slot + sizeof(int64_t), set->key_size));
+        write_entry(entry, &group->slots[i].key, group->slots[i].expires_us);
+        str_builder_append(out, str_of(entry, sizeof(entry)));
     }
     return str_builder_status(out, err);
 }
@@ -293,13 +250,15 @@ state_set_read_groups(struct state_set *set, struct str bytes, uint32_t group_be
             return ST_ERROR;
         if (is_end)
             break;
-        if (entry.key.size != set->key_size || entry.value.size > 0 || entry.expires_us == FREE)
+        struct hash128 key;
+        if (entry.key.size != sizeof(key) || entry.value.size > 0 || entry.expires_us == FREE)
             return error_set(err, ERR_CORRUPT, "an entry of the state is none of its set");
-        struct state_set_group *group = &set->groups[state_group_of(entry.hash)];
-        char                   *slot  = slot_reserve(set, group, entry.hash, entry.key.data);
+        memcpy(&key, entry.key.data, sizeof(key));
+        struct state_set_group *group = &set->groups[state_group_of(key.low)];
+        struct state_set_slot  *slot  = slot_reserve(group, &key);
         if (slot == NULL)
             return error_no_memory(err);
-        slot_put(set, group, slot, entry.key.data, entry.expires_us);
+        slot_put(set, group, slot, &key, entry.expires_us);
     }
     *ret_used = section.used;
     return ST_OK;

@@ -1,8 +1,8 @@
-/* Sets of keys of one size, each until a time of its own: identities of events, patients of a window.
+/* Sets of keys, each until a time of its own: identities of events, patients of a window.
  *
  * They are the largest state and the most often asked, so keys lie in the slots themselves: one line of memory a question,
- * nothing to allocate, and what is freed is found by going through memory in its order. Groups, hashes, sections and freeing are
- * those of tables (live/state.h).
+ * nothing to allocate, and what is freed is found by going through memory in its order. A key is a hash of 128 bits, whose low half is what
+ * rows are exchanged by, or in the same key group; so nothing is hashed again. Groups, sections and freeing are those of tables (live/state.h).
  *
  *     set ─ group 0..n ─ slots (open addressing, two thirds full at most): expiry i64 | key
  *
@@ -10,18 +10,21 @@
 #ifndef HEDDLE_LIVE_STATE_SET_H
 #define HEDDLE_LIVE_STATE_SET_H
 
+#include "base/hash.h"
 #include "live/state.h"
 
-#define STATE_SET_KEY_SIZE_MAX 48
+struct state_set_slot {
+    int64_t        expires_us; /* INT64_MIN: the slot is free. */
+    struct hash128 key;
+};
 
 struct state_set_group {
-    char    *slots;
-    uint32_t slot_count;
-    uint32_t key_count;
+    struct state_set_slot *slots;
+    uint32_t               slot_count;
+    uint32_t               key_count;
 };
 
 struct state_set {
-    uint32_t               key_size; /* A multiple of 8. */
     struct state_set_group groups[STATE_GROUP_COUNT];
     char                  *added; /* Entries of the next delta, as they are written. */
     size_t                 added_size;
@@ -35,24 +38,24 @@ struct state_set {
 size_t state_set_bytes(const struct state_set *set);
 
 /* Allocates nothing. A zeroed set may be released. */
-void state_set_init(struct state_set *set, size_t key_size);
+void state_set_init(struct state_set *set);
 void state_set_release(struct state_set *set);
 
 /* Adds the key until `expires_us`, unless it is there. One that expires at or before `watermark_us` (INT64_MIN: none does) has expired,
  * though it was not freed yet: it is added anew. On failure the set is as before. */
-enum status state_set_add(struct state_set *set, uint64_t hash, const void *key, int64_t expires_us, int64_t watermark_us, bool *ret_is_new,
+enum status state_set_add(struct state_set *set, const struct hash128 *key, int64_t expires_us, int64_t watermark_us, bool *ret_is_new,
                           struct error *err);
 
 /* Fetches the lines that state_set_add looks at. For batches of it. */
 static inline void
-state_set_prefetch(const struct state_set *set, uint64_t hash)
+state_set_prefetch(const struct state_set *set, const struct hash128 *key)
 {
-    const struct state_set_group *group = &set->groups[state_group_of(hash)];
+    const struct state_set_group *group = &set->groups[state_group_of(key->low)];
     if (group->slot_count == 0)
         return;
-    const char *slot = group->slots + (size_t)((uint32_t)hash & (group->slot_count - 1)) * (sizeof(int64_t) + set->key_size);
+    const struct state_set_slot *slot = &group->slots[(uint32_t)key->high & (group->slot_count - 1)];
     PREFETCH(slot);
-    PREFETCH(slot + 64);
+    PREFETCH((const char *)slot + 64);
 }
 
 /* As those of tables. */

@@ -14,14 +14,6 @@ are_same(struct hash128 a, struct hash128 b)
 
 /* ---- Rows ---- */
 
-static struct hash128
-user_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, enum event_column column)
-{
-    if (event_is_null(chunk, column, row))
-        return nobody;
-    return event_pair_hash(&rule->person_key, event_text(chunk, EVENT_USER_SYSTEM, row), event_text(chunk, column, row));
-}
-
 /* The encounter or order that the row speaks of; the event itself where it has no name. */
 static struct hash128
 thing_of(const struct rule *rule, const struct chunk *chunk, uint32_t row)
@@ -39,8 +31,19 @@ time_or(const struct chunk *chunk, enum event_column column, uint32_t row, int64
     return event_is_null(chunk, column, row) ? otherwise : event_int64(chunk, column, row);
 }
 
+static uint32_t
+department_number(const struct rule *rule, struct access_departments *departments, struct hash128 hash, struct str department)
+{
+    const uint64_t place = hash.low % (sizeof(departments->known) / sizeof(departments->known[0]));
+    if (!hash128_equal(departments->known[place].department, hash)) {
+        departments->known[place].department = hash;
+        departments->known[place].number     = master_short(access_department_hash(&rule->person_key, department));
+    }
+    return departments->known[place].number;
+}
+
 struct access_record
-access_record_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, bool is_access)
+access_record_of(const struct rule *rule, struct access_departments *departments, const struct chunk *chunk, uint32_t row, bool is_access)
 {
     struct access_record record = { 0 };
     record.event_us     = event_int64(chunk, EVENT_TIME, row);
@@ -51,7 +54,7 @@ access_record_of(const struct rule *rule, const struct chunk *chunk, uint32_t ro
     record.replaced_us  = INT64_MAX;
     record.position     = event_int64(chunk, EVENT_POSITION, row);
     record.identity     = rule_hash(chunk, EVENT_IDENTITY_LOW, row);
-    record.user         = user_of(rule, chunk, row, is_access ? EVENT_USER_ID : EVENT_PRACTITIONER_ID);
+    record.user         = event_user(&rule->person_key, chunk, is_access ? EVENT_USER_ID : EVENT_PRACTITIONER_ID, row);
     record.thing        = is_access ? record.user : thing_of(rule, chunk, row);
     record.is_access    = is_access;
     record.is_history   = event_int64(chunk, EVENT_PARTITION, row) == EVENT_PARTITION_HISTORY;
@@ -64,7 +67,7 @@ access_record_of(const struct rule *rule, const struct chunk *chunk, uint32_t ro
     if (is_access && !event_is_null(chunk, EVENT_USER_ID, row))
         record.user_short = master_short(record.user.low);
     if (is_access && !event_is_null(chunk, EVENT_DEPARTMENT, row))
-        record.department_short = master_short(access_department_hash(&rule->person_key, event_text(chunk, EVENT_DEPARTMENT, row)));
+        record.department_short = department_number(rule, departments, record.department, event_text(chunk, EVENT_DEPARTMENT, row));
     return record;
 }
 
@@ -109,6 +112,26 @@ access_find(struct state_entry *entry, struct hash128 identity)
         if (hash128_equal(records[i].identity, identity))
             return &records[i];
     return NULL;
+}
+
+void
+access_set_last(struct state_entry *entry, const struct access_record *record)
+{
+    struct access_record *last  = (struct access_record *)records_of(entry) + records_head(entry)->record_count - 1;
+    struct record_texts   texts = last->texts;
+    *last                       = *record;
+    last->texts                 = texts;
+    access_note(entry, record->identity);
+}
+
+bool
+access_has_any(struct state_entry *entry)
+{
+    const struct access_record *records = records_of(entry);
+    for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
+        if (records[i].is_access)
+            return true;
+    return false;
 }
 
 void

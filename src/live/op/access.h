@@ -22,8 +22,9 @@ enum {
 };
 #define ACCESS_TEXT_COUNT_EXPLANATION ACCESS_TEXT_USER_SYSTEM
 
-/* Flag of an entry: it has an access that is not judged yet. */
+/* Flags of an entry: it has an access that is not judged yet; within a barrier, all of it is judged. */
 #define ACCESS_IS_PENDING 1u
+#define ACCESS_IS_JUDGED  2u
 
 /* An access waits for the watermark; what explains a settled one is forgotten, and no other can have been known before. */
 enum access_stage { ACCESS_WAITS, ACCESS_JUDGED, ACCESS_SETTLED };
@@ -70,13 +71,28 @@ access_text(struct state_entry *entry, const struct access_record *record, uint3
     return records_text(entry, sizeof(*record), record, number);
 }
 
+/* Departments met already, by their hashes; who comes later takes the place. Zeros: none. */
+struct access_departments {
+    struct {
+        struct hash128 department;
+        uint32_t       number; /* As treatment_department has it. */
+    } known[16];
+};
+
 /* What the row says, without its texts. */
-struct access_record access_record_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, bool is_access);
+struct access_record access_record_of(const struct rule *rule, struct access_departments *departments, const struct chunk *chunk, uint32_t row,
+                                      bool is_access);
 void access_texts_of(const struct rule *rule, const struct chunk *chunk, uint32_t row, bool is_access, char buffer[RECORD_TEXT_SIZE_MAX + 1],
                      struct str texts[ACCESS_TEXT_COUNT]);
 
 /* The record of the event, or NULL. */
 struct access_record *access_find(struct state_entry *entry, struct hash128 identity);
+
+/* What the entry's last record says, which was just added: its texts stay, and the entry is told of its event (access_note). */
+void access_set_last(struct state_entry *entry, const struct access_record *record);
+
+/* Whether the entry has an access. */
+bool access_has_any(struct state_entry *entry);
 
 /* Tells the entry of a new record's event: a filter in the entry's head says of most events that none of its records is of them. */
 void access_note(struct state_entry *entry, struct hash128 identity);

@@ -63,7 +63,7 @@ treatment_lookup(const struct master *master, const struct siphash_key *person_k
 {
     if (master == NULL || event_is_null(events, EVENT_PRACTITIONER_ID, row))
         return treatment_facts_pack(is_vip, 0, 0);
-    const struct hash128      pair = event_pair_hash(person_key, event_text(events, EVENT_USER_SYSTEM, row), event_text(events, EVENT_PRACTITIONER_ID, row));
+    const struct hash128      pair = event_user(person_key, events, EVENT_PRACTITIONER_ID, row);
     const struct master_user *user = master_user_find(master, pair);
     return user == NULL ? treatment_facts_pack(is_vip, 0, 0) : treatment_facts_pack(is_vip, user->user, user->department);
 }
@@ -72,7 +72,7 @@ int64_t
 access_lookup_row(const struct master *master, const struct siphash_key *person_key, const struct chunk *events, uint32_t row, int64_t packed)
 {
     const struct hash128 patient = { (uint64_t)event_int64(events, EVENT_PATIENT_LOW, row), (uint64_t)event_int64(events, EVENT_PATIENT_HIGH, row) };
-    const struct hash128 user    = event_pair_hash(person_key, event_text(events, EVENT_USER_SYSTEM, row), event_text(events, EVENT_USER_ID, row));
+    const struct hash128 user    = event_user(person_key, events, EVENT_USER_ID, row);
     struct access_facts  facts   = access_facts_unpack(packed);
     access_lookup(master, user, patient, access_day(event_int64(events, EVENT_EFFECTIVE_TIME, row)), &facts);
     return access_facts_pack(&facts);

@@ -17,15 +17,9 @@ struct dedup {
     uint32_t                 reason_index; /* Of same_event. */
 };
 
-struct dedup_key {
-    uint64_t identity_low; /* By which rows are exchanged. */
-    uint64_t identity_high;
-};
-
 /* The next rows' keys, whose slots are on their way. */
 struct batch {
-    struct dedup_key keys[STATE_PREFETCH_COUNT];
-    uint64_t         hashes[STATE_PREFETCH_COUNT];
+    struct hash128 keys[STATE_PREFETCH_COUNT];
 };
 
 static void
@@ -43,10 +37,11 @@ expiry_of(const struct dedup *dedup, int64_t event_us)
     return streaming->has_window ? window_late_from(&streaming->window, event_us) : event_us + ID_LIFETIME_US;
 }
 
-static struct dedup_key
+/* Rows are exchanged by its low half. */
+static struct hash128
 key_of(const struct chunk *chunk, uint32_t row)
 {
-    return (struct dedup_key){ (uint64_t)event_int64(chunk, EVENT_IDENTITY_LOW, row), (uint64_t)event_int64(chunk, EVENT_IDENTITY_HIGH, row) };
+    return (struct hash128){ (uint64_t)event_int64(chunk, EVENT_IDENTITY_LOW, row), (uint64_t)event_int64(chunk, EVENT_IDENTITY_HIGH, row) };
 }
 
 /* The set is larger than the caches: the lines of the next rows are on their way while one is looked at. */
@@ -54,19 +49,17 @@ static void
 batch_fill(const struct dedup *dedup, const struct chunk *chunk, uint32_t begin, struct batch *batch)
 {
     for (uint32_t i = 0; i < STATE_PREFETCH_COUNT && begin + i < event_count(chunk); i++) {
-        batch->keys[i]   = key_of(chunk, event_row(chunk, begin + i));
-        batch->hashes[i] = state_hash(&batch->keys[i], sizeof(batch->keys[i]));
-        state_set_prefetch(&dedup->op.sets[0], batch->hashes[i]);
+        batch->keys[i] = key_of(chunk, event_row(chunk, begin + i));
+        state_set_prefetch(&dedup->op.sets[0], &batch->keys[i]);
     }
 }
 
 /* Whether the row is the first of its event. */
 static enum status
-dedup_row(struct dedup *dedup, const struct chunk *chunk, uint32_t row, const struct dedup_key *key, uint64_t hash, bool *ret_is_first,
-          struct error *err)
+dedup_row(struct dedup *dedup, const struct chunk *chunk, uint32_t row, const struct hash128 *key, bool *ret_is_first, struct error *err)
 {
     int64_t watermark = event_is_null(chunk, EVENT_WATERMARK, row) ? INT64_MIN : event_int64(chunk, EVENT_WATERMARK, row);
-    return state_set_add(&dedup->op.sets[0], hash, key, expiry_of(dedup, event_int64(chunk, EVENT_TIME, row)), watermark, ret_is_first, err);
+    return state_set_add(&dedup->op.sets[0], key, expiry_of(dedup, event_int64(chunk, EVENT_TIME, row)), watermark, ret_is_first, err);
 }
 
 static void
@@ -104,7 +97,7 @@ dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output
         bool                 is_late = ((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] != 0;
         bool                 is_first = true;
 
-        if (!is_late && dedup_row(dedup, chunk, row, &batch.keys[place], batch.hashes[place], &is_first, err) != ST_OK)
+        if (!is_late && dedup_row(dedup, chunk, row, &batch.keys[place], &is_first, err) != ST_OK)
             return ST_ERROR;
         count_row(counted, is_first, is_late);
         /* A record's first row stands for it. */
@@ -159,7 +152,7 @@ dedup_create(const struct graph *graph, struct operator **ret_operator, struct e
     dedup->op.step_name = "dedup";
     dedup->graph        = graph;
     dedup->reason_index = reason->index;
-    state_set_init(&dedup->op.sets[0], sizeof(struct dedup_key));
+    state_set_init(&dedup->op.sets[0]);
     *ret_operator = &dedup->op;
     return ST_OK;
 }

@@ -50,6 +50,7 @@ intake_access_facts(struct intake *intake, const struct intake_lane *lane)
         return;
     for (uint32_t i = 0; i < lane->loaded_count; i++) {
         const uint32_t place = lane->places[i], row = lane->loaded[i];
+        event_hash_user(&intake->events, intake->options.person_key, place);
         const int64_t  facts = lane->is_access ? facts_of_access(intake, lane, row, place) : facts_of_treatment(intake, lane, row, place);
         if (facts == 0)
             continue;

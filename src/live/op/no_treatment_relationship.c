@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "io/io.h"
 #include "io/zone_file.h"
-#include "live/op/access.h"
+#include "live/op/access_arrivals.h"
 #include "live/op/rule.h"
 
 /* Goes up with each change of struct access_record: state of another layout is passed over, not misread. */
@@ -23,8 +23,12 @@ struct pending {
 };
 
 struct no_treatment_relationship {
-    struct rule        rule;
-    struct pending     pending;
+    struct rule            rule;
+    struct pending         pending;
+    struct access_arrivals arrivals; /* Accesses since the last barrier. */
+    struct access_departments departments;
+    void                  *desk;     /* Where a patient's entry is judged together with its arrivals. */
+    size_t                 desk_size;
     const struct zone *zone; /* Of the departments' hours. */
     const struct zone *held; /* NULL: it is UTC. */
 };
@@ -109,80 +113,101 @@ is_explanation(const struct no_treatment_relationship *op, int64_t entity_index)
     return false;
 }
 
-/* The event is there already. A copy may be known earlier. */
-static enum status
-take_copy(struct no_treatment_relationship *op, struct state_entry *entry, struct access_record *known, const struct access_record *copy,
-          struct error *err)
+/* The event is there already. A copy may be known earlier: true. */
+static bool
+take_copy(struct access_record *known, const struct access_record *copy)
 {
     if (known->is_history || copy->known_us >= known->known_us)
-        return ST_OK;
+        return false;
     known->known_us = copy->known_us;
-    return records_touch(table_of(op), entry, sizeof(*known), entry->expires_us, err);
+    return true;
 }
 
 static enum status
-take_record(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row, uint64_t hash, bool is_access, struct error *err)
+take_explanation(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row, uint64_t hash, struct error *err)
 {
     char                  buffer[RECORD_TEXT_SIZE_MAX + 1];
     struct str            texts[ACCESS_TEXT_COUNT];
     struct hash128        patient = rule_hash(chunk, EVENT_PATIENT_LOW, row);
     struct state_entry   *entry   = state_find(table_of(op), hash, &patient, sizeof(patient));
-    struct access_record  record  = access_record_of(&op->rule, chunk, row, is_access);
+    struct access_record  record  = access_record_of(&op->rule, &op->departments, chunk, row, false);
     struct access_record *copy    = entry == NULL ? NULL : access_find(entry, record.identity);
 
+    if (copy != NULL && !take_copy(copy, &record))
+        return ST_OK;
     if (copy != NULL)
-        return take_copy(op, entry, copy, &record, err);
-    if (entry != NULL && !record.is_access && !record.is_history)
+        return records_touch(table_of(op), entry, sizeof(record), entry->expires_us, err);
+    if (entry != NULL && !record.is_history)
         access_replace_history(&op->rule, entry, &record);
     if (entry != NULL)
         access_make_room(&op->rule, entry);
-    access_texts_of(&op->rule, chunk, row, is_access, buffer, texts);
+    access_texts_of(&op->rule, chunk, row, false, buffer, texts);
     if (records_insert(table_of(op), entry, hash, &patient, sizeof(patient), sizeof(record), entry == NULL ? 0 : records_head(entry)->record_count, texts,
-                       is_access ? ACCESS_TEXT_COUNT : ACCESS_TEXT_COUNT_EXPLANATION, access_kept_until(&op->rule, &record), &entry, err)
+                       ACCESS_TEXT_COUNT_EXPLANATION, access_kept_until(&op->rule, &record), &entry, err)
         != ST_OK)
         return ST_ERROR;
-    struct records_head  *head   = records_head(entry);
-    struct access_record *stored = (struct access_record *)records_of(entry) + head->record_count - 1;
-    record.texts                 = stored->texts;
-    *stored                      = record;
-    access_note(entry, record.identity);
-    if (!is_access || (head->flags & ACCESS_IS_PENDING) != 0)
-        return ST_OK;
-    head->flags |= ACCESS_IS_PENDING;
-    return pending_add(&op->pending, &patient, err);
+    access_set_last(entry, &record);
+    return ST_OK;
+}
+
+static enum status
+take_access(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row, uint64_t hash, struct error *err)
+{
+    char                 buffer[RECORD_TEXT_SIZE_MAX + 1];
+    struct str           texts[ACCESS_TEXT_COUNT];
+    struct hash128       patient = rule_hash(chunk, EVENT_PATIENT_LOW, row);
+    struct access_record record  = access_record_of(&op->rule, &op->departments, chunk, row, true);
+    access_texts_of(&op->rule, chunk, row, true, buffer, texts);
+    return access_arrivals_add(&op->arrivals, &patient, hash, &record, texts, err);
+}
+
+static bool
+is_access(const struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row)
+{
+    return event_int64(chunk, EVENT_ENTITY, row) == op->rule.entity_index;
 }
 
 /* An access before the stream is nobody's to judge now. */
 static bool
 is_wanted(const struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row)
 {
-    int64_t entity = event_int64(chunk, EVENT_ENTITY, row);
-    return entity == op->rule.entity_index ? event_int64(chunk, EVENT_PARTITION, row) != EVENT_PARTITION_HISTORY : is_explanation(op, entity);
+    return is_access(op, chunk, row) ? event_int64(chunk, EVENT_PARTITION, row) != EVENT_PARTITION_HISTORY
+                                     : is_explanation(op, event_int64(chunk, EVENT_ENTITY, row));
+}
+
+/* The next rows that are wanted; explanations' entries are on their way then. */
+static enum status
+take_batch(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t *next, struct error *err)
+{
+    struct state_ahead ahead = { .count = 0 };
+    for (; *next < event_count(chunk) && ahead.count < STATE_PREFETCH_COUNT; ++*next) {
+        const uint32_t       row     = event_row(chunk, *next);
+        const struct hash128 patient = rule_hash(chunk, EVENT_PATIENT_LOW, row);
+        if (!is_wanted(op, chunk, row))
+            continue;
+        if (!is_access(op, chunk, row))
+            state_ahead_add(&ahead, table_of(op), row, state_hash(&patient, sizeof(patient)));
+        else if (take_access(op, chunk, row, state_hash(&patient, sizeof(patient)), err) != ST_OK)
+            return ST_ERROR;
+    }
+    state_ahead_entries(&ahead, table_of(op));
+    state_ahead_rest(&ahead);
+    for (uint32_t i = 0; i < ahead.count; i++)
+        if (take_explanation(op, chunk, ahead.rows[i], ahead.hashes[i], err) != ST_OK)
+            return ST_ERROR;
+    return ST_OK;
 }
 
 static enum status
 no_treatment_relationship_rows(struct operator *base, struct chunk *chunk, struct epoch_output *output, struct error *err)
 {
-    struct no_treatment_relationship *op    = (struct no_treatment_relationship *)base;
-    const uint32_t                    count = event_count(chunk);
-    struct state_ahead                ahead;
+    struct no_treatment_relationship *op = (struct no_treatment_relationship *)base;
     (void)output;
     if (pending_find(op, err) != ST_OK)
         return ST_ERROR;
-    for (uint32_t next = 0; next < count;) {
-        ahead.count = 0;
-        for (; next < count && ahead.count < STATE_PREFETCH_COUNT; next++) {
-            uint32_t       row     = event_row(chunk, next);
-            struct hash128 patient = rule_hash(chunk, EVENT_PATIENT_LOW, row);
-            if (is_wanted(op, chunk, row))
-                state_ahead_add(&ahead, table_of(op), row, state_hash(&patient, sizeof(patient)));
-        }
-        state_ahead_entries(&ahead, table_of(op));
-        state_ahead_rest(&ahead);
-        for (uint32_t i = 0; i < ahead.count; i++)
-            if (take_record(op, chunk, ahead.rows[i], ahead.hashes[i], event_int64(chunk, EVENT_ENTITY, ahead.rows[i]) == op->rule.entity_index, err) != ST_OK)
-                return ST_ERROR;
-    }
+    for (uint32_t next = 0; next < event_count(chunk);)
+        if (take_batch(op, chunk, &next, err) != ST_OK)
+            return ST_ERROR;
     return ST_OK;
 }
 
@@ -302,9 +327,10 @@ judge_access(struct no_treatment_relationship *op, struct state_entry *entry, st
     return tell(op, entry, access, explanation, weight, now_us, output, err);
 }
 
+/* Judges the entry's accesses, and lets go what is done with; returns when the entry expires then. */
 static enum status
-judge_patient(struct no_treatment_relationship *op, struct state_entry *entry, const struct epoch_decision *decision,
-              struct epoch_output *output, struct error *err)
+judge_entry(struct no_treatment_relationship *op, struct state_entry *entry, const struct epoch_decision *decision,
+            struct epoch_output *output, int64_t *ret_expires_us, struct error *err)
 {
     struct records_head  *head    = records_head(entry);
     struct access_record *records = records_of(entry);
@@ -318,7 +344,123 @@ judge_patient(struct no_treatment_relationship *op, struct state_entry *entry, c
         else if (judge_access(op, entry, &records[i], decision->now_us, output, err) != ST_OK)
             return ST_ERROR;
     }
-    return records_touch(table_of(op), entry, sizeof(*records), access_keep(&op->rule, entry), err);
+    *ret_expires_us = access_keep(&op->rule, entry);
+    return ST_OK;
+}
+
+static enum status
+judge_patient(struct no_treatment_relationship *op, struct state_entry *entry, const struct epoch_decision *decision,
+              struct epoch_output *output, struct error *err)
+{
+    int64_t expires_us;
+    if ((records_head(entry)->flags & ACCESS_IS_JUDGED) != 0) {
+        records_head(entry)->flags &= ~ACCESS_IS_JUDGED;
+        return ST_OK;
+    }
+    if (judge_entry(op, entry, decision, output, &expires_us, err) != ST_OK)
+        return ST_ERROR;
+    return records_touch(table_of(op), entry, sizeof(struct access_record), expires_us, err);
+}
+
+/* ---- Arrivals ---- */
+
+/* The patient's entry, or none, on the desk, with room for its arrivals. */
+static struct state_entry *
+lay_out(struct no_treatment_relationship *op, const struct access_patient *patient, struct state_entry *entry, struct error *err)
+{
+    const size_t head = sizeof(struct records_head), arrived = patient->count * sizeof(struct access_record) + patient->texts_size;
+    const size_t value_size = (entry == NULL ? head : entry->value_size) + arrived;
+    const size_t size       = state_entry_size(sizeof(patient->patient), value_size);
+    if (size > op->desk_size) {
+        void *larger = memory_alloc_aligned(16, size * 2);
+        if (larger == NULL) {
+            error_no_memory(err);
+            return NULL;
+        }
+        memory_free(op->desk);
+        op->desk      = larger;
+        op->desk_size = size * 2;
+    }
+    return state_entry_make(op->desk, &patient->patient, sizeof(patient->patient), value_size, entry);
+}
+
+/* Adds the arrivals to the entry on the desk. Whether records that were there are changed by it. */
+static bool
+add_arrivals(struct no_treatment_relationship *op, const struct access_patient *patient, struct state_entry *desk)
+{
+    bool is_changed = false;
+    for (uint32_t i = patient->first; i != ACCESS_ARRIVAL_NONE; i = op->arrivals.arrivals[i].next) {
+        const struct access_arrival *arrival = &op->arrivals.arrivals[i];
+        struct records_head         *head    = records_head(desk);
+        struct access_record        *copy    = access_find(desk, arrival->record.identity);
+        const uint32_t               count   = head->record_count;
+        struct str                   texts[ACCESS_TEXT_COUNT];
+        if (copy != NULL) {
+            is_changed |= take_copy(copy, &arrival->record);
+            continue;
+        }
+        access_make_room(&op->rule, desk);
+        is_changed |= head->record_count != count;
+        access_arrival_texts(&op->arrivals, arrival, texts);
+        records_add(desk, sizeof(struct access_record), head->record_count, texts, ACCESS_TEXT_COUNT);
+        access_set_last(desk, &arrival->record);
+    }
+    return is_changed;
+}
+
+/* From the desk into the state. */
+static enum status
+put_back(struct no_treatment_relationship *op, const struct access_patient *patient, struct state_entry *desk, int64_t expires_us, struct error *err)
+{
+    const size_t        size = records_size(desk, sizeof(struct access_record));
+    struct state_entry *entry;
+    if (state_put(table_of(op), patient->hash, &patient->patient, sizeof(patient->patient), size, expires_us, &entry, NULL, err) != ST_OK)
+        return ST_ERROR;
+    const bool was_pending = (records_head(entry)->flags & ACCESS_IS_PENDING) != 0;
+    records_head(desk)->flags |= ACCESS_IS_JUDGED;
+    memcpy(state_value(entry), state_value(desk), size);
+    if (was_pending || (records_head(entry)->flags & ACCESS_IS_PENDING) == 0)
+        return ST_OK;
+    return pending_add(&op->pending, &patient->patient, err);
+}
+
+/* Judges a patient with arrivals. Where none of them is wanted further, nearly always, its entry stays as it lies. */
+static enum status
+judge_arrivals_of(struct no_treatment_relationship *op, const struct access_patient *patient, const struct epoch_decision *decision,
+                  struct epoch_output *output, struct error *err)
+{
+    struct state_entry *entry = state_find(table_of(op), patient->hash, &patient->patient, sizeof(patient->patient));
+    struct state_entry *desk  = lay_out(op, patient, entry, err);
+    bool                is_changed = entry != NULL && (state_is_changed(entry) || access_has_any(entry));
+    int64_t             expires_us;
+    if (desk == NULL)
+        return ST_ERROR;
+    is_changed |= add_arrivals(op, patient, desk);
+    if (judge_entry(op, desk, decision, output, &expires_us, err) != ST_OK)
+        return ST_ERROR;
+    return is_changed || access_has_any(desk) ? put_back(op, patient, desk, expires_us, err) : ST_OK;
+}
+
+static enum status
+judge_arrivals(struct no_treatment_relationship *op, const struct epoch_decision *decision, struct epoch_output *output, struct error *err)
+{
+    const struct access_arrivals *arrivals = &op->arrivals;
+    for (uint32_t next = 0; next < arrivals->patient_count;) {
+        struct state_ahead ahead = { .count = 0 };
+        for (; next < arrivals->patient_count && ahead.count < STATE_PREFETCH_COUNT; next++) {
+            const char *first = (const char *)&arrivals->arrivals[arrivals->patients[next].first];
+            for (size_t at = 0; at < sizeof(struct access_arrival); at += 64)
+                PREFETCH(first + at);
+            state_ahead_add(&ahead, table_of(op), next, arrivals->patients[next].hash);
+        }
+        state_ahead_entries(&ahead, table_of(op));
+        state_ahead_rest(&ahead);
+        for (uint32_t i = 0; i < ahead.count; i++)
+            if (judge_arrivals_of(op, &arrivals->patients[ahead.rows[i]], decision, output, err) != ST_OK)
+                return ST_ERROR;
+    }
+    access_arrivals_clear(&op->arrivals);
+    return ST_OK;
 }
 
 static enum status
@@ -327,7 +469,7 @@ no_treatment_relationship_barrier(struct operator *base, const struct epoch_deci
 {
     struct no_treatment_relationship *op = (struct no_treatment_relationship *)base;
     rule_take_decision(&op->rule, decision);
-    if (pending_find(op, err) != ST_OK || pending_mark(op, decision, err) != ST_OK)
+    if (pending_find(op, err) != ST_OK || pending_mark(op, decision, err) != ST_OK || judge_arrivals(op, decision, output, err) != ST_OK)
         return ST_ERROR;
     for (uint32_t i = 0; i < base->states[0].dirty_count; i++) {
         state_dirty_prefetch(&base->states[0], i);
@@ -346,6 +488,8 @@ no_treatment_relationship_free(struct operator *base)
     struct no_treatment_relationship *op = (struct no_treatment_relationship *)base;
     rule_release(&op->rule);
     zone_drop(op->held);
+    access_arrivals_release(&op->arrivals);
+    memory_free(op->desk);
     memory_free(op->pending.patients);
     memory_free(op);
 }

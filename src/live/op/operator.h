@@ -1,6 +1,6 @@
 /* What a keyed step of the live leg is to the runtime.
  *
- * An operator holds no globals, starts no threads, makes no system calls and reads no clock. All it keeps between chunks
+ * An operator holds no globals, starts no threads, makes no system calls and reads no clock. All it keeps over a barrier
  * lies in its state tables and sets (live/state.h, live/state_set.h), which the runtime seals, snapshots and restores; so an operator has no save or
  * load of its own. What it tells the world goes into the epoch's output (live/output.h).
  *

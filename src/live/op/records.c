@@ -82,6 +82,16 @@ copy_texts(struct state_entry *entry, size_t record_size, uint32_t index, const 
     }
 }
 
+void
+records_add(struct state_entry *entry, size_t record_size, uint32_t index, const struct str *texts, uint32_t text_count)
+{
+    size_t texts_size = 0;
+    for (uint32_t i = 0; i < text_count; i++)
+        texts_size += texts[i].size;
+    open_gap(entry, record_size, index, texts_size);
+    copy_texts(entry, record_size, index, texts, text_count);
+}
+
 enum status
 records_insert(struct state_table *table, struct state_entry *old, uint64_t hash, const void *key, size_t key_size, size_t record_size,
                uint32_t index, const struct str *texts, uint32_t text_count, int64_t expires_us, struct state_entry **ret_entry,
@@ -102,10 +112,15 @@ records_insert(struct state_table *table, struct state_entry *old, uint64_t hash
         expires_us = old->expires_us;
     if (state_put(table, hash, key, key_size, size, expires_us, &entry, NULL, err) != ST_OK)
         return ST_ERROR;
-    open_gap(entry, record_size, index, texts_size);
-    copy_texts(entry, record_size, index, texts, text_count);
+    records_add(entry, record_size, index, texts, text_count);
     *ret_entry = entry;
     return ST_OK;
+}
+
+size_t
+records_size(struct state_entry *entry, size_t record_size)
+{
+    return value_size_of(records_head(entry), record_size);
 }
 
 void

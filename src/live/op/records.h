@@ -50,6 +50,12 @@ enum status records_insert(struct state_table *table, struct state_entry *old, u
                            size_t record_size, uint32_t index, const struct str *texts, uint32_t text_count, int64_t expires_us,
                            struct state_entry **ret_entry, struct error *err);
 
+/* The same in an entry whose value has room for it; which entry that is, and that it changed, is the caller's affair. */
+void records_add(struct state_entry *entry, size_t record_size, uint32_t index, const struct str *texts, uint32_t text_count);
+
+/* Bytes of the entry's value as far as it is used. */
+size_t records_size(struct state_entry *entry, size_t record_size);
+
 /* Takes the record out. The entry must be marked as changed already, or be so afterwards (records_touch). */
 void records_remove(struct state_entry *entry, size_t record_size, uint32_t index);
 

@@ -21,11 +21,6 @@ struct row_key {
     int64_t  start_us;
 };
 
-/* Key of set `patients`. */
-struct patient_key {
-    struct hash128 hash; /* Of the row's key and the patient; the key group of the row's. */
-};
-
 /* The aggregates of values, from the table that the warehouse has too (I4). */
 enum { VALUE_MIN, VALUE_AVG, VALUE_MAX, VALUE_AGGREGATE_COUNT };
 static const struct {
@@ -58,8 +53,10 @@ _Static_assert(sizeof(struct row_value) == VALUE_AGGREGATE_COUNT * sizeof(struct
 #define MEMO_COUNT 128
 
 struct group_memo {
-    struct text    texts[GRAPH_WINDOW_KEY_COUNT]; /* In place of the event type's its number. */
-    struct hash128 group;
+    struct text         texts[GRAPH_WINDOW_KEY_COUNT]; /* In place of the event type's its number. */
+    struct hash128      group;
+    struct state_entry *entry; /* Of its last row since the barrier, and that row's window: an entry stays where it is until then. NULL: none. */
+    int64_t             start_us;
 };
 
 struct window {
@@ -114,8 +111,8 @@ group_of(const struct str texts[GRAPH_WINDOW_KEY_COUNT])
     return hash128(parts, sizeof(parts));
 }
 
-/* The same, of short texts mostly without hashing them. */
-static struct hash128
+/* The same, of short texts mostly without hashing them. NULL: they are not remembered. */
+static struct group_memo *
 group_remembered(struct window *window, const struct str texts[GRAPH_WINDOW_KEY_COUNT], int64_t entity)
 {
     struct text raw[GRAPH_WINDOW_KEY_COUNT];
@@ -126,7 +123,7 @@ group_remembered(struct window *window, const struct str texts[GRAPH_WINDOW_KEY_
             memcpy(&raw[k], words, sizeof(words));
         } else {
             if (texts[k].size > TEXT_INLINE_SIZE)
-                return group_of(texts);
+                return NULL;
             text_set(&raw[k], texts[k].data, texts[k].size);
             memcpy(words, &raw[k], sizeof(words));
         }
@@ -136,8 +133,9 @@ group_remembered(struct window *window, const struct str texts[GRAPH_WINDOW_KEY_
     if (memcmp(memo->texts, raw, sizeof(raw)) != 0) {
         memcpy(memo->texts, raw, sizeof(raw));
         memo->group = group_of(texts);
+        memo->entry = NULL;
     }
-    return memo->group;
+    return memo;
 }
 
 static void
@@ -180,10 +178,10 @@ take_values(const struct window *window, const struct values *values)
 }
 
 static enum status
-count_patient(struct window *window, struct row_value *value, uint64_t hash, const struct patient_key *key, int64_t expires_us, struct error *err)
+count_patient(struct window *window, struct row_value *value, const struct hash128 *patient, int64_t expires_us, struct error *err)
 {
     bool is_new;
-    if (state_set_add(&window->op.sets[SET_PATIENTS], hash, key, expires_us, INT64_MIN, &is_new, err) != ST_OK)
+    if (state_set_add(&window->op.sets[SET_PATIENTS], patient, expires_us, INT64_MIN, &is_new, err) != ST_OK)
         return ST_ERROR;
     value->patient_count += is_new;
     return ST_OK;
@@ -205,29 +203,37 @@ make_row(const struct window *window, struct row_value *value, const struct str 
 
 /* What is known of a row before the state is looked at. */
 struct row_ahead {
-    struct str         texts[GRAPH_WINDOW_KEY_COUNT];
-    struct row_key     key;
-    struct patient_key patient;
+    uint32_t            row;
+    struct str          texts[GRAPH_WINDOW_KEY_COUNT];
+    struct group_memo  *memo;
+    struct state_entry *entry; /* Changed already since the barrier; NULL: it is looked for. */
+    struct row_key      key;
+    uint64_t            hash;    /* Of the key. */
+    struct hash128      patient; /* Key of set `patients`: of the row's key and the patient, in the key group of the row's. */
 };
 
 static void
 look_ahead(struct window *window, const struct chunk *chunk, uint32_t row, struct row_ahead *ret_ahead)
 {
     texts_of(window, chunk, row, ret_ahead->texts);
-    const struct hash128 group     = group_remembered(window, ret_ahead->texts, event_int64(chunk, EVENT_ENTITY, row));
+    struct group_memo   *memo      = group_remembered(window, ret_ahead->texts, event_int64(chunk, EVENT_ENTITY, row));
+    const struct hash128 group     = memo != NULL ? memo->group : group_of(ret_ahead->texts);
     const int64_t        start_us  = window_start_of(window->plan, event_int64(chunk, EVENT_TIME, row));
     const uint64_t       patient[] = { group.low, group.high, (uint64_t)start_us, (uint64_t)event_int64(chunk, EVENT_PATIENT_LOW, row),
                                        (uint64_t)event_int64(chunk, EVENT_PATIENT_HIGH, row) };
-    ret_ahead->key     = (struct row_key){ group.low, group.high, start_us };
-    ret_ahead->patient = (struct patient_key){ hash128(patient, sizeof(patient)) };
-    ret_ahead->patient.hash.low = state_in_group_of(group.low, ret_ahead->patient.hash.low);
+    ret_ahead->row         = row;
+    ret_ahead->memo        = memo;
+    ret_ahead->entry       = memo != NULL && memo->start_us == start_us ? memo->entry : NULL;
+    ret_ahead->key         = (struct row_key){ group.low, group.high, start_us };
+    ret_ahead->patient     = hash128(patient, sizeof(patient));
+    ret_ahead->patient.low = state_in_group_of(group.low, ret_ahead->patient.low);
 }
 
-/* The next rows that are in time; what is known of them has as many places as a batch. Their states are on their way then. */
+/* The next rows that are in time. Their states are on their way then. */
 struct batch {
     struct row_ahead   rows[STATE_PREFETCH_COUNT];
-    struct state_ahead keys;
-    uint64_t           patients[STATE_PREFETCH_COUNT]; /* Hashes of their keys. */
+    uint32_t           count;
+    struct state_ahead keys; /* Those that are looked for. */
 };
 
 static uint32_t
@@ -235,49 +241,64 @@ batch_fill(struct window *window, const struct chunk *chunk, uint32_t next, stru
 {
     const struct state_table *rows  = &window->op.states[STATE_ROWS];
     const uint32_t            count = event_count(chunk);
-    batch->keys.count = 0;
-    for (; next < count && batch->keys.count < STATE_PREFETCH_COUNT; next++) {
-        uint32_t          row   = event_row(chunk, next), place = batch->keys.count;
-        struct row_ahead *ahead = &batch->rows[place];
+    batch->count = batch->keys.count = 0;
+    for (; next < count && batch->count < STATE_PREFETCH_COUNT; next++) {
+        uint32_t          row   = event_row(chunk, next);
+        struct row_ahead *ahead = &batch->rows[batch->count];
         if (((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] != 0)
             continue;
+        batch->count++;
         look_ahead(window, chunk, row, ahead);
-        batch->patients[place] = state_hash(&ahead->patient, sizeof(ahead->patient));
-        state_set_prefetch(&window->op.sets[SET_PATIENTS], batch->patients[place]);
-        state_ahead_add(&batch->keys, rows, row, state_hash(&ahead->key, sizeof(ahead->key)));
+        state_set_prefetch(&window->op.sets[SET_PATIENTS], &ahead->patient);
+        if (ahead->entry != NULL)
+            continue;
+        ahead->hash = state_hash(&ahead->key, sizeof(ahead->key));
+        state_ahead_add(&batch->keys, rows, row, ahead->hash);
     }
     state_ahead_entries(&batch->keys, rows);
     return next;
 }
 
+/* The entry of a row's window, marked as changed. */
 static enum status
-window_row(struct window *window, const struct chunk *chunk, const struct batch *batch, uint32_t index, struct values *values, struct error *err)
+find_entry(struct window *window, const struct row_ahead *ahead, int64_t expires_us, struct state_entry **ret_entry, struct error *err)
 {
-    const struct row_ahead *ahead = &batch->rows[index];
-    const struct row_key *key     = &ahead->key;
-    const uint32_t        row     = batch->keys.rows[index];
-    int64_t               end     = key->start_us + window->plan->size_us;
-    int64_t               expires = window_late_from(window->plan, event_int64(chunk, EVENT_TIME, row));
-    size_t                size    = sizeof(struct row_value);
-    struct state_entry   *entry;
-    bool                  is_new;
+    const int64_t end  = ahead->key.start_us + window->plan->size_us;
+    size_t        size = sizeof(struct row_value);
+    bool          is_new;
 
     for (uint32_t k = 0; k < GRAPH_WINDOW_KEY_COUNT; k++)
         size += ahead->texts[k].size;
-    if (state_put(&window->op.states[STATE_ROWS], batch->keys.hashes[index], key, sizeof(*key), size, expires, &entry, &is_new, err) != ST_OK)
+    if (state_put(&window->op.states[STATE_ROWS], ahead->hash, &ahead->key, sizeof(ahead->key), size, expires_us, ret_entry, &is_new, err) != ST_OK)
         return ST_ERROR;
-    struct row_value *value = state_value(entry);
     if (is_new)
-        make_row(window, value, ahead->texts);
+        make_row(window, state_value(*ret_entry), ahead->texts);
     if (is_new && end < window->next_close_us)
         window->next_close_us = end;
+    if (ahead->memo != NULL && memcmp(&ahead->memo->group, &ahead->key, sizeof(ahead->memo->group)) == 0) {
+        ahead->memo->entry    = *ret_entry;
+        ahead->memo->start_us = ahead->key.start_us;
+    }
+    return ST_OK;
+}
+
+static enum status
+window_row(struct window *window, const struct chunk *chunk, const struct row_ahead *ahead, struct values *values, struct error *err)
+{
+    const uint32_t      row     = ahead->row;
+    const int64_t       expires = window_late_from(window->plan, event_int64(chunk, EVENT_TIME, row));
+    struct state_entry *entry   = ahead->entry;
+
+    if (entry == NULL && find_entry(window, ahead, expires, &entry, err) != ST_OK)
+        return ST_ERROR;
+    struct row_value *value = state_value(entry);
     value->event_count++;
     struct str flag = event_text(chunk, EVENT_FLAG, row);
     value->abnormal_count += flag.size > 0 && !str_equal(flag, STR("N"));
     add_value(values, value, chunk, row);
     if (!window->plan->has_aggregate[GRAPH_PATIENT_COUNT] || event_is_null(chunk, EVENT_PATIENT_ID, row))
         return ST_OK;
-    return count_patient(window, value, batch->patients[index], &ahead->patient, expires, err);
+    return count_patient(window, value, &ahead->patient, expires, err);
 }
 
 static enum status
@@ -289,8 +310,8 @@ window_rows(struct operator *op, struct chunk *chunk, struct epoch_output *outpu
     for (uint32_t next = 0; next < event_count(chunk);) {
         next = batch_fill(window, chunk, next, &batch);
         struct values values = { .count = 0 }; /* Entries of other keys stay where they are when one is added. */
-        for (uint32_t i = 0; i < batch.keys.count; i++)
-            if (window_row(window, chunk, &batch, i, &values, err) != ST_OK)
+        for (uint32_t i = 0; i < batch.count; i++)
+            if (window_row(window, chunk, &batch.rows[i], &values, err) != ST_OK)
                 return ST_ERROR;
         take_values(window, &values);
     }
@@ -396,6 +417,8 @@ window_barrier(struct operator *op, const struct epoch_decision *decision, struc
 {
     struct window *window = (struct window *)op;
 
+    for (uint32_t i = 0; i < MEMO_COUNT; i++)
+        window->memo[i].entry = NULL;
     if (revise_changed(window, decision, output, err) != ST_OK)
         return ST_ERROR;
     if (!decision->is_drain && decision->watermark_us < window->next_close_us)
@@ -483,7 +506,7 @@ window_create(const struct graph *graph, struct operator **ret_operator, struct 
     }
     window->next_close_us = INT64_MIN; /* State may be read back that nobody has looked at. */
     state_table_init(&window->op.states[STATE_ROWS]);
-    state_set_init(&window->op.sets[SET_PATIENTS], sizeof(struct patient_key));
+    state_set_init(&window->op.sets[SET_PATIENTS]);
     window->entity_names = memory_alloc_array(graph->model->entity_count + 1, sizeof(*window->entity_names));
     if (window->entity_names == NULL) {
         window_free(&window->op);

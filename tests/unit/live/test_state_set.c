@@ -14,11 +14,6 @@
 #define KEY_COUNT 4000u
 #define NOT_THERE INT64_MIN
 
-struct set_key {
-    uint64_t exchanged;
-    uint64_t rest[2];
-};
-
 static struct state_set set, restored;
 static int64_t          expected[KEY_COUNT];
 static struct error     err;
@@ -27,8 +22,8 @@ static int
 open_sets(void **state)
 {
     (void)state;
-    state_set_init(&set, sizeof(struct set_key));
-    state_set_init(&restored, sizeof(struct set_key));
+    state_set_init(&set);
+    state_set_init(&restored);
     for (uint32_t i = 0; i < KEY_COUNT; i++)
         expected[i] = NOT_THERE;
     return 0;
@@ -44,19 +39,19 @@ close_sets(void **state)
 }
 
 /* Many keys share a group and differ in one word. */
-static struct set_key
+static struct hash128
 key_of(uint64_t number)
 {
-    return (struct set_key){ hash64_integer(number / 8), { number % 8, number % 3 } };
+    return (struct hash128){ hash64_integer(number / 8), hash64_integer(number % 8) };
 }
 
 static bool
 add(struct state_set *to, uint64_t number, int64_t expires_us, int64_t watermark_us)
 {
-    struct set_key key    = key_of(number);
+    struct hash128 key    = key_of(number);
     bool           is_new = false;
-    state_set_prefetch(to, state_hash(&key, sizeof(key)));
-    assert_int_equal(state_set_add(to, state_hash(&key, sizeof(key)), &key, expires_us, watermark_us, &is_new, &err), ST_OK);
+    state_set_prefetch(to, &key);
+    assert_int_equal(state_set_add(to, &key, expires_us, watermark_us, &is_new, &err), ST_OK);
     return is_new;
 }
 
@@ -90,7 +85,7 @@ static void
 expire(int64_t watermark_us, uint32_t group)
 {
     for (uint32_t i = 0; i < KEY_COUNT; i++) {
-        struct set_key key = key_of(i);
+        struct hash128 key = key_of(i);
         if ((group == STATE_GROUP_COUNT || state_group_of(state_hash(&key, sizeof(key))) == group) && expected[i] <= watermark_us)
             expected[i] = NOT_THERE;
     }
@@ -156,8 +151,8 @@ groups_are_shared_out(void **state)
         add(&set, i, 100, INT64_MIN);
     assert_int_equal(state_set_write_delta(&set, &bytes, &err), ST_OK);
     state_set_release(&set);
-    state_set_init(&set, sizeof(struct set_key));
-    state_set_init(&none, sizeof(struct set_key));
+    state_set_init(&set);
+    state_set_init(&none);
     assert_int_equal(state_set_read_groups(&set, str_builder_text(&bytes), 0, 300, &used[0], &err), ST_OK);
     assert_int_equal(state_set_read_groups(&restored, str_builder_text(&bytes), 300, STATE_GROUP_COUNT, &used[1], &err), ST_OK);
     assert_int_equal(state_set_read_groups(&none, str_builder_text(&bytes), 0, 0, &used[2], &err), ST_OK);
@@ -194,10 +189,18 @@ what_is_no_section_is_refused(void **state)
             assert_true(used <= bytes.size);
         memory_free(copy);
     }
-    /* Keys of another size. */
-    state_set_init(&other, sizeof(uint64_t));
+    /* Keys of another size, in a section of a table. */
+    struct state_table  table;
+    struct state_entry *entry;
+    const uint64_t      key = 7;
+    state_table_init(&table);
+    str_builder_clear(&bytes);
+    assert_int_equal(state_put(&table, state_hash(&key, sizeof(key)), &key, sizeof(key), 0, 100, &entry, NULL, &err), ST_OK);
+    assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+    state_set_init(&other);
     assert_int_equal(state_set_read_groups(&other, str_builder_text(&bytes), 0, STATE_GROUP_COUNT, &used, &err), ST_ERROR);
     assert_int_equal(err.code, ERR_CORRUPT);
+    state_table_release(&table);
     state_set_release(&other);
     str_builder_release(&bytes);
 }
@@ -210,12 +213,12 @@ no_memory_leaves_the_set_as_it_was(void **state)
     bool     has_failed = true;
     for (uint64_t n = 1; has_failed; n++) {
         struct state_set   small;
-        struct set_key     key    = key_of(1);
+        struct hash128     key    = key_of(1);
         struct str_builder bytes  = STR_BUILDER_EMPTY;
         bool               is_new = false;
-        state_set_init(&small, sizeof(key));
+        state_set_init(&small);
         memory_fail_after(n);
-        enum status status = state_set_add(&small, state_hash(&key, sizeof(key)), &key, 100, INT64_MIN, &is_new, &err);
+        enum status status = state_set_add(&small, &key, 100, INT64_MIN, &is_new, &err);
         assert_int_equal(small.key_count, status == ST_OK ? 1 : 0);
         if (status == ST_OK && state_set_write_delta(&small, &bytes, &err) != ST_OK)
             assert_int_equal(small.added_count, 1); /* Nothing is forgotten. */
