@@ -69,6 +69,24 @@ nonce_write(const struct record_head *head, uint8_t nonce[SEAL_NONCE_SIZE])
     memcpy(nonce, bytes, SEAL_NONCE_SIZE);
 }
 
+/* A file's name up to its generation: by it files sort as generations do. */
+#define GENERATION_NAME_SIZE (sizeof("state-0123456789abcdef") - 1)
+
+static void
+file_name_print(const struct segment *segment, uint64_t number, char name[SEGMENT_NAME_SIZE])
+{
+    snprintf(name, SEGMENT_NAME_SIZE, "state-%016" PRIx64 "-%016" PRIx64, segment->generation, number);
+}
+
+/* S5 */
+static bool
+is_newer(const struct segment *segment, const char *file)
+{
+    char own[SEGMENT_NAME_SIZE];
+    file_name_print(segment, 0, own);
+    return strncmp(file, own, GENERATION_NAME_SIZE) > 0;
+}
+
 static enum status
 segment_path(const struct segment *segment, const char *file, char path[PATH_SIZE_MAX], struct error *err)
 {
@@ -235,7 +253,9 @@ files_read(struct recovery *recovery, const struct walk *walk, const uint64_t *e
     struct segment *segment = recovery->segment;
     bool            is_there = recovery->last.file[0] == '\0';
     for (size_t i = 0; i < walk->count; i++) {
-        const char *file  = file_name(walk->paths[i]);
+        const char *file = file_name(walk->paths[i]);
+        if (is_newer(segment, file))
+            continue;
         int         first = strcmp(file, segment->first.file), last = strcmp(file, recovery->last.file);
         enum status status = ST_OK;
         if (first >= 0 && last <= 0)
@@ -263,6 +283,9 @@ reference_parse(struct recovery *recovery, struct str reference, struct error *e
                recovery->segment->first.file, &recovery->segment->first.offset) != 4
         || recovery->last.offset < 0 || recovery->segment->first.offset < 0)
         return error_set(err, ERR_CORRUPT, "the store's reference to the state's record makes no sense");
+    if (is_newer(recovery->segment, recovery->last.file))
+        return error_set(err, ERR_FENCED, "a newer generation has committed already, this process is of generation %" PRIu64,
+                         recovery->segment->generation);
     return ST_OK;
 }
 
@@ -328,7 +351,7 @@ file_begin(struct segment *segment, struct error *err)
             return ST_ERROR;
     }
     char name[SEGMENT_NAME_SIZE];
-    snprintf(name, sizeof(name), "state-%016" PRIx64 "-%016" PRIx64, segment->generation, segment->file_number++);
+    file_name_print(segment, segment->file_number++, name);
     if (segment_path(segment, name, path, err) != ST_OK
         || file_writer_open(&segment->writer, segment->io, path, FILE_CREATE_BLOCKS, err) != ST_OK)
         return ST_ERROR;

@@ -17,7 +17,9 @@
  * S2  A record is on disk before its epoch is submitted; a failed write or sync ends the process (P8).
  * S3  A file is removed only after an epoch that does not need it is committed.
  * S4  A generation that was fenced may have sealed records after its successor looked at the folder. None of them is
- *     committed: an epoch belongs to the last file that has it. */
+ *     committed: an epoch belongs to the last file that has it.
+ * S5  A newer generation's files are not ours to judge: whoever was overtaken while it recovers neither reads nor removes them, and is told that
+ *     it was overtaken (ERR_FENCED) where the store refers to one. */
 #ifndef HEDDLE_LIVE_SEGMENT_H
 #define HEDDLE_LIVE_SEGMENT_H
 

@@ -73,11 +73,47 @@ records_of_a_fenced_generation_are_passed_over(void **state)
     temp_dir_release(folder);
 }
 
+/* A process that was stopped between owning the store and looking at the folder, and overtaken meanwhile, took its successor's committed state
+ * for leavings behind its own last reference, and removed it: nobody could start any more. */
+static void
+an_owner_that_is_overtaken_leaves_newer_files_alone(void **state)
+{
+    char           folder[TEMP_DIR_SIZE_MAX], before[SEGMENT_REFERENCE_SIZE] = "", reference[SEGMENT_REFERENCE_SIZE], lost[SEGMENT_REFERENCE_SIZE];
+    struct segment one, two, three, four;
+    (void)state;
+
+    temp_dir_init(folder);
+    open_segment(&one, folder, 1, "", "");
+    append(&one, 1, "a", before);
+    append(&one, 2, "x", lost);
+    open_segment(&three, folder, 3, before, "1a ");
+    append(&three, 2, "b", reference);
+    open_segment(&two, folder, 2, before, "1a ");
+    append(&two, 2, "y", lost);
+    append(&three, 3, "c", reference);
+    open_segment(&four, folder, 4, reference, "1a 2b 3c ");
+
+    /* Stopped a moment earlier, it reads of the store what its successor has committed. */
+    struct str_builder read = STR_BUILDER_EMPTY;
+    struct error       err  = ERROR_EMPTY;
+    segment_release(&two);
+    assert_int_equal(segment_open(&two, io_system(), folder, KEY, 2, str_from(reference), note_record, &read, &err), ST_ERROR);
+    assert_int_equal(err.code, ERR_FENCED);
+    str_builder_release(&read);
+
+    segment_release(&one);
+    segment_release(&two);
+    segment_release(&three);
+    segment_release(&four);
+    temp_dir_release(folder);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_of_a_fenced_generation_are_passed_over),
+        cmocka_unit_test(an_owner_that_is_overtaken_leaves_newer_files_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
