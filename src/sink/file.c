@@ -164,8 +164,8 @@ file_sink_tail(struct file_sink *sink, size_t line_count_max, char **ret_bytes, 
     size_t size = 0, begin = 0;
 
     if (sink->writer.offset > 0) {
-        /* A process that was killed between write and fsync left lines that are not on disk yet. */
-        if (file_writer_sync(&sink->writer, err) != ST_OK
+        /* A process that was killed between write and fsync left lines that are not on disk yet, or a new file's name. */
+        if (file_writer_sync(&sink->writer, err) != ST_OK || io_folder_sync(sink->io, sink->path, err) != ST_OK
             || read_lines(sink, line_count_max, &bytes, &size, &begin, err) != ST_OK)
             return ST_ERROR;
         memmove(bytes, bytes + begin, size - begin);

@@ -127,6 +127,56 @@ test_tail(void **state)
     assert_content("L1\nL2\nL3\n");
 }
 
+/* 'd' the file's bytes, 's' a folder's names: in the order of the calls. */
+static char synced[16];
+
+static void
+note(const char *call)
+{
+    size_t size = strlen(synced);
+    assert_true(size + 1 < sizeof synced);
+    memcpy(synced + size, call, 2);
+}
+
+static int
+note_sync_data(struct io *io, int fd)
+{
+    note("d");
+    return io_system()->sync_data(io, fd);
+}
+
+static int
+note_sync(struct io *io, int fd)
+{
+    note("s");
+    return io_system()->sync(io, fd);
+}
+
+/* Who finds lines in a file takes them for delivered: so they are on disk by then, and the file's name too, for who made the file may have
+ * died before. */
+static void
+test_tail_lasts(void **state)
+{
+    struct io        io   = *io_system();
+    struct error     err  = ERROR_EMPTY;
+    struct file_sink sink;
+    char            *bytes = NULL;
+    size_t           size  = 0;
+
+    (void)state;
+    io.sync_data = note_sync_data;
+    io.sync      = note_sync;
+    synced[0]    = '\0';
+    assert_true(support_write_file(path, "L1\n", 3));
+    file_sink_init(&sink, &io, path, STR("L"));
+    assert_int_equal(file_sink_begin(&sink, &err), ST_OK);
+    assert_int_equal(file_sink_tail(&sink, 1, &bytes, &size, &err), ST_OK);
+    assert_int_equal(size, 3);
+    assert_string_equal(synced, "ds");
+    memory_free(bytes);
+    file_sink_end(&sink);
+}
+
 static int
 set_up(void **state)
 {
@@ -152,6 +202,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_failed_sync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_moved_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tail, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tail_lasts, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
