@@ -26,7 +26,7 @@ enum event_column {
     EVENT_TIME,       /* timestamp, never null. */
     EVENT_EFFECTIVE_TIME, /* timestamp, never null. */
     EVENT_WATERMARK,  /* timestamp: its own partition's at its position; null before the first accepted event. */
-    EVENT_IS_LATE,    /* bool: beyond the lateness; windows and dedup pass it by, rules judge it. */
+    EVENT_IS_LATE,    /* bool: beyond the lateness, or, behind dedup, a copy; windows and dedup pass it by, rules look at it. */
     EVENT_PATIENT_SYSTEM, /* text */
     EVENT_PATIENT_ID,     /* text */
     EVENT_PERSON_ID,      /* text: the master's, else the provisional one (32 hexadecimal digits). */

@@ -36,8 +36,9 @@ digest_window_row(struct hash128 *sum, const struct chunk *chunk, uint32_t row)
 void
 digest_alert(const struct store_alert *alert, struct hash128 *sum)
 {
-    const struct str texts[] = { alert->alert_id, alert->status, alert->severity, alert->value, alert->evidence };
-    digest_texts(sum, texts, 5, alert->event_time_us);
+    const struct str texts[] = { alert->alert_id, alert->status, alert->status_reason, alert->severity, alert->subject_id,
+                                 alert->code,     alert->value,  alert->unit };
+    digest_texts(sum, texts, sizeof(texts) / sizeof(texts[0]), alert->event_time_us);
 }
 
 void

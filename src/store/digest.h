@@ -9,7 +9,8 @@
 
 /* Adds all rows, alerts, dead letters and late events. */
 void digest_commit(const struct epoch_commit *commit, struct hash128 *sum);
-/* Looks at alert_id, status, severity, value, evidence and event time. */
+/* Looks at alert_id, status and its reason, severity, subject, code, value, unit and event time. Not at the evidence: of two copies of an
+ * event in two partitions either may come first in an epoch, so where it stands does not follow from cuts and decisions (P3). */
 void digest_alert(const struct store_alert *alert, struct hash128 *sum);
 
 #endif

@@ -83,7 +83,6 @@ dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output
 {
     struct dedup *dedup = (struct dedup *)op;
     uint32_t      count = event_count(chunk);
-    uint32_t      kept  = 0;
     struct batch  batch;
 
     for (uint32_t i = 0; i < count; i++) {
@@ -104,15 +103,14 @@ dedup_rows(struct operator *op, struct chunk *chunk, struct epoch_output *output
         bool is_record = event_int64(chunk, EVENT_ROW_NUMBER, row) == 0;
         if (is_record)
             count_row(output_counts(output, partition, output_record_entity(output)), is_first, is_late);
-        if (is_first) {
-            chunk->selection_memory[kept++] = (uint16_t)row;
-        } else {
+        /* A copy goes on past the windows: by its own partition it may have been known earlier than the one that came first, and rules go
+         * by that (rule_known_us). */
+        if (!is_first) {
+            ((uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] = 1;
             output_reasons_of(output, partition);
             tell_copy(dedup, output, entity, is_record);
         }
     }
-    chunk->selection      = chunk->selection_memory;
-    chunk->selected_count = kept;
     return ST_OK;
 }
 

@@ -58,7 +58,7 @@ struct operator_kind {
 
     /* One chunk of event_schema; its selection counts. Rows of one partition come to dedup in its order; behind it no order is
      * defined, for they come through several shards, and the content of the outputs must not depend on it. The operator
-     * may narrow the selection (dedup); it changes nothing else. */
+     * may narrow the selection, or hide copies from windows (dedup); it changes nothing else. */
     enum status (*rows)(struct operator *op, struct chunk *chunk, struct epoch_output *output, struct error *err);
 
     /* All rows of the epoch have been seen. Closes what the watermark closes, tells what changed. The runtime then seals

@@ -454,7 +454,7 @@ reason_count(const struct epoch_output *output, uint32_t entity, enum outcome ou
 }
 
 static void
-copies_are_dropped_while_their_event_may_still_come(void **state)
+copies_are_hidden_while_their_event_may_still_come(void **state)
 {
     /* Id, watermark at the row, late; what becomes of it: l loaded, d deduplicated. All at 10 s: kept until 900 s. */
     static const struct {
@@ -475,7 +475,7 @@ copies_are_dropped_while_their_event_may_still_come(void **state)
         assert_int_equal(output_init(&output, model, 1, NULL, &err), ST_OK);
         assert_int_equal(chunk_init(&chunk, &event_schema, chunk_rows, &err), ST_OK);
         while (row < sizeof(rows) / sizeof(rows[0])) {
-            uint32_t first = row, kept = 0;
+            uint32_t first = row;
             for (; row < sizeof(rows) / sizeof(rows[0]) && chunk.row_count < chunk_rows; row++) {
                 set_event(&chunk, &(struct event){ .time_us = 10 * SECOND, .id = rows[row].id, .is_late = rows[row].is_late });
                 if (rows[row].watermark_us != INT64_MIN)
@@ -485,10 +485,10 @@ copies_are_dropped_while_their_event_may_still_come(void **state)
                 late += rows[row].is_late;
             }
             assert_int_equal(op->kind->rows(op, &chunk, &output, &err), ST_OK);
+            /* Rules see copies, for one may be known earlier than the other; windows do not. */
+            assert_int_equal(event_count(&chunk), row - first);
             for (uint32_t i = first; i < row; i++)
-                if (rows[i].fate == 'l')
-                    assert_int_equal(event_row(&chunk, kept++), i - first);
-            assert_int_equal(event_count(&chunk), kept);
+                assert_int_equal(((const uint8_t *)chunk.columns[EVENT_IS_LATE].data)[i - first], rows[i].is_late || rows[i].fate == 'd');
             chunk_clear(&chunk);
         }
         for (uint32_t entity = 0; entity <= model->entity_count; entity += model->entity_count) {
@@ -511,7 +511,7 @@ main(void)
         cmocka_unit_test(a_window_closes_with_the_watermark_and_is_revised_after),
         cmocka_unit_test(a_window_is_kept_while_its_events_may_come),
         cmocka_unit_test(every_part_of_the_definition_is_in_its_digest),
-        cmocka_unit_test(copies_are_dropped_while_their_event_may_still_come),
+        cmocka_unit_test(copies_are_hidden_while_their_event_may_still_come),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
