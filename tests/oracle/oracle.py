@@ -291,14 +291,25 @@ def parse_event(raw):
     return event, None
 
 
-def read_log(directory):
-    """Every record of every partition with its position, its own watermark there, and its reason if it is bad."""
-    for path in sorted((directory / "events").glob("*.ndjson")):
-        position, newest = 0, None
-        for line in path.read_bytes().split(b"\n")[:-1]:
+def logs_of(directory):
+    """The bytes of each partition."""
+    return {path.name: path.read_bytes() for path in sorted((directory / "events").glob("*.ndjson"))}
+
+
+def read_log(logs, raised):
+    """Every record of every partition with its position, its own watermark there, and its reason if it is bad. `raised`: by partition, from which positions
+    on its watermark was at least what the stream had decided: it appeared late, or had been idle for long."""
+    for partition, text in sorted(logs.items()):
+        position, newest, floors = 0, None, sorted(raised.get(partition, ()))
+        for line in text.split(b"\n")[:-1]:
+            while floors and floors[0][0] <= position:
+                newest = max(newest or 0, floors.pop(0)[1] + DISORDER)
+            if not line:
+                position += 1
+                continue
             event, reason = parse_event(line)
             watermark = None if newest is None else newest - DISORDER
-            yield path.name, position, event, reason, watermark
+            yield partition, position, event, reason, watermark
             if reason is None:
                 newest = event["time"] if newest is None else max(newest, event["time"])
             position += len(line) + 1
@@ -310,11 +321,12 @@ def window_of(event):
     return begin, event.get("facility"), event["type"], event.get("source_component_code"), unit
 
 
-def live(directory):
-    """What the log leads to. A result that no rule can judge raises an alert, known by where the result stands."""
+def live(logs, raised=None):
+    """What the log leads to. A result that no rule can judge raises an alert, known by where the result stands. An event is known from its own time
+    on, or, where its partition had passed that already, from the partition's; of copies the one that was known first counts."""
     dead, late, windows, duplicates = [], [], defaultdict(list), 0
-    seen, accepted, told, unevaluated = set(), [], Counter(), {}
-    for partition, position, event, reason, watermark in read_log(directory):
+    seen, accepted, told, unevaluated = {}, [], Counter(), {}
+    for partition, position, event, reason, watermark in read_log(logs, raised or {}):
         is_result = event is not None and event["type"] == "lab_result"
         if reason in FILTERED:
             told[f"{event['type']}/filtered/{reason}"] += 1
@@ -325,14 +337,16 @@ def live(directory):
             dead.append((partition, position, reason))
             continue
         told.update(f"{event['type']}/field/{note}" for note in event["notes"])
+        event["known"] = event["time"] if watermark is None else max(event["time"], watermark)
         is_late = watermark is not None and event["time"] // WINDOW * WINDOW + WINDOW + LATENESS <= watermark
         if is_late:
             late.append((partition, position))
         elif event["event_id"] in seen:
             duplicates += 1
+            seen[event["event_id"]]["known"] = min(seen[event["event_id"]]["known"], event["known"])
             continue
         else:
-            seen.add(event["event_id"])
+            seen[event["event_id"]] = event
             windows[window_of(event)].append(event)
         accepted.append(event)
     return {"dead_letters": dead, "late_events": late, "deduplicated": duplicates, "told": told, "windows": window_rows(windows)}, accepted, unevaluated
@@ -547,7 +561,7 @@ def explanations_of(accepted, encounters):
             begin, end, who = iso(event["start_time"]), iso(event["end_time"]), event["practitioner_id"]
         else:
             continue
-        found[event["patient_id"]].append((begin, end or begin, event["time"], event["department"], who, "vip_indicator" in event))
+        found[event["patient_id"]].append((begin, end or begin, event["known"], event["department"], who, "vip_indicator" in event))
     return found
 
 
@@ -605,7 +619,7 @@ def expectations(directory, logical="1970-01-01"):
     born = {key.removeprefix("EHR_RAW/"): date(versions[-1][1][4] or "") for key, versions in told.versions.items() if key.startswith("EHR")}
     # What the run of history knows before the stream begins are the encounters of the snapshot; an encounter that is
     # also an event is known from its event on, whichever came first in the files.
-    streamed, accepted, unevaluated = live(directory)
+    streamed, accepted, unevaluated = live(logs_of(directory))
     live_ids = {e["encounter_id"] for e in accepted if e["type"] == "encounter"}
     before = {key: value for key, value in told.encounters.items() if key not in live_ids}
     lab, lab_facts = lab_alerts(accepted, born)

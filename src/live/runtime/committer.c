@@ -9,18 +9,6 @@
 #define LIST_INTERVAL_US  1000000
 #define DELIVER_INTERVAL_US 100000
 
-struct committer {
-    struct runtime *runtime;
-    const char     *reasons[EPOCHS_UNDER_WAY];
-    int64_t         cut_at_us; /* Monotonic, as the following. */
-    int64_t         listed_at_us;
-    int64_t         delivered_at_us;
-    int64_t         cost_us; /* Of the last commit. */
-    int64_t         rows_at_cut;
-    int64_t         bytes_at_cut;
-    uint32_t        idle_at_cut;
-};
-
 static int64_t
 monotonic(const struct runtime *runtime)
 {
@@ -46,8 +34,8 @@ idle_floor(const struct runtime *runtime)
     return keep_us == 0 || runtime->watermark_us < INT64_MIN + keep_us ? INT64_MIN : runtime->watermark_us - keep_us;
 }
 
-static void
-announce(struct committer *committer, const char *reason, bool is_final, bool is_drain)
+void
+committer_announce(struct committer *committer, const char *reason, bool is_final, bool is_drain)
 {
     struct runtime *runtime = committer->runtime;
     uint64_t        epoch   = atomic_load(&runtime->announced) + 1;
@@ -101,7 +89,7 @@ look_for_partitions(struct committer *committer, struct error *err)
     if (partitions_open(runtime, NULL, NULL, runtime->min_watermark_us, err) != ST_OK)
         return ST_ERROR;
     if (atomic_load(&runtime->partition_count) != before)
-        announce(committer, "start", false, false);
+        committer_announce(committer, "start", false, false);
     return ST_OK;
 }
 
@@ -123,7 +111,7 @@ cut(struct committer *committer, int64_t *ret_wait_us, struct error *err)
     if (is_done(runtime) || is_asked) {
         bool is_drain = is_done(runtime) && options->end == LIVE_DRAIN;
         runtime->summary.is_interrupted = options->end != LIVE_UNTIL_STOPPED && !is_done(runtime);
-        announce(committer, is_drain ? "drain" : "stop", true, is_drain);
+        committer_announce(committer, is_drain ? "drain" : "stop", true, is_drain);
         return ST_OK;
     }
     if (look_for_partitions(committer, err) != ST_OK)
@@ -133,12 +121,12 @@ cut(struct committer *committer, int64_t *ret_wait_us, struct error *err)
     if (!has_news || atomic_load(&runtime->announced) >= runtime->committed + 2)
         return ST_OK;
     if (rows >= runtime->graph->runtime.epoch.row_count_max) {
-        announce(committer, "size", false, false);
+        committer_announce(committer, "size", false, false);
         return ST_OK;
     }
     int64_t wait = cut_wait(committer);
     if (wait == 0)
-        announce(committer, "time", false, false);
+        committer_announce(committer, "time", false, false);
     else if (wait < *ret_wait_us)
         *ret_wait_us = wait > WAIT_MIN_US ? wait : WAIT_MIN_US;
     return ST_OK;
@@ -218,9 +206,8 @@ is_delivery_due(const struct committer *committer)
            || (delivery->has_news != NULL && delivery->has_news(delivery->context));
 }
 
-/* Commits the next epoch where all actors have reported it. */
-static enum status
-commit_next(struct committer *committer, bool *ret_progress, struct error *err)
+enum status
+committer_commit(struct committer *committer, bool *ret_progress, struct error *err)
 {
     struct runtime *runtime = committer->runtime;
     int64_t         begin   = monotonic(runtime);
@@ -248,29 +235,59 @@ failed_actor(const struct runtime *runtime, struct error *err)
     return error_set(err, ERR_INTERNAL, "an actor failed and did not say why");
 }
 
+void
+committer_begin(struct committer *committer, struct runtime *runtime, const char *first_cut_reason)
+{
+    *committer           = (struct committer){ .runtime = runtime };
+    committer->cut_at_us = committer->listed_at_us = monotonic(runtime);
+    /* Before any actor steps: the start's decisions stand in a header before a row uses them (P3), so its epoch is empty. */
+    if (first_cut_reason != NULL)
+        committer_announce(committer, first_cut_reason, false, false);
+}
+
+bool
+committer_is_done(const struct committer *committer)
+{
+    return committer->runtime->committed == atomic_load(&committer->runtime->final);
+}
+
+enum status
+committer_step(struct committer *committer, int64_t *ret_wait_us, struct error *err)
+{
+    bool progress = false;
+    *ret_wait_us  = WAIT_MAX_US;
+    if (committer_commit(committer, &progress, err) != ST_OK || cut(committer, ret_wait_us, err) != ST_OK)
+        return ST_ERROR;
+    if (progress)
+        *ret_wait_us = 0;
+    else if (is_delivery_due(committer))
+        return deliver(committer, false, err);
+    return ST_OK;
+}
+
+enum status
+committer_end(struct committer *committer, struct error *err)
+{
+    CHECK(committer_is_done(committer));
+    return deliver(committer, true, err);
+}
+
 enum status
 committer_run(struct runtime *runtime, const char *first_cut_reason, struct error *err)
 {
-    struct committer committer = { .runtime = runtime };
-    bool             progress  = false;
-    committer.cut_at_us = committer.listed_at_us = monotonic(runtime);
-    /* Before any thread runs: the start's decisions stand in a header before a row uses them (P3), so its epoch is empty. */
-    if (first_cut_reason != NULL)
-        announce(&committer, first_cut_reason, false, false);
+    struct committer committer;
+    committer_begin(&committer, runtime, first_cut_reason);
     if (runtime_start(runtime, err) != ST_OK)
         return ST_ERROR;
-    while (runtime->committed != atomic_load(&runtime->final)) {
+    while (!committer_is_done(&committer)) {
         uint32_t seen = waker_look(&runtime->committer);
-        int64_t  wait = WAIT_MAX_US;
+        int64_t  wait_us;
         if (atomic_load(&runtime->has_failed))
             return failed_actor(runtime, err);
-        if (commit_next(&committer, &progress, err) != ST_OK || cut(&committer, &wait, err) != ST_OK)
+        if (committer_step(&committer, &wait_us, err) != ST_OK)
             return ST_ERROR;
-        if (progress)
-            continue;
-        if (is_delivery_due(&committer) && deliver(&committer, false, err) != ST_OK)
-            return ST_ERROR;
-        waker_sleep(&runtime->committer, seen, wait);
+        if (wait_us > 0)
+            waker_sleep(&runtime->committer, seen, wait_us);
     }
-    return deliver(&committer, true, err);
+    return committer_end(&committer, err);
 }

@@ -254,7 +254,31 @@ cut_gap_us(int64_t cost_us, int64_t interval_us, bool has_alert)
     return gap_us > interval_us ? gap_us : interval_us;
 }
 
-/* committer.c. Starts the threads, and comes back when all is committed; the caller stops them in any case. */
+/* committer.c. An actor, too, but that its steps write and deliver; times are monotonic. */
+struct committer {
+    struct runtime *runtime;
+    const char     *reasons[EPOCHS_UNDER_WAY];
+    int64_t         cut_at_us;
+    int64_t         listed_at_us;
+    int64_t         delivered_at_us;
+    int64_t         cost_us; /* Of the last commit. */
+    int64_t         rows_at_cut;
+    int64_t         bytes_at_cut;
+    uint32_t        idle_at_cut;
+};
+
+/* Behind recovery. With a reason the first epoch is announced at once. */
+void committer_begin(struct committer *committer, struct runtime *runtime, const char *first_cut_reason);
+/* Commits, announces and delivers what is due. *ret_wait_us: how long nothing will be, unless it is woken; 0: go on at once. */
+enum status committer_step(struct committer *committer, int64_t *ret_wait_us, struct error *err);
+bool        committer_is_done(const struct committer *committer);
+/* When it is done: delivers all that waits, once more. */
+enum status committer_end(struct committer *committer, struct error *err);
+/* The two halves of a step, for who cuts where he was told to (a replay). Announces the next epoch, which has room (R1). */
+void committer_announce(struct committer *committer, const char *reason, bool is_final, bool is_drain);
+/* Commits the next epoch where all actors have reported it. */
+enum status committer_commit(struct committer *committer, bool *ret_progress, struct error *err);
+/* All of it, by threads: starts them, and comes back when all is committed; the caller stops them in any case. */
 enum status committer_run(struct runtime *runtime, const char *first_cut_reason, struct error *err);
 
 /* recover.c */
