@@ -106,11 +106,32 @@ is_stopping(void *context)
     return process_stop_signal() != 0;
 }
 
+/* Who watches it. */
+struct watch {
+    struct progress     line;
+    const struct graph *graph;
+    bool                has_told; /* Of state beyond its budget, once. */
+};
+
+/* The stream goes on, but somebody must hear of it. */
+static void
+tell_state(struct watch *watch, const struct live_state *state)
+{
+    if (!state->is_full || watch->has_told)
+        return;
+    watch->has_told = true;
+    progress_clear(&watch->line);
+    fprintf(stderr, "heddle: the steps remember %" PRId64 " bytes, more than runtime.state (%" PRId64 "): the largest step is %s, with %" PRId64 " bytes; logs are read slowly until it is less (docs/guide/time.md)\n",
+            state->bytes, watch->graph->runtime.state_bytes_max, state->largest, state->largest_bytes);
+}
+
 static void
 show_progress(void *context, const struct live_progress *progress)
 {
-    struct progress *line = context;
+    struct watch    *watch = context;
+    struct progress *line  = &watch->line;
 
+    tell_state(watch, &progress->state);
     if (line->unit == PROGRESS_BYTES)
         progress_update(line, (uint64_t)progress->bytes, (uint64_t)progress->bytes_total);
     else
@@ -157,7 +178,7 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
            struct store *store, struct errands *errands, struct stream_summary *ret_summary, struct error *err)
 {
     struct terminal     terminal = terminal_of(2);
-    struct progress     line;
+    struct watch        watch   = { .graph = graph };
     struct history      history = { .graph = graph, .db = warehouse };
     struct str_builder  master  = STR_BUILDER_EMPTY;
     bool                is_found = false;
@@ -175,15 +196,15 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
                                    .end         = end,
                                    .is_stopping = is_stopping,
                                    .progress    = show_progress,
-                                   .context     = &line };
+                                   .context     = &watch };
 
     if (status == ST_OK && !is_found && graph->has_batch)
         tell_no_master(graph);
     with.master_path = is_found ? str_builder_cstr(&master) : NULL;
-    progress_begin(&line, io_system(), &terminal, process_clock(), "streaming", end == LIVE_UNTIL_STOPPED ? PROGRESS_ITEMS : PROGRESS_BYTES);
+    progress_begin(&watch.line, io_system(), &terminal, process_clock(), "streaming", end == LIVE_UNTIL_STOPPED ? PROGRESS_ITEMS : PROGRESS_BYTES);
     if (status == ST_OK)
         status = live_run(&with, &ret_summary->live, err);
-    progress_clear(&line);
+    progress_clear(&watch.line);
     history_close(&history);
     str_builder_release(&master);
     return status;
@@ -298,6 +319,23 @@ count_waiting(const struct graph *graph, int64_t *ret_count, struct error *err)
     return status;
 }
 
+static void
+print_state(const struct live_summary *live, struct json_out *json)
+{
+    const struct live_state *state = &live->state;
+
+    json_out_key_object(json, "state");
+    json_out_key_int(json, "bytes", state->bytes);
+    json_out_key_int(json, "entries", state->entry_count);
+    json_out_key(json, STR("largest_step"));
+    if (state->largest == NULL)
+        json_out_null(json);
+    else
+        json_out_text(json, str_from(state->largest));
+    json_out_key_int(json, "epochs_beyond_budget", live->state_full_epoch_count);
+    json_out_object_end(json);
+}
+
 static enum status
 print_json(const struct stream_summary *summary, const struct graph *graph, struct str_builder *out, struct error *err)
 {
@@ -343,6 +381,7 @@ print_json(const struct stream_summary *summary, const struct graph *graph, stru
     json_out_key_int(&json, "quarantined", live->letters.quarantined);
     json_out_key_int(&json, "late", live->letters.late);
     json_out_object_end(&json);
+    print_state(live, &json);
     json_out_key_array(&json, "alerts");
     struct str rest = str_of(alerts.data, alerts.size);
     for (size_t end; (end = str_find_byte(rest, '\n')) != STR_NOT_FOUND; rest = str_slice(rest, end + 1, rest.size))

@@ -159,6 +159,9 @@ show(struct str text, unsigned width, struct str_builder *out, struct error *err
         else
             str_builder_printf(out, "%.1f s after the one before, commit %.1f ms; ", (double)number(stream, "epoch_us") / 1e6, (double)number(stream, "commit_us") / 1e3);
         str_builder_printf(out, "watermark %.*s, held back by %.*s\n\n", STR_PRINTF(member(stream, "watermark")), STR_PRINTF(member(stream, "held_back_by")));
+        if (str_equal(member(stream, "state_is_full"), STR("yes")))
+            str_builder_printf(out, "state is beyond runtime.state: %.*s bytes, the largest step is %.*s; logs are read slowly\n\n", STR_PRINTF(member(stream, "state_bytes")),
+                               STR_PRINTF(member(stream, "largest_step")));
         status = show_tables(stream, json_find(root, "outbox"), width, out, err);
     }
     arena_release(&arena);

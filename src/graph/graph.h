@@ -341,6 +341,7 @@ struct graph_runtime {
     int64_t warehouse_memory_bytes; /* What a batch run may hold before it spills: DuckDB and the decoding threads together. */
     int64_t temp_space_bytes;       /* What it may spill; 0: DuckDB's own bound, 90 % of what is free. */
     int64_t ahead_us;               /* Partitions of the live leg further ahead of the slowest one's watermark wait. */
+    int64_t state_bytes_max;        /* What the live leg's steps may remember before logs are read slowly; 0: any amount. */
     struct graph_epoch epoch;
 };
 

@@ -45,6 +45,7 @@ struct live_progress {
     int64_t  bytes;
     int64_t  bytes_total; /* With LIVE_ONCE and LIVE_DRAIN; else 0. */
     int64_t  alert_count;
+    struct live_state state;
 };
 
 struct live_options {
@@ -77,6 +78,8 @@ struct live_summary {
     int64_t             window_row_count, window_closed_count;
     int64_t             alert_revision_count;
     int64_t             dead_letter_count, late_event_count, unknown_patient_count;
+    struct live_state   state;
+    int64_t             state_full_epoch_count;
     int64_t             duration_us, cpu_us;
     bool                is_interrupted;
 };

@@ -31,7 +31,8 @@ struct output_count {
 /* Of one step of a shard. */
 struct output_step {
     int64_t row_count;
-    int64_t state_bytes; /* At the barrier. */
+    int64_t state_bytes; /* Memory held, at the barrier. */
+    int64_t state_used_bytes; /* What entries take of it. */
     int64_t state_entries;
 };
 

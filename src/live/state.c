@@ -122,6 +122,7 @@ static void
 entry_free(struct state_table *table, struct state_entry *entry, uint8_t slab_class)
 {
     struct state_free *list = table->free_entries[slab_class];
+    table->entry_bytes -= slab_size(slab_class);
     if (list != NULL && list->count < free_room(slab_class)) {
         list->entries[list->count++] = entry;
         return;
@@ -222,8 +223,14 @@ void
 state_sweep(struct state_table *table, int64_t watermark_us)
 {
     CHECK(table->dirty_count == 0);
-    if (table->entry_count < 2 * table->swept_count + STATE_GROUP_COUNT)
-        return;
+    if (table->entry_count >= 2 * table->swept_count + STATE_GROUP_COUNT)
+        state_expire(table, watermark_us);
+}
+
+void
+state_expire(struct state_table *table, int64_t watermark_us)
+{
+    CHECK(table->dirty_count == 0);
     for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++)
         group_expire(table, &table->groups[group], watermark_us);
     table->swept_count = table->entry_count;
@@ -302,6 +309,7 @@ entry_resize(struct state_table *table, struct state_entry *old, const void *key
             return NULL;
         *entry = (struct state_entry){ .dirty_index = CLEAN, .key_size = (uint16_t)key_size, .slab_class = slab_class };
         memcpy(entry + 1, key, key_size);
+        table->entry_bytes += slab_size(slab_class);
         if (old != NULL) {
             memcpy(state_value(entry), state_value(old), kept_size);
             entry->dirty_index = old->dirty_index;

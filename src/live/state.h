@@ -72,7 +72,15 @@ struct state_table {
     uint32_t             dirty_capacity;
     uint64_t             entry_count;
     uint64_t             swept_count; /* Entries that the last state_sweep left. */
+    uint64_t             entry_bytes; /* That entries take. */
 };
+
+/* What its entries take, with their slots, which are half full at most; what was freed is not in it, though it is held. */
+static inline uint64_t
+state_used_bytes(const struct state_table *table)
+{
+    return table->entry_bytes + table->entry_count * 2 * sizeof(struct state_slot);
+}
 
 #define STATE_GROUP_SHIFT 54
 
@@ -210,6 +218,8 @@ enum status state_write_snapshot(struct state_table *table, uint32_t group, int6
 /* Frees what expires at or before `watermark_us` in all groups, where the table has doubled since this was last done: what is
  * held is at most twice what is needed, for a constant price an entry, however rare snapshots are. Nothing is dirty. */
 void state_sweep(struct state_table *table, int64_t watermark_us);
+/* The same, whatever is held. */
+void state_expire(struct state_table *table, int64_t watermark_us);
 
 /* Reads one section at the beginning of `bytes`: a snapshot replaces its group, a delta its entries. Nothing becomes
  * dirty. ERR_CORRUPT where the bytes are no section; the table then holds a part of it and can only be released. */

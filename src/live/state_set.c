@@ -227,8 +227,14 @@ void
 state_set_sweep(struct state_set *set, int64_t watermark_us)
 {
     CHECK(set->added_count == 0);
-    if (set->key_count < 2 * set->swept_count + STATE_GROUP_COUNT)
-        return;
+    if (set->key_count >= 2 * set->swept_count + STATE_GROUP_COUNT)
+        state_set_expire(set, watermark_us);
+}
+
+void
+state_set_expire(struct state_set *set, int64_t watermark_us)
+{
+    CHECK(set->added_count == 0);
     for (uint32_t group = 0; group < STATE_GROUP_COUNT; group++)
         group_expire(set, &set->groups[group], watermark_us);
     set->swept_count = set->key_count;

@@ -37,6 +37,13 @@ struct state_set {
 /* Memory that its slots take. */
 size_t state_set_bytes(const struct state_set *set);
 
+/* What its keys take of that: slots are two thirds full at most. */
+static inline uint64_t
+state_set_used_bytes(const struct state_set *set)
+{
+    return set->key_count * sizeof(struct state_set_slot) * 3 / 2;
+}
+
 /* Allocates nothing. A zeroed set may be released. */
 void state_set_init(struct state_set *set);
 void state_set_release(struct state_set *set);
@@ -63,6 +70,7 @@ enum status state_set_write_delta(struct state_set *set, struct str_builder *out
 enum status state_set_write_snapshot(struct state_set *set, uint32_t group, int64_t watermark_us, struct str_builder *out, struct error *err);
 void        state_set_forget_changes(struct state_set *set);
 void        state_set_sweep(struct state_set *set, int64_t watermark_us);
+void        state_set_expire(struct state_set *set, int64_t watermark_us);
 enum status state_set_read_groups(struct state_set *set, struct str bytes, uint32_t group_begin, uint32_t group_end, size_t *ret_used,
                                   struct error *err);
 

@@ -118,6 +118,13 @@ live_top_print(const struct live_top *top, struct str_builder *out)
         json_out_null(&json);
     else
         json_out_text(&json, top->partitions[holder].id);
+    json_out_key_int(&json, "state_bytes", top->state.bytes);
+    json_out_key_bool(&json, "state_is_full", top->state.is_full);
+    json_out_key(&json, STR("largest_step"));
+    if (top->state.largest == NULL)
+        json_out_null(&json);
+    else
+        json_out_text(&json, str_from(top->state.largest));
     json_out_key_array(&json, "steps");
     for (uint32_t i = 0; i < top->step_count; i++)
         print_step(&json, &top->steps[i]);

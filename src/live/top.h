@@ -31,6 +31,15 @@ struct live_top_partition {
     bool       is_idle;
 };
 
+/* What the keyed steps remember, at the end of a committed epoch. */
+struct live_state {
+    int64_t     bytes; /* That entries take. */
+    int64_t     entry_count;
+    const char *largest; /* The step that has most of it; the graph's. NULL: nothing was committed yet. */
+    int64_t     largest_bytes;
+    bool        is_full; /* Beyond runtime.state: logs are read slowly. */
+};
+
 /* A second or two are looked back on. */
 struct live_top_sample {
     int64_t at_us; /* Monotonic. */
@@ -50,6 +59,7 @@ struct live_top {
     int64_t                    watermark_us; /* What windows close by; INT64_MIN: none yet. */
     struct live_top_step       steps[LIVE_TOP_STEP_COUNT_MAX];
     uint32_t                   step_count;
+    struct live_state          state; /* What all steps remember together. */
     struct live_top_partition *partitions; /* The runtime's. */
     uint32_t                   partition_count;
     struct live_top_sample     before, last;

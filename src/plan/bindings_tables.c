@@ -56,6 +56,10 @@ static const struct option RUNTIME_OPTIONS[] = {
       .help = "How far the events of one partition may be ahead of those of the slowest one that has more to read; it is not read on until then, "
               "for state lasts as long as the slowest one needs it.",
       OPTION_FIELD(struct runtime_config, ahead) },
+    { .name = "state", .type = OPTION_SIZE, .default_text = "4GiB", .max = INT64_C(1) << 46,
+      .help = "What the steps of the streaming leg may remember. Beyond it logs are read slowly, the slowest one first, what has expired is freed at once, and "
+              "the largest step is named; the stream goes on. 0: any amount.",
+      OPTION_FIELD(struct runtime_config, state) },
     { .name = "epoch", .type = OPTION_OBJECT, .table = &EPOCH_TABLE, .help = "How often the streaming leg commits.",
       OPTION_FIELD(struct runtime_config, epoch) },
 };

@@ -350,6 +350,7 @@ print_runtime(const struct graph *graph, struct json_out *json)
     json_out_key_int(json, "memory", runtime->warehouse_memory_bytes);
     json_out_key_int(json, "temp_space", runtime->temp_space_bytes);
     key_duration(json, "ahead", runtime->ahead_us);
+    json_out_key_int(json, "state", runtime->state_bytes_max);
     json_out_key_object(json, "epoch");
     key_duration(json, "interval", runtime->epoch.interval_us);
     json_out_key_int(json, "rows", runtime->epoch.row_count_max);

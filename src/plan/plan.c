@@ -175,6 +175,7 @@ plan_runtime(struct builder *builder)
     runtime->warehouse_memory_bytes = config->memory;
     runtime->temp_space_bytes       = config->temp_space;
     runtime->ahead_us               = config->ahead;
+    runtime->state_bytes_max        = config->state;
     runtime->epoch.interval_us      = config->epoch.interval;
     runtime->epoch.row_count_max    = config->epoch.rows;
 }

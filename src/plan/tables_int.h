@@ -136,6 +136,7 @@ struct runtime_config {
     int64_t             memory;
     int64_t             temp_space;
     int64_t             ahead;
+    int64_t             state;
     struct epoch_config epoch;
 };
 

@@ -28,7 +28,7 @@ options_of(const char *folder)
 }
 
 /* Goes on to the log's present end. */
-static void
+static struct live_summary
 run_on(const struct world_options *options)
 {
     struct live_summary summary;
@@ -37,6 +37,7 @@ run_on(const struct world_options *options)
     if (status != ST_OK)
         print_error("%s; %s\n", err.message, err.context);
     assert_int_equal(status, ST_OK);
+    return summary;
 }
 
 /* Writes what a log has from now on, all of it. */
@@ -251,6 +252,62 @@ waiting_does_not_change_content(void **state)
     }
 }
 
+/* ---- The budget of state ---- */
+
+/* Beyond it the leg goes on, slowly, and to the same end; who remembers most is named. */
+static void
+a_budget_changes_no_content(void **state)
+{
+    char *expected = NULL;
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        char folder[TEMP_DIR_SIZE_MAX];
+        temp_dir_init(folder);
+        world_write(folder, 3, 400, 11);
+        struct world_options options = options_of(folder);
+        options.chunk_row_count  = 64;
+        options.worker_count     = 1 + i;
+        options.state_bytes_max  = i == 0 ? 0 : 1;
+        options.end              = LIVE_DRAIN;
+        struct live_summary summary = run_on(&options);
+        assert_string_equal(summary.state.largest, "dedup");
+        assert_true(summary.state.bytes >= summary.state.largest_bytes && summary.state.largest_bytes > 0 && summary.state.entry_count > 0);
+        assert_int_equal(summary.state.is_full, i > 0);
+        assert_int_equal(summary.state_full_epoch_count > 2, i > 0);
+        char *content = world_content(folder);
+        if (expected != NULL)
+            assert_string_equal(content, expected);
+        world_free(expected);
+        expected = content;
+        temp_dir_release(folder);
+    }
+    world_free(expected);
+}
+
+/* Expired entries are freed where a table has doubled; beyond the budget at each barrier. */
+static void
+beyond_the_budget_nothing_expired_is_kept(void **state)
+{
+    int64_t counts[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char folder[TEMP_DIR_SIZE_MAX];
+        temp_dir_init(folder);
+        write_series(folder, "p0.log", 1000, 7000, 1);
+        struct world_options options = options_of(folder);
+        options.chunk_row_count      = 100;
+        options.epoch_row_count      = 200;
+        options.epoch_interval_us    = INT64_C(3600000000);
+        options.state_bytes_max      = i;
+        struct live_summary summary  = run_on(&options);
+        counts[i]                    = summary.state.entry_count;
+        temp_dir_release(folder);
+    }
+    /* Ids of the last window and the lateness, and what an epoch adds. */
+    assert_in_range(counts[1], 1, 60 + 30 + 10 + 60 + 200 + 10);
+    assert_true(counts[0] > counts[1]);
+}
+
 int
 main(void)
 {
@@ -260,6 +317,8 @@ main(void)
         cmocka_unit_test(an_empty_partition_is_raised_too),
         cmocka_unit_test(a_fast_partition_waits_for_the_slowest),
         cmocka_unit_test(waiting_does_not_change_content),
+        cmocka_unit_test(a_budget_changes_no_content),
+        cmocka_unit_test(beyond_the_budget_nothing_expired_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ align_moved(struct worker *worker, const struct partition *partition, int64_t be
 static bool
 is_ahead(const struct runtime *runtime, const struct partition *partition)
 {
-    const int64_t ahead_us = runtime->graph->runtime.ahead_us;
+    const int64_t ahead_us = atomic_load(&runtime->is_state_full) ? 0 : runtime->graph->runtime.ahead_us;
     int64_t       slowest  = INT64_MAX;
     for (uint32_t i = 0; i < runtime->worker_count; i++) {
         int64_t other = atomic_load(&runtime->workers[i].slowest_us);

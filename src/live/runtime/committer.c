@@ -164,6 +164,7 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
         return ST_ERROR;
     runtime->summary.alert_revision_count += runtime->options->store->retraction_count - retractions;
     runtime->committed = epoch;
+    budget_weigh(runtime, epoch);
     if (runtime->summary.epoch_first == 0)
         runtime->summary.epoch_first = epoch;
     runtime->summary.epoch_last = epoch;
@@ -179,7 +180,8 @@ tell_progress(const struct runtime *runtime)
                                             .event_count = atomic_load(&runtime->row_count),
                                             .bytes       = atomic_load(&runtime->bytes),
                                             .bytes_total = runtime->bytes_total,
-                                            .alert_count = runtime->summary.alert_revision_count };
+                                            .alert_count = runtime->summary.alert_revision_count,
+                                            .state       = runtime->summary.state };
     if (options->progress != NULL)
         options->progress(options->context, &progress);
 }

@@ -86,6 +86,7 @@ struct worker {
     _Atomic(uint32_t) done_count; /* Partitions that reached their end. */
     _Atomic(uint32_t) idle_count;
     _Atomic(int64_t)  slowest_us; /* Smallest watermark of its partitions that have more to read; INT64_MAX: none has. */
+    int64_t           polled_at_us; /* When it last took records, while state is beyond its budget. */
     _Atomic(bool)     is_waiting; /* For the slowest partition of another worker. */
 };
 
@@ -171,6 +172,7 @@ struct runtime {
     _Atomic(bool)       has_failed;
     _Atomic(int64_t)    row_count; /* Taken by workers, ever. */
     _Atomic(int64_t)    bytes;
+    _Atomic(bool)       is_state_full; /* State is beyond its budget: logs are read slowly (budget.c). */
     _Atomic(bool)       has_alert; /* An epoch under way has alerts (P2). */
     struct waker        committer;
 
@@ -200,6 +202,11 @@ void align_tell(struct worker *worker);
 void align_moved(struct worker *worker, const struct partition *partition, int64_t before);
 /* Whether the worker's partition is to wait: it is further ahead of the slowest one of all workers than it may be. */
 bool align_waits(struct worker *worker, const struct partition *partition);
+
+/* budget.c: what the state of a committed epoch takes, by step; the committer's. */
+void budget_weigh(struct runtime *runtime, uint64_t epoch);
+/* Whether the worker is to take nothing now: state is beyond its budget, and it took records not long ago. */
+bool budget_holds(const struct worker *worker, int64_t now_us);
 
 /* shard.c */
 enum status shard_step(struct shard *shard, enum step_result *ret_result, struct error *err);

@@ -97,16 +97,28 @@ reuse_sealed(struct shard *shard, struct epoch_output *output)
     }
 }
 
+/* Where state is beyond its budget nothing is kept that is not needed. */
+static void
+expire(struct operator *op, int64_t watermark_us)
+{
+    for (uint32_t state = 0; op->kind->state_names[state] != NULL; state++)
+        state_expire(&op->states[state], watermark_us);
+    for (uint32_t set = 0; op->kind->set_names[set] != NULL; set++)
+        state_set_expire(&op->sets[set], watermark_us);
+}
+
 /* What its state holds, for who looks on. */
 static void
 measure(const struct operator *op, struct output_step *step)
 {
     for (uint32_t state = 0; op->kind->state_names[state] != NULL; state++) {
         step->state_bytes += (int64_t)op->states[state].arena.held_bytes;
+        step->state_used_bytes += (int64_t)state_used_bytes(&op->states[state]);
         step->state_entries += (int64_t)op->states[state].entry_count;
     }
     for (uint32_t set = 0; op->kind->set_names[set] != NULL; set++) {
         step->state_bytes += (int64_t)state_set_bytes(&op->sets[set]);
+        step->state_used_bytes += (int64_t)state_set_used_bytes(&op->sets[set]);
         step->state_entries += (int64_t)op->sets[set].key_count;
     }
 }
@@ -130,6 +142,8 @@ shard_seal(struct shard *shard, const struct epoch_decision *decision, struct ep
             if (set_seal(output, name, &op->sets[set], turn, free_us, err) != ST_OK)
                 return ST_ERROR;
         }
+        if (atomic_load(&shard->runtime->is_state_full))
+            expire(op, free_us);
         measure(op, &output->steps[i]);
     }
     return ST_OK;

@@ -70,6 +70,7 @@ top_epoch(struct runtime *runtime, uint64_t epoch, int64_t committed_at_us, int6
     top->epoch_us               = now - top->committed_monotonic_us;
     top->committed_monotonic_us = now;
     top->watermark_us           = runtime->watermark_us;
+    top->state                  = runtime->summary.state;
     top->bytes                  = runtime->summary.account.bytes;
     top->steps[0].row_count     = runtime->summary.account.received + runtime->summary.letters.received;
     add_steps(runtime, epoch, top);

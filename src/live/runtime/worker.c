@@ -198,6 +198,7 @@ worker_poll(struct worker *worker, int64_t now_us, bool *ret_has_records, struct
         partition_done(worker, partition);
         align_moved(worker, partition, before);
     }
+    worker->polled_at_us = *ret_has_records ? now_us : worker->polled_at_us;
     return ST_OK;
 }
 
@@ -237,7 +238,9 @@ worker_step(struct worker *worker, int64_t now_us, enum step_result *ret_result,
         *ret_result = STEP_BLOCKED;
         return ST_OK;
     }
-    if (worker_poll(worker, now_us, &is_done, err) != ST_OK)
+    if (budget_holds(worker, now_us))
+        is_done = false;
+    else if (worker_poll(worker, now_us, &is_done, err) != ST_OK)
         return ST_ERROR;
     if (!is_done) {
         exchange_flush(&worker->exchange);

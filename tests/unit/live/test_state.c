@@ -318,6 +318,32 @@ what_is_forgotten_is_not_written(void **state)
     str_builder_release(&bytes);
 }
 
+/* What a table is said to take follows its entries, also those that grew, were freed, or were read back. */
+static void
+used_bytes_are_of_entries_alone(void **state)
+{
+    struct str_builder bytes = STR_BUILDER_EMPTY;
+    (void)state;
+    assert_int_equal(state_used_bytes(&table), 0);
+    put(&table, 1, 10, 100);
+    const uint64_t small = state_used_bytes(&table);
+    assert_in_range(small, sizeof(struct state_entry) + 8 + 10, 128);
+    put(&table, 2, 1000, 200);
+    put(&table, 1, 1000, 200);
+    const uint64_t large = state_used_bytes(&table);
+    assert_in_range(large, 2 * 1000, 2 * 1400);
+    assert_int_equal(state_write_delta(&table, &bytes, &err), ST_OK);
+    read_all(&restored, &bytes);
+    assert_int_equal(state_used_bytes(&restored), large);
+    state_expire(&table, 199);
+    assert_int_equal(state_used_bytes(&table), large);
+    state_expire(&table, 200);
+    assert_int_equal(state_used_bytes(&table), 0);
+    put(&table, 3, 10, 300); /* In memory that is held. */
+    assert_int_equal(state_used_bytes(&table), small);
+    str_builder_release(&bytes);
+}
+
 int
 main(void)
 {
@@ -334,6 +360,7 @@ main(void)
         cmocka_unit_test_setup_teardown(entries_can_be_put_again_while_they_are_gone_through, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(no_memory_leaves_the_table_as_it_was, open_tables, close_tables),
         cmocka_unit_test_setup_teardown(an_entry_beyond_the_limit_is_refused, open_tables, close_tables),
+        cmocka_unit_test_setup_teardown(used_bytes_are_of_entries_alone, open_tables, close_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
