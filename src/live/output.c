@@ -60,6 +60,7 @@ output_clear(struct epoch_output *output, uint32_t partition_count, struct error
     output->dead_letter_count     = 0;
     output->late_event_count      = 0;
     output->alert_count           = 0;
+    output->awaits_alert          = false;
     output->window_chunk_count    = 0;
     output->unknown_patient_count = 0;
     memset(output->steps, 0, sizeof(output->steps));

@@ -56,6 +56,7 @@ struct epoch_output {
     struct store_alert       *alerts;
     size_t                    alert_count;
     size_t                    alert_capacity;
+    bool                      awaits_alert; /* A row came that will raise one at the barrier, as far as can be told before: no reason to wait. */
 
     const struct schema *window_schema; /* The window table's, with closed and revision; NULL: no window. */
     struct chunk       **window_chunks; /* All but the last are full. */

@@ -95,7 +95,8 @@ epochs_last_as_long_as_their_commits_cost(void **state)
     assert_int_equal(cut_gap_us(1000, 5000, false), 20000);
     assert_int_equal(cut_gap_us(1000, 4000, true), 5000);
     assert_int_equal(cut_gap_us(100, 4000, false), 4000);
-    assert_int_equal(cut_gap_us(0, 4000, true), 4000);
+    assert_int_equal(cut_gap_us(300, 4000, true), 1500); /* An alert does not wait for the interval. */
+    assert_int_equal(cut_gap_us(0, 4000, true), 0);
 }
 
 /* 'L': there was a last call, and none behind it; '.': none was the last yet. */

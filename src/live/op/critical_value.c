@@ -91,7 +91,8 @@ take_normal(struct critical_value *op, struct state_entry *entry, struct state_e
 }
 
 static enum status
-take_row(struct critical_value *op, const struct chunk *chunk, uint32_t row, const struct critical_row *new, uint64_t hash, struct error *err)
+take_row(struct critical_value *op, const struct chunk *chunk, uint32_t row, const struct critical_row *new, uint64_t hash, struct epoch_output *output,
+         struct error *err)
 {
     char                  buffers[2][RECORD_TEXT_SIZE_MAX + 1];
     struct str            texts[TEXT_COUNT];
@@ -102,6 +103,7 @@ take_row(struct critical_value *op, const struct chunk *chunk, uint32_t row, con
 
     if (critical_has(entry, identity) || has_normal(normals, identity)) /* A copy. */
         return ST_OK;
+    output->awaits_alert |= new->is_critical && !new->record.is_shadow;
     critical_texts_of(&op->rule, chunk, row, buffers, texts, new->is_critical ? TEXT_COUNT : TEXT_COUNT_NORMAL);
     return new->is_critical ? take_critical(op, entry, own, new, texts, err) : take_normal(op, entry, normals, hash, new, texts, err);
 }
@@ -123,7 +125,6 @@ critical_value_rows(struct operator *base, struct chunk *chunk, struct epoch_out
     const uint32_t         count = event_count(chunk);
     struct critical_row    rows[STATE_PREFETCH_COUNT];
     struct state_ahead     ahead;
-    (void)output;
     for (uint32_t next = 0; next < count;) {
         ahead.count = 0;
         for (; next < count && ahead.count < STATE_PREFETCH_COUNT; next++) {
@@ -136,7 +137,7 @@ critical_value_rows(struct operator *base, struct chunk *chunk, struct epoch_out
         }
         state_ahead_entries(&ahead, normals_of(op));
         for (uint32_t i = 0; i < ahead.count; i++)
-            if (take_row(op, chunk, ahead.rows[i], &rows[i], ahead.hashes[i], err) != ST_OK)
+            if (take_row(op, chunk, ahead.rows[i], &rows[i], ahead.hashes[i], output, err) != ST_OK)
                 return ST_ERROR;
     }
     return ST_OK;

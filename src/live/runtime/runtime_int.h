@@ -173,7 +173,7 @@ struct runtime {
     _Atomic(int64_t)    row_count; /* Taken by workers, ever. */
     _Atomic(int64_t)    bytes;
     _Atomic(bool)       is_state_full; /* State is beyond its budget: logs are read slowly (budget.c). */
-    _Atomic(bool)       has_alert; /* An epoch under way has alerts (P2). */
+    _Atomic(bool)       has_alert; /* The epoch that goes on has alerts, or will have (P2). */
     struct waker        committer;
 
     /* The committer's own. */
@@ -254,11 +254,21 @@ enum status decisions_read(struct str text, struct arena *arena, struct decision
 #define COST_FACTOR       20
 #define COST_FACTOR_ALERT 5
 
+/* How long an epoch lasts at least: the configuration's interval, unless an alert waits; in any case what keeps commits rare. */
 static inline int64_t
 cut_gap_us(int64_t cost_us, int64_t interval_us, bool has_alert)
 {
     int64_t gap_us = cost_us * (has_alert ? COST_FACTOR_ALERT : COST_FACTOR);
-    return gap_us > interval_us ? gap_us : interval_us;
+    return has_alert || gap_us > interval_us ? gap_us : interval_us;
+}
+
+/* An actor's output tells that the epoch will have alerts: the committer need not wait longer than it must. */
+static inline void
+runtime_look_for_alerts(struct runtime *runtime, const struct epoch_output *output)
+{
+    if ((output->alert_count > 0 || output->awaits_alert) && !atomic_load_explicit(&runtime->has_alert, memory_order_relaxed)
+        && !atomic_exchange(&runtime->has_alert, true))
+        waker_wake(&runtime->committer);
 }
 
 /* committer.c. An actor, too, but that its steps write and deliver; times are monotonic. */

@@ -171,8 +171,6 @@ shard_barrier(struct shard *shard, struct error *err)
         for (uint32_t i = 0; i < runtime->worker_count; i++)
             lane_barrier(runtime->stage2[i].inputs[shard->index], shard->actor.epoch, &shard->view);
     }
-    if (output->alert_count > 0)
-        atomic_store(&runtime->has_alert, true);
     memset(shard->is_aligned, 0, runtime->worker_count * sizeof(*shard->is_aligned));
     shard->aligned_count = 0;
     shard->view          = TIME_VIEW_EMPTY;
@@ -195,8 +193,7 @@ shard_rows(struct shard *shard, struct parcel *parcel, struct error *err)
             return ST_ERROR;
         }
     }
-    if (output->alert_count > 0)
-        atomic_store_explicit(&shard->runtime->has_alert, true, memory_order_relaxed);
+    runtime_look_for_alerts(shard->runtime, output);
     return ST_OK;
 }
 
