@@ -194,6 +194,9 @@
 #define RECORD_TEXT_SIZE_MAX 200
 /* Keyed steps behind dedup: the window and the rules of a pipeline. */
 #define STEP_COUNT_MAX 32
+/* Rows that are shown of a step of a stream that runs, and bytes of a text of theirs: more than anybody reads, and 4 MB at most. */
+#define LIVE_TAP_ROW_COUNT_MAX 1000
+#define LIVE_TAP_TEXT_SIZE     96
 /* Key groups that an epoch writes wholly: a round takes 128 epochs, and an epoch writes 1/128 of the state besides its delta. */
 #define LIVE_SNAPSHOT_GROUP_COUNT 8
 

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "cli/keys.h"
 #include "cli/pipeline.h"
+#include "cli/slow.h"
 #include "cli/table.h"
 #include "io/file.h"
 #include "io/key.h"
@@ -27,6 +28,7 @@ struct stream_verb_options {
     struct str bindings;
     bool       is_once;
     bool       is_drain;
+    bool       is_explained;
 };
 
 static const struct option options[] = {
@@ -34,6 +36,8 @@ static const struct option options[] = {
       OPTION_FIELD(struct stream_verb_options, is_once) },
     { .name = "drain", .type = OPTION_BOOL, .help = "Like --once, and closes the windows as if the stream had ended.",
       OPTION_FIELD(struct stream_verb_options, is_drain) },
+    { .name = "explain-slow", .type = OPTION_BOOL, .help = "Tells at the end where the processor's time went, part by part and step by step, and what the threads waited for. Costs some 2 % more.",
+      OPTION_FIELD(struct stream_verb_options, is_explained) },
     PIPELINE_BINDINGS_OPTION(struct stream_verb_options, bindings),
 };
 
@@ -143,6 +147,7 @@ struct errands {
     struct outbox   *outbox;
     struct commands *commands;
     struct live_top  top;
+    struct live_tap  tap;
 };
 
 static enum status
@@ -193,6 +198,8 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
                                    .history     = { &history, history_next, history_begin },
                                    .delivery    = { errands, errands_step, errands_have_news },
                                    .top         = &errands->top,
+                                   .tap         = &errands->tap,
+                                   .cost        = ret_summary->cost,
                                    .end         = end,
                                    .is_stopping = is_stopping,
                                    .progress    = show_progress,
@@ -226,6 +233,14 @@ take_delivery(const struct outbox *outbox, struct stream_summary *summary)
     fprintf(stderr, "heddle: %" PRId64 " deliveries of alerts failed, the last one so: %s\n", told.failed_count, text);
 }
 
+static enum status
+start_commands(const struct graph *graph, struct store *store, struct errands *errands, struct error *err)
+{
+    const struct commands_options with = { .io = io_system(), .clock = process_clock(), .graph = graph, .store = store, .top = &errands->top, .tap = &errands->tap };
+
+    return commands_start(&with, &errands->commands, err);
+}
+
 enum status
 stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end,
            struct stream_summary *ret_summary, struct error *err)
@@ -237,7 +252,7 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
     struct lock               lock    = LOCK_EMPTY;
     enum status               status;
 
-    *ret_summary = (struct stream_summary){ 0 };
+    *ret_summary = (struct stream_summary){ .cost = ret_summary->cost };
     if (!bound->encryption.is_encrypted)
         fprintf(stderr, "heddle: the store %.*s is not encrypted (\"encryption\": \"none\")\n", STR_PRINTF(bound->path));
     status = store_lock_graph(io_system(), graph, &lock, err);
@@ -248,12 +263,13 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
     if (status == ST_OK)
         status = outbox_new(io_system(), process_clock(), store, graph, &errands.outbox, err);
     if (status == ST_OK)
-        status = commands_start(io_system(), graph, store, &errands.top, &errands.commands, err);
+        status = start_commands(graph, store, &errands, err);
     if (status == ST_OK)
         status = run_opened(graph, person_key, warehouse, end, source, store, &errands, ret_summary, err);
     if (errands.outbox != NULL)
         take_delivery(errands.outbox, ret_summary);
     commands_stop(errands.commands);
+    live_tap_release(&errands.tap);
     outbox_free(errands.outbox);
     store_close(store);
     lock_release(&lock);
@@ -389,6 +405,10 @@ print_json(const struct stream_summary *summary, const struct graph *graph, stru
     json_out_array_end(&json);
     json_out_key_int(&json, "duration_us", live->duration_us);
     json_out_key_int(&json, "cpu_us", live->cpu_us);
+    if (summary->cost != NULL) {
+        json_out_key(&json, STR("explain_slow"));
+        slow_print_json(summary->cost, live, &json);
+    }
     json_out_object_end(&json);
     str_builder_append_char(out, '\n');
     str_builder_release(&alerts);
@@ -450,6 +470,8 @@ stream_print(const struct stream_summary *summary, const struct graph *graph, bo
                        live->unknown_patient_count, live->alert_revision_count, summary->delivered_count, summary->failed_count, waiting);
     if (status == ST_OK)
         status = count_in_store(graph, ALERTS, false, width, out, err);
+    if (status == ST_OK && summary->cost != NULL)
+        status = slow_print(summary->cost, live, width, out, err);
     str_builder_printf(out, "\n%.1f s, %.1f s of processor\nlook next: heddle query %.*s \"SELECT * FROM alert\"\n", (double)live->duration_us / 1e6,
                        (double)live->cpu_us / 1e6, STR_PRINTF(store));
     return status == ST_OK ? str_builder_status(out, err) : status;
@@ -468,9 +490,9 @@ stream_check_end(const struct stream_summary *summary, struct error *err)
 /* ---- The verb ---- */
 
 static enum status
-run_and_print(const struct graph *graph, const struct siphash_key *person_key, enum live_end end, bool is_json, struct error *err)
+run_and_print(const struct graph *graph, const struct siphash_key *person_key, enum live_end end, struct live_cost *cost, bool is_json, struct error *err)
 {
-    struct stream_summary summary;
+    struct stream_summary summary = { .cost = cost };
     struct str_builder  text   = STR_BUILDER_EMPTY;
     enum status         status = stream_run(graph, person_key, NULL, end, &summary, err);
 
@@ -488,14 +510,16 @@ run(const struct verb_call *call, struct error *err)
     const struct stream_verb_options *given      = call->options;
     struct plan                       plan       = PLAN_EMPTY;
     struct siphash_key                person_key = { { 0 } };
+    static struct live_cost           cost; /* Of the one stream of this process; 20 KB. */
     enum status                       status     = pipeline_load_argument(call, given->bindings, &plan, err);
 
     if (status == ST_OK && !plan.graph->has_streaming)
         status = error_set(err, ERR_USAGE, "the pipeline has no streaming leg");
+    cost = (struct live_cost){ .now_ns = process_thread_cpu_ns };
     if (status == ST_OK)
         status = person_key_obtain(io_system(), plan.graph, &person_key, err);
     if (status == ST_OK)
-        status = run_and_print(plan.graph, &person_key, stream_end(given->is_once, given->is_drain), call->is_json, err);
+        status = run_and_print(plan.graph, &person_key, stream_end(given->is_once, given->is_drain), given->is_explained ? &cost : NULL, call->is_json, err);
     memory_wipe(&person_key, sizeof person_key);
     plan_release(&plan);
     return status;

@@ -12,16 +12,17 @@ struct stream_summary {
     int64_t             delivered_count; /* Revisions of alerts that reached their sink. */
     int64_t             failed_count;    /* Attempts that failed. */
     int64_t             given_up_count;
+    struct live_cost   *cost; /* Where its time goes is measured and printed; the caller's. NULL: it is not. */
 };
 
 /* Takes the lock beside the store (ERR_BUSY: another process owns it), opens source and store, says aloud where the store is not encrypted, and runs to `end`; a signal that process_signals_init
  * notes ends it behind a committed epoch. `warehouse` is where history comes from when the store is new; NULL: the bound
  * warehouse is opened for reading, if it is there. A sink that fails is told on stderr and does not end the stream. Fills
- * *ret_summary, also on failure. */
+ * *ret_summary but its cost, which the caller gives or leaves NULL, also on failure. */
 enum status stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end,
                        struct stream_summary *ret_summary, struct error *err);
 
-/* The summary; alerts a rule are counted in the store. */
+/* The summary; alerts a rule are counted in the store; where the time went, if that was measured. */
 enum status stream_print(const struct stream_summary *summary, const struct graph *graph, bool is_json, struct str_builder *out,
                          struct error *err);
 

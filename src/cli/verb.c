@@ -6,7 +6,7 @@
 
 const struct verb *const verbs[] = {
     &verb_run,  &verb_batch,   &verb_stream,   &verb_check,   &verb_explain, &verb_query,
-    &verb_runs, &verb_letters, &verb_alerts, &verb_backtest, &verb_top, &verb_generate, &verb_version, &verb_help,
+    &verb_runs, &verb_letters, &verb_alerts, &verb_backtest, &verb_top, &verb_tap, &verb_generate, &verb_version, &verb_help,
 };
 const size_t verb_count = sizeof(verbs) / sizeof(verbs[0]);
 

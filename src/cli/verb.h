@@ -44,6 +44,7 @@ extern const struct verb verb_query;
 extern const struct verb verb_run;
 extern const struct verb verb_runs;
 extern const struct verb verb_stream;
+extern const struct verb verb_tap;
 extern const struct verb verb_top;
 extern const struct verb verb_version;
 

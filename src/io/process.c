@@ -63,6 +63,14 @@ process_usage(void)
     };
 }
 
+int64_t
+process_thread_cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
 unsigned
 process_cpu_count(void)
 {

@@ -19,6 +19,8 @@ struct process_usage {
     int64_t resident_bytes_max; /* The most that was ever resident. */
 };
 struct process_usage process_usage(void);
+/* Processor time of the calling thread alone, in nanoseconds. Asks the system. */
+int64_t process_thread_cpu_ns(void);
 
 /* Processors this process may run on, at least 1. */
 unsigned process_cpu_count(void);

@@ -12,6 +12,8 @@
 #include "column/chunk.h"
 #include "graph/graph.h"
 #include "io/io.h"
+#include "live/cost.h"
+#include "live/tap.h"
 #include "live/top.h"
 #include "source/source.h"
 #include "store/store.h"
@@ -59,6 +61,8 @@ struct live_options {
     struct live_history        history;     /* next NULL: none. */
     struct live_delivery       delivery;    /* step NULL: none. */
     struct live_top           *top;         /* Filled while it runs, by the calling thread; NULL: nobody looks on. */
+    struct live_tap           *tap;         /* Rows that pass are shown to who asks there; NULL: nobody does. */
+    struct live_cost          *cost;        /* Where the time goes; NULL: nobody asks, and nothing is measured. */
     enum live_end              end;
     bool (*is_stopping)(void *context); /* Asked between epochs and while idle; from the calling thread. */
     void (*progress)(void *context, const struct live_progress *progress); /* NULL: nobody looks. */

@@ -12,6 +12,7 @@ struct commands {
     struct store          *store;
     struct str             source;
     const struct live_top *top;
+    struct tap_service     tapping;
 
     struct mutex              mutex; /* Of all that follows. */
     struct condition          changed;
@@ -41,7 +42,7 @@ carry_out(struct commands *commands, int64_t now_us, struct error *err)
     if (command->kind == COMMAND_TOP) {
         if (commands->top == NULL)
             return error_set(err, ERR_USAGE, "the process that owns the store does not stream");
-        live_top_print(commands->top, command->top);
+        live_top_print(commands->top, command->text);
         return ST_OK; /* Memory that ran out is remembered by the builder. */
     }
     if (command->kind == COMMAND_RETRY) {
@@ -101,7 +102,7 @@ hand_over(struct commands *commands, const struct command *command, struct comma
 }
 
 static void
-answer(struct socket *socket, enum status status, enum command_kind kind, const struct command_answer *answered, const struct str_builder *top,
+answer(struct socket *socket, enum status status, enum command_kind kind, const struct command_answer *answered, const struct str_builder *told,
        const struct error *err)
 {
     struct str_builder text = STR_BUILDER_EMPTY;
@@ -113,10 +114,10 @@ answer(struct socket *socket, enum status status, enum command_kind kind, const 
         return;
     }
     if (kind == COMMAND_TOP)
-        str_builder_append(&text, str_builder_text(top));
+        str_builder_append(&text, str_builder_text(told));
     else
         command_answer_print(kind, answered, &text);
-    if (str_builder_is_ok(&text) && str_builder_is_ok(top)) /* Else it ends without an answer, and the asker says so. */
+    if (str_builder_is_ok(&text) && str_builder_is_ok(told)) /* Else it ends without an answer, and the asker says so. */
         socket_send(socket, CONTROL_END, str_builder_text(&text), CONTROL_GREETING_MS, NULL);
     str_builder_release(&text);
 }
@@ -124,8 +125,8 @@ answer(struct socket *socket, enum status status, enum command_kind kind, const 
 static void
 serve(struct commands *commands, struct socket *socket)
 {
-    struct str_builder    top     = STR_BUILDER_EMPTY;
-    struct command        command = { .kind = COMMAND_RETRY, .top = &top };
+    struct str_builder    told    = STR_BUILDER_EMPTY;
+    struct command        command = { .kind = COMMAND_RETRY, .text = &told };
     struct command_answer answered;
     struct error          err = ERROR_EMPTY;
     struct arena          arena;
@@ -135,10 +136,13 @@ serve(struct commands *commands, struct socket *socket)
     enum status status = control_hear_question(socket, &bytes, &err);
     if (status == ST_OK)
         status = command_parse(bytes, &arena, &command, &err);
-    if (status == ST_OK)
+    if (status == ST_OK && command.kind == COMMAND_TAP)
+        status = tap_service_take(&commands->tapping, &command.tap, socket, &err);
+    else if (status == ST_OK)
         status = hand_over(commands, &command, &answered, &err);
-    answer(socket, status, command.kind, &answered, &top, &err);
-    str_builder_release(&top);
+    if (status != ST_OK || command.kind != COMMAND_TAP)
+        answer(socket, status, command.kind, &answered, &told, &err);
+    str_builder_release(&told);
     arena_release(&arena);
 }
 
@@ -170,24 +174,25 @@ release(struct commands *commands)
 }
 
 enum status
-commands_start(struct io *io, const struct graph *graph, struct store *store, const struct live_top *top, struct commands **ret_commands,
-               struct error *err)
+commands_start(const struct commands_options *options, struct commands **ret_commands, struct error *err)
 {
-    struct str_builder path     = STR_BUILDER_EMPTY;
-    struct commands   *commands = memory_alloc_zero(sizeof *commands);
-    enum status        status;
+    const struct graph *graph    = options->graph;
+    struct str_builder  path     = STR_BUILDER_EMPTY;
+    struct commands    *commands = memory_alloc_zero(sizeof *commands);
+    enum status         status;
 
     if (commands == NULL)
         return error_no_memory(err);
-    commands->store    = store;
-    commands->top      = top;
+    commands->store    = options->store;
+    commands->top      = options->top;
+    commands->tapping  = (struct tap_service){ .io = options->io, .clock = options->clock, .graph = graph, .tap = options->tap, .socket = SOCKET_EMPTY };
     commands->source   = graph->streaming.source.name;
     commands->listener = SOCKET_LISTENER_EMPTY;
     mutex_init(&commands->mutex);
     condition_init(&commands->changed);
     status = control_socket_path(graph->streaming.store.path.data, &path, err);
     if (status == ST_OK)
-        status = socket_listen(&commands->listener, io, str_builder_cstr(&path), err);
+        status = socket_listen(&commands->listener, options->io, str_builder_cstr(&path), err);
     if (status == ST_OK)
         status = thread_start(&commands->thread, wait_for_askers, commands, err);
     str_builder_release(&path);
@@ -211,5 +216,6 @@ commands_stop(struct commands *commands)
     mutex_unlock(&commands->mutex);
     socket_listener_stop(&commands->listener);
     thread_join(&commands->thread);
+    tap_service_stop(&commands->tapping); /* Behind the one that gives it askers. */
     release(commands);
 }

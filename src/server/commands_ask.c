@@ -12,9 +12,9 @@ take_answer(struct socket *socket, const struct command *command, struct command
 
     if (socket_receive(socket, SOCKET_FOREVER, &message, &bytes, err) != ST_OK)
         return ST_ERROR;
-    if (message == CONTROL_END && command->kind == COMMAND_TOP) {
-        str_builder_append(command->top, bytes);
-        return str_builder_status(command->top, err);
+    if (message == CONTROL_END && (command->kind == COMMAND_TOP || command->kind == COMMAND_TAP)) {
+        str_builder_append(command->text, bytes);
+        return str_builder_status(command->text, err);
     }
     if (message == CONTROL_END)
         return command_answer_parse(bytes, command->kind, ret_answer, err);
@@ -52,7 +52,15 @@ commands_ask_top(struct io *io, const char *path, bool *ret_is_answered, struct 
 {
     struct command_answer answer;
 
-    return ask(io, path, &(const struct command){ .kind = COMMAND_TOP, .top = out }, ret_is_answered, &answer, err);
+    return ask(io, path, &(const struct command){ .kind = COMMAND_TOP, .text = out }, ret_is_answered, &answer, err);
+}
+
+enum status
+commands_ask_tap(struct io *io, const char *path, const struct commands_tap *asked, bool *ret_is_answered, struct str_builder *out, struct error *err)
+{
+    struct command_answer answer;
+
+    return ask(io, path, &(const struct command){ .kind = COMMAND_TAP, .tap = *asked, .text = out }, ret_is_answered, &answer, err);
 }
 
 enum status

@@ -78,6 +78,16 @@ print_handle(const struct store_handle *handle, struct json_out *json)
     json_out_array_end(json);
 }
 
+static void
+print_tap(const struct commands_tap *tap, struct json_out *json)
+{
+    json_out_key_cstr(json, "command", "tap");
+    json_out_key_text(json, "step", tap->step);
+    json_out_key_uint(json, "rows", tap->row_count);
+    json_out_key_int(json, "timeout_us", tap->timeout_us);
+    json_out_key_bool(json, "unmasked", tap->is_unmasked);
+}
+
 void
 command_print(const struct command *command, struct str_builder *out)
 {
@@ -87,6 +97,8 @@ command_print(const struct command *command, struct str_builder *out)
     json_out_object_begin(&json);
     if (command->kind == COMMAND_TOP)
         json_out_key_cstr(&json, "command", "top");
+    else if (command->kind == COMMAND_TAP)
+        print_tap(&command->tap, &json);
     else if (command->kind == COMMAND_RETRY)
         print_retry(&command->retry, &json);
     else
@@ -143,6 +155,23 @@ parse_handle(const struct json *root, enum store_handling handling, struct arena
     return ST_OK;
 }
 
+static enum status
+parse_tap(const struct json *root, struct commands_tap *ret_tap, struct error *err)
+{
+    const struct json  *unmasked = json_find(root, "unmasked");
+    struct commands_tap tap      = { .step = STR_EMPTY };
+    int64_t             rows;
+
+    if (!read_text(root, "step", &tap.step) || tap.step.size > PLAN_NAME_SIZE_MAX || !read_int(root, "rows", &rows) || rows < 1
+        || rows > LIVE_TAP_ROW_COUNT_MAX || !read_int(root, "timeout_us", &tap.timeout_us) || tap.timeout_us < 0
+        || tap.timeout_us > COMMANDS_TAP_TIMEOUT_US_MAX || unmasked == NULL || unmasked->type != JSON_BOOL)
+        return no_command(err);
+    tap.row_count   = (uint32_t)rows;
+    tap.is_unmasked = unmasked->is_true;
+    *ret_tap        = tap;
+    return ST_OK;
+}
+
 enum status
 command_parse(struct str bytes, struct arena *arena, struct command *ret_command, struct error *err)
 {
@@ -156,6 +185,9 @@ command_parse(struct str bytes, struct arena *arena, struct command *ret_command
     ret_command->kind = COMMAND_TOP;
     if (str_equal(name, STR("top")))
         return ST_OK;
+    ret_command->kind = COMMAND_TAP;
+    if (str_equal(name, STR("tap")))
+        return parse_tap(root, &ret_command->tap, err);
     ret_command->kind = COMMAND_HANDLE;
     if (str_equal(name, STR("acknowledge")))
         return parse_handle(root, STORE_ACKNOWLEDGE, arena, &ret_command->handle, err);

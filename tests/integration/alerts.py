@@ -59,9 +59,9 @@ def sent(folder, alert_id):
     return [(r["revision"], r["status"], r.get("acknowledged_by")) for r in rows if r["alert_id"] == alert_id]
 
 
-def audited(folder):
+def audited(folder, action="alerts"):
     lines = [json.loads(line) for path in folder.glob("*audit*") if not path.name.endswith(".head") for line in path.read_text().splitlines()]
-    return [line["detail"] for line in lines if line["action"] == "alerts"]
+    return [line["detail"] for line in lines if line["action"] == action]
 
 
 def looked_at(base):

@@ -14,6 +14,7 @@
 
 #include "io/io.h"
 #include "io/process.h"
+#include "io/thread.h"
 #include "live/runtime/runtime_int.h"
 #include "support/support.h"
 
@@ -122,6 +123,89 @@ the_last_delivery_is_of_all(void **state)
     options.delivery             = (struct live_delivery){ &told, delivery_step, NULL };
     assert_int_equal(world_run(&options, &summary, &err), ST_OK);
     assert_int_equal(told, 'L');
+    temp_dir_release(folder);
+}
+
+/* ---- Looking on ---- */
+
+/* Taps one step after the other, until the stream is over. */
+struct looker {
+    struct thread   thread;
+    struct live_tap tap;
+    atomic_bool     is_over;
+    uint32_t        row_count;
+};
+
+static void
+look_on(void *context)
+{
+    static const char *const steps[] = { "decode", "dedup", "window_1m", "high" };
+    struct looker           *looker  = context;
+    static const struct entity entity = { .name = "event" };
+    static const struct model  model  = { .entities = &entity, .entity_count = 1 };
+    for (uint32_t i = 0; !atomic_load(&looker->is_over); i++) {
+        struct str_builder text = STR_BUILDER_EMPTY;
+        if (live_tap_begin(&looker->tap, str_from(steps[i % 4]), 3, i % 8 < 4, NULL) != ST_OK)
+            continue; /* Not begun yet, or still copying. */
+        while (!live_tap_is_full(&looker->tap) && !atomic_load(&looker->is_over))
+            ;
+        live_tap_end(&looker->tap);
+        live_tap_print(&looker->tap, &model, &text);
+        for (const char *at = str_builder_cstr(&text); (at = strstr(at, "\"partition\":\"p")) != NULL; at++)
+            looker->row_count++;
+        live_tap_clear(&looker->tap);
+        str_builder_release(&text);
+    }
+}
+
+/* Who taps, and who measures, changes nothing; the meters' time is the process's, but for what this test itself takes. */
+static void
+looking_on_changes_nothing(void **state)
+{
+    char                    folder[TEMP_DIR_SIZE_MAX];
+    static struct looker    looker;
+    static struct live_cost cost;
+    struct live_summary     summary;
+    (void)state;
+    char *expected = content_of(1, 2048, 1000000);
+    temp_dir_init(folder);
+    world_write(folder, PARTITION_COUNT, LINE_COUNT, 42);
+    struct world_options options = options_of(folder);
+    options.worker_count         = 2;
+    options.chunk_row_count      = 7;
+    options.epoch_row_count      = 500;
+    options.tap                  = &looker.tap;
+    options.cost                 = &cost;
+    cost                         = (struct live_cost){ .now_ns = process_thread_cpu_ns };
+    assert_int_equal(thread_start(&looker.thread, look_on, &looker, NULL), ST_OK);
+    assert_int_equal(world_run(&options, &summary, &err), ST_OK);
+    atomic_store(&looker.is_over, true);
+    thread_join(&looker.thread);
+    assert_true(looker.row_count > 20);
+    live_tap_release(&looker.tap);
+
+    assert_int_equal(cost.thread_count, 2);
+    assert_int_equal(cost.step_count, 3);
+    assert_string_equal(cost.step_names[0], "dedup");
+    assert_string_equal(cost.step_names[2], "high");
+    int64_t sum = 0;
+    for (unsigned part = 0; part < COST_PART_COUNT; part++) {
+        assert_true(cost.ns[part] >= 0 && (part < cost_rows(cost.step_count) || cost.ns[part] == 0));
+        sum += cost.ns[part];
+    }
+    assert_true(cost.ns[cost_rows(0)] > 0 && cost.ns[cost_rows(1)] > 0 && cost.ns[cost_barrier(1)] > 0 && cost.ns[cost_rows(2)] > 0);
+    assert_true(cost.ns[COST_SEND] > 0 && cost.ns[COST_SEAL] > 0 && cost.ns[COST_COMMIT] > 0 && cost.ns[COST_RECORD] > 0 && cost.ns[COST_START] > 0);
+    assert_true(sum <= summary.cpu_us * 1000 + 1000000);
+    for (uint32_t i = 0; i < cost.thread_count; i++) {
+        int64_t waited = 0;
+        for (int wait = 0; wait < COST_WAIT_COUNT; wait++)
+            waited += cost.threads[i].wait_us[wait];
+        assert_true(waited >= 0 && waited <= cost.threads[i].wall_us && cost.threads[i].wall_us <= summary.duration_us);
+    }
+    char *content = world_content(folder);
+    assert_string_equal(content, expected);
+    world_free(content);
+    world_free(expected);
     temp_dir_release(folder);
 }
 
@@ -289,6 +373,7 @@ main(void)
         cmocka_unit_test(every_key_group_has_one_shard),
         cmocka_unit_test(epochs_last_as_long_as_their_commits_cost),
         cmocka_unit_test(the_last_delivery_is_of_all),
+        cmocka_unit_test(looking_on_changes_nothing),
         cmocka_unit_test(an_epoch_that_does_not_add_up_is_refused),
         cmocka_unit_test(the_digest_of_outputs_follows_from_content),
         cmocka_unit_test(killed_at_any_moment_it_ends_with_the_same_content),

@@ -30,6 +30,7 @@ take_chunk(void *context, uint32_t mapping_index, struct chunk *chunk, struct er
     if ((int32_t)mapping_index <= intake->last_lane && intake_group(intake, err) != ST_OK)
         return ST_ERROR;
     intake->last_lane = (int32_t)mapping_index;
+    cost_lap(intake->options.meter, COST_DECODE);
     memcpy(lane->positions, chunk->columns[RAW_POSITION].data, chunk->row_count * sizeof(*lane->positions));
     memcpy(lane->lengths, chunk->columns[RAW_LENGTH].data, chunk->row_count * sizeof(*lane->lengths));
     if (program_run(lane->state, chunk, &lane->rows, &lane->result, err) != ST_OK)
@@ -37,6 +38,7 @@ take_chunk(void *context, uint32_t mapping_index, struct chunk *chunk, struct er
     count_issues(intake, lane);
     if (lane->log_times != NULL)
         intake_log_time_take(intake, lane, chunk);
+    cost_lap(intake->options.meter, COST_PROGRAM);
     return ST_OK;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "graph/graph.h"
+#include "live/cost.h"
 #include "live/event.h"
 #include "live/op/alert.h"
 #include "live/output.h"
@@ -39,6 +40,7 @@ struct intake_options {
     const struct siphash_key      *person_key;
     const struct partition_names  *partitions; /* Borrowed; may grow between calls. */
     uint32_t                       chunk_capacity; /* Of chunks of events. */
+    struct cost_meter             *meter; /* Of its thread; NULL: nobody asks where the time goes. */
 };
 
 /* Which column of an entity an event column is, one after the other: of several the first that the entity has, in the event column's type, comes first,

@@ -399,9 +399,11 @@ give_rows(struct intake *intake, struct error *err)
     for (uint32_t i = 0; i < intake->lane_count; i++)
         if (intake->lanes[i].loaded_count > 0 && fill_lane(intake, &intake->lanes[i], err) != ST_OK)
             return ST_ERROR;
+    cost_lap(intake->options.meter, COST_ROWS);
     fill_persons(intake);
     for (uint32_t i = 0; i < intake->lane_count; i++)
         intake_access_facts(intake, &intake->lanes[i]);
+    cost_lap(intake->options.meter, COST_PERSONS);
     return intake->call.rows(intake->call.context, events, err);
 }
 
@@ -410,6 +412,7 @@ intake_group(struct intake *intake, struct error *err)
 {
     if (intake->last_lane < 0)
         return ST_OK;
+    cost_lap(intake->options.meter, COST_DECODE);
     enum status status = take_rows(intake, err);
     if (status == ST_OK)
         status = give_rows(intake, err);
@@ -419,5 +422,6 @@ intake_group(struct intake *intake, struct error *err)
         intake->lanes[i].cursor = intake->lanes[i].loaded_count = 0;
     }
     intake->last_lane = -1;
+    cost_lap(intake->options.meter, COST_ROWS);
     return status;
 }

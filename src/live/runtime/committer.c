@@ -153,9 +153,12 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
     int64_t         begin        = monotonic(runtime);
     int64_t         retractions  = runtime->options->store->retraction_count;
     bool            begins_round = (epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT == 0;
-    if (merge_epoch(runtime, epoch, &merge, err) != ST_OK
-        || segment_append(&runtime->segment, epoch, begins_round, merge.state, merge.state_count, reference, err) != ST_OK)
+    if (merge_epoch(runtime, epoch, &merge, err) != ST_OK)
         return ST_ERROR;
+    cost_lap(runtime->meter, COST_MERGE);
+    if (segment_append(&runtime->segment, epoch, begins_round, merge.state, merge.state_count, reference, err) != ST_OK)
+        return ST_ERROR;
+    cost_lap(runtime->meter, COST_RECORD);
     atomic_store(&runtime->sealed, epoch);
     merge.commit.segment         = str_from(reference);
     merge.commit.cut_reason      = str_from(committer->reasons[epoch % EPOCHS_UNDER_WAY]);
@@ -196,7 +199,9 @@ deliver(struct committer *committer, bool is_last, struct error *err)
         live_top_tick(runtime->options->top, committer->delivered_at_us);
     if (delivery->step == NULL)
         return ST_OK;
-    return delivery->step(delivery->context, is_last, clock_now_us(runtime->options->clock), err);
+    enum status status = delivery->step(delivery->context, is_last, clock_now_us(runtime->options->clock), err);
+    cost_lap(runtime->meter, COST_DELIVER);
+    return status;
 }
 
 static bool
@@ -222,6 +227,7 @@ committer_commit(struct committer *committer, bool *ret_progress, struct error *
     tell_progress(runtime);
     if (store_maintain(runtime->options->store, err) != ST_OK)
         return ST_ERROR;
+    cost_lap(runtime->meter, COST_COMMIT);
     return deliver(committer, false, err);
 }
 
@@ -288,6 +294,7 @@ committer_run(struct runtime *runtime, const char *first_cut_reason, struct erro
             return failed_actor(runtime, err);
         if (committer_step(&committer, &wait_us, err) != ST_OK)
             return ST_ERROR;
+        cost_lap(runtime->meter, COST_COMMITTER);
         if (wait_us > 0)
             waker_sleep(&runtime->committer, seen, wait_us);
     }

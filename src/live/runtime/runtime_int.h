@@ -21,6 +21,7 @@
 
 #include <stdatomic.h>
 
+#include "live/cost.h"
 #include "live/live.h"
 #include "live/op/intake.h"
 #include "live/runtime/lane.h"
@@ -75,6 +76,7 @@ struct actor {
 struct worker {
     struct actor     actor;
     struct runtime  *runtime;
+    struct cost_meter *meter; /* Its thread's; NULL: nobody asks. */
     uint32_t         index;
     uint32_t         partition_count; /* That it knows of, of all workers. */
     uint32_t         turn;            /* Next partition to poll. */
@@ -93,6 +95,7 @@ struct worker {
 struct shard {
     struct actor      actor;
     struct runtime   *runtime;
+    struct cost_meter *meter; /* Its thread's; NULL: nobody asks. */
     uint32_t          index;
     uint32_t          stage; /* 1 or 2. */
     struct operator **operators;
@@ -116,6 +119,7 @@ struct live_thread {
     struct waker    waker;
     struct error    err; /* Of the actor that failed. */
     bool            has_failed;
+    struct cost_meter meter; /* Where options->cost is given. */
 };
 
 /* Retried letters (letters.c). Their partition has no watermark and is done from the start, so that nobody waits for it. */
@@ -177,6 +181,8 @@ struct runtime {
     struct waker        committer;
 
     /* The committer's own. */
+    struct cost_meter  *meter; /* &own_meter; NULL: nobody asks. */
+    struct cost_meter   own_meter;
     uint64_t            generation;
     uint64_t            committed;
     int64_t             watermark_us; /* Of the last decision. */
@@ -320,9 +326,16 @@ is_letters(const struct runtime *runtime, const struct partition *partition)
     return partition == runtime->letters.partition;
 }
 
-/* top.c: the committer's; without options->top they do nothing. */
+/* top.c: the committer's; without options->top, and options->tap, they do nothing. */
 enum status top_open(struct runtime *runtime, struct error *err);
 void        top_epoch(struct runtime *runtime, uint64_t epoch, int64_t committed_at_us, int64_t commit_us);
+
+/* The meter of a worker's thread; NULL: nobody asks where the time goes. */
+static inline struct cost_meter *
+thread_meter(const struct runtime *runtime, uint32_t index)
+{
+    return runtime->options->cost == NULL ? NULL : &runtime->threads[index].meter;
+}
 
 /* setup.c */
 enum status runtime_init(struct runtime *runtime, const struct live_options *options, struct error *err);

@@ -86,7 +86,7 @@ intakes_init(struct runtime *runtime, struct worker *worker, struct error *err)
         return error_no_memory(err);
     for (size_t i = 0; i < source->input_count; i++) {
         struct intake_options options = { runtime->graph, &source->inputs[i], runtime->options->person_key,
-                                          &runtime->partition_names, runtime->chunk_capacity };
+                                          &runtime->partition_names, runtime->chunk_capacity, thread_meter(runtime, worker->index) };
         if (intake_create(&options, &worker->intakes[i], err) != ST_OK)
             return ST_ERROR;
         intake_set_master(worker->intakes[i], runtime->has_master ? &runtime->master : NULL);
@@ -100,6 +100,7 @@ worker_init(struct runtime *runtime, uint32_t index, struct error *err)
     struct worker *worker = &runtime->workers[index];
     uint32_t       count  = runtime->worker_count;
     worker->runtime = runtime;
+    worker->meter   = thread_meter(runtime, index);
     worker->index   = index;
     if (actor_init(&worker->actor, runtime, err) != ST_OK
         || chunk_init(&worker->events, &event_schema, runtime->chunk_capacity, err) != ST_OK
@@ -115,6 +116,7 @@ shard_init(struct runtime *runtime, struct shard *shard, uint32_t index, uint32_
     uint32_t count  = runtime->worker_count;
     size_t   square = (size_t)count * count;
     shard->runtime    = runtime;
+    shard->meter      = thread_meter(runtime, index);
     shard->index      = index;
     shard->stage      = stage;
     shard->view       = TIME_VIEW_EMPTY;
@@ -189,13 +191,39 @@ thread_step(struct live_thread *thread, bool *ret_progress, struct error *err)
         || shard_step(&runtime->stage2[thread->index], &results[2], err) != ST_OK)
         return ST_ERROR;
     *ret_progress = results[0] == STEP_PROGRESS || results[1] == STEP_PROGRESS || results[2] == STEP_PROGRESS;
+    cost_lap(thread_meter(runtime, thread->index), COST_LOOP);
     return ST_OK;
 }
 
-static void
-thread_run(void *context)
+/* What a thread whose actors made no progress waits for: the fullest place on the way, from its end. */
+static enum cost_wait
+wait_of(const struct live_thread *thread)
 {
-    struct live_thread *thread   = context;
+    struct runtime *runtime = thread->runtime;
+    struct worker  *worker  = &runtime->workers[thread->index];
+    if (runtime->stage1[thread->index].parcel != NULL)
+        return COST_RING_STEPS;
+    if (worker->is_sending)
+        return COST_RING_DEDUP;
+    if (worker->row_count >= runtime->graph->runtime.epoch.row_count_max)
+        return COST_EPOCH;
+    return atomic_load(&worker->is_waiting) ? COST_AHEAD : COST_IDLE;
+}
+
+static void
+thread_sleep(struct live_thread *thread, uint32_t seen, int64_t sleep_us)
+{
+    const struct clock *clock = thread->runtime->options->clock;
+    struct cost_meter  *meter = thread_meter(thread->runtime, thread->index);
+    int64_t             begin = meter == NULL ? 0 : clock_monotonic_us(clock);
+    waker_sleep(&thread->waker, seen, sleep_us);
+    if (meter != NULL)
+        meter->wait_us[wait_of(thread)] += clock_monotonic_us(clock) - begin;
+}
+
+static void
+thread_loop(struct live_thread *thread)
+{
     struct runtime     *runtime  = thread->runtime;
     int64_t             sleep_us = IDLE_MIN_US;
     bool                progress;
@@ -211,9 +239,25 @@ thread_run(void *context)
             sleep_us = IDLE_MIN_US;
             continue;
         }
-        waker_sleep(&thread->waker, seen, sleep_us);
+        thread_sleep(thread, seen, sleep_us);
         sleep_us = sleep_us * 2 > IDLE_MAX_US ? IDLE_MAX_US : sleep_us * 2;
     }
+}
+
+static void
+thread_run(void *context)
+{
+    struct live_thread *thread = context;
+    struct cost_meter  *meter  = thread_meter(thread->runtime, thread->index);
+    int64_t             begin  = 0;
+    if (meter != NULL) {
+        begin = clock_monotonic_us(thread->runtime->options->clock);
+        cost_begin(meter, thread->runtime->options->cost->now_ns);
+    }
+    thread_loop(thread);
+    cost_lap(meter, COST_LOOP);
+    if (meter != NULL)
+        meter->wall_us = clock_monotonic_us(thread->runtime->options->clock) - begin;
 }
 
 enum status

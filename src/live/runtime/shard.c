@@ -35,6 +35,13 @@ shard_decide(const struct runtime *runtime, uint64_t epoch, const struct time_vi
                                              .is_drain         = announcement->is_drain };
 }
 
+/* The place of its operator among all keyed steps: dedup is 0, behind it come those of stage 2. */
+static uint32_t
+shard_step_index(const struct shard *shard, uint32_t op)
+{
+    return shard->stage == 1 ? 0 : op + 1;
+}
+
 /* ---- Barrier ---- */
 
 /* The groups whose turn it is in the round of snapshots, of those that this shard owns. */
@@ -162,9 +169,11 @@ shard_barrier(struct shard *shard, struct error *err)
             error_context(err, "closing an epoch of %s", op->step_name);
             return ST_ERROR;
         }
+        cost_lap(shard->meter, cost_barrier(shard_step_index(shard, i)));
     }
     if (shard_seal(shard, &decision, output, err) != ST_OK)
         return ST_ERROR;
+    cost_lap(shard->meter, COST_SEAL);
     if (shard->stage == 1) {
         for (uint32_t i = 0; i < runtime->port_count; i++)
             exchange_flush(&shard->exchanges[i]);
@@ -174,7 +183,9 @@ shard_barrier(struct shard *shard, struct error *err)
     memset(shard->is_aligned, 0, runtime->worker_count * sizeof(*shard->is_aligned));
     shard->aligned_count = 0;
     shard->view          = TIME_VIEW_EMPTY;
-    return actor_report(&shard->actor, runtime, err);
+    enum status status   = actor_report(&shard->actor, runtime, err);
+    cost_lap(shard->meter, COST_BARRIER);
+    return status;
 }
 
 /* ---- Rows ---- */
@@ -188,10 +199,12 @@ shard_rows(struct shard *shard, struct parcel *parcel, struct error *err)
         if (shard->stage == 2 && (parcel->ports >> shard->runtime->operator_ports[i] & 1) == 0)
             continue;
         output->steps[i].row_count += event_count(&parcel->chunk);
+        live_tap_rows(shard->runtime->options->tap, shard_step_index(shard, i) + 1, &parcel->chunk, shard->runtime->partition_ids);
         if (op->kind->rows(op, &parcel->chunk, output, err) != ST_OK) {
             error_context(err, "giving rows to %s", op->step_name);
             return ST_ERROR;
         }
+        cost_lap(shard->meter, cost_rows(shard_step_index(shard, i)));
     }
     runtime_look_for_alerts(shard->runtime, output);
     return ST_OK;
@@ -218,6 +231,7 @@ shard_forward(struct shard *shard, bool *ret_is_done, struct error *err)
         lane_return(shard->parcel_lane, shard->parcel);
         shard->parcel = NULL;
     }
+    cost_lap(shard->meter, COST_SEND);
     return ST_OK;
 }
 

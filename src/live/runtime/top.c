@@ -2,12 +2,29 @@
 #include "base/check.h"
 #include "live/runtime/runtime_int.h"
 
+/* Their names are those of the steps of live/top.h, which are numbered alike. */
+static void
+tap_open(struct runtime *runtime)
+{
+    struct live_tap       *tap   = runtime->options->tap;
+    const struct step_set *steps = &runtime->steps[0];
+
+    if (tap == NULL)
+        return;
+    live_tap_name(tap, 0, "decode");
+    live_tap_name(tap, 1, steps->dedup->step_name);
+    for (uint32_t i = 0; i < steps->operator_count; i++)
+        live_tap_name(tap, i + 2, steps->operators[i]->step_name);
+    live_tap_open(tap, steps->operator_count + 2);
+}
+
 enum status
 top_open(struct runtime *runtime, struct error *err)
 {
     struct live_top       *top   = runtime->options->top;
     const struct step_set *steps = &runtime->steps[0];
 
+    tap_open(runtime);
     if (top == NULL)
         return ST_OK;
     *top            = (struct live_top){ .generation = runtime->generation, .epoch = runtime->committed, .committed_at_us = INT64_MIN, .watermark_us = runtime->watermark_us };

@@ -90,8 +90,10 @@ worker_barrier(struct worker *worker, struct error *err)
         return ST_ERROR;
     for (uint32_t i = 0; i < runtime->worker_count; i++)
         lane_barrier(worker->exchange.lanes[i], epoch, &view);
-    worker->row_count = 0;
-    return actor_report(&worker->actor, runtime, err);
+    worker->row_count  = 0;
+    enum status status = actor_report(&worker->actor, runtime, err);
+    cost_lap(worker->meter, COST_BARRIER);
+    return status;
 }
 
 /* ---- Rows ---- */
@@ -102,6 +104,7 @@ worker_send(struct worker *worker, bool *ret_is_done, struct error *err)
 {
     enum status status = worker->runtime->worker_count == 1 ? lane_move(worker->exchange.lanes[0], &worker->events, 1, ret_is_done, err)
                                                             : exchange_go(&worker->exchange, ret_is_done, err);
+    cost_lap(worker->meter, COST_SEND);
     if (status != ST_OK)
         return status;
     worker->is_sending = !*ret_is_done;
@@ -168,9 +171,11 @@ take_batch(struct worker *worker, struct partition *partition, const struct reco
         chunk_clear(&worker->events);
         return ST_OK;
     }
+    live_tap_rows(runtime->options->tap, 0, &worker->events, runtime->partition_ids);
     worker->is_sending = true;
     if (runtime->worker_count > 1)
         exchange_begin(&worker->exchange, &worker->events);
+    cost_lap(worker->meter, COST_SEND);
     return ST_OK;
 }
 
@@ -192,6 +197,7 @@ worker_poll(struct worker *worker, int64_t now_us, bool *ret_has_records, struct
         const int64_t before = align_place(partition);
         if (partition->source->source->kind->poll(partition->source, runtime->chunk_capacity, &batch, &result, err) != ST_OK)
             return ST_ERROR;
+        cost_lap(worker->meter, COST_READ);
         partition_idle(worker, partition, result == POLL_EMPTY);
         *ret_has_records = result == POLL_RECORDS;
         if (*ret_has_records && take_batch(worker, partition, &batch, now_us, err) != ST_OK)

@@ -194,7 +194,7 @@ static enum status
 run_open(struct run *run, uint32_t chunk_capacity, struct error *err)
 {
     const struct graph_source  *source  = &plan.graph->streaming.source;
-    const struct intake_options options = { plan.graph, special_input != NULL ? special_input : &source->inputs[0], &key, &names, chunk_capacity };
+    const struct intake_options options = { plan.graph, special_input != NULL ? special_input : &source->inputs[0], &key, &names, chunk_capacity, NULL };
     *run = (struct run){ .told = { .rows = STR_BUILDER_EMPTY }, .partition = { 0, INT64_MIN, INT64_MIN, NULL } };
     if (output_init(&run->output, plan.graph->model, 2, NULL, err) != ST_OK)
         return ST_ERROR;

@@ -10,13 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/process.h"
 #include "io/socket.h"
 #include "io/thread.h"
+#include "govern/audit.h"
+#include "live/event.h"
 #include "server/commands.h"
 #include "support/support.h"
 
 static char             folder[TEMP_DIR_SIZE_MAX];
-static char             path[TEMP_DIR_SIZE_MAX + 16], socket_path[TEMP_DIR_SIZE_MAX + 32];
+static char             path[TEMP_DIR_SIZE_MAX + 16], audit_path[TEMP_DIR_SIZE_MAX + 16], socket_path[TEMP_DIR_SIZE_MAX + 32];
 static struct graph     graph;
 static struct commands *commands;
 
@@ -69,6 +72,8 @@ static struct store            store = { .kind = &kind };
 static struct live_top_partition partitions[3];
 static struct live_top           top = { .partitions = partitions, .partition_count = 3, .watermark_us = INT64_MIN, .committed_at_us = INT64_MIN };
 
+static struct live_tap           tap;
+
 /* An asker in a thread of its own. */
 struct asker {
     struct thread             thread;
@@ -77,6 +82,7 @@ struct asker {
     const struct store_handle *handle; /* NULL: a retry. */
     struct store_handled      handled[2];
     struct str_builder       *top; /* NULL: another question. */
+    const struct commands_tap *tap; /* NULL: another question; the answer is told to `top`. */
     bool                      is_answered;
     enum status               status;
     struct error              err;
@@ -87,7 +93,9 @@ static void
 ask(void *context)
 {
     struct asker *asker = context;
-    if (asker->top != NULL)
+    if (asker->tap != NULL)
+        asker->status = commands_ask_tap(io_system(), path, asker->tap, &asker->is_answered, asker->top, &asker->err);
+    else if (asker->top != NULL)
         asker->status = commands_ask_top(io_system(), path, &asker->is_answered, asker->top, &asker->err);
     else
         asker->status = asker->handle != NULL ? commands_ask_handle(io_system(), path, asker->handle, &asker->is_answered, asker->handled, &asker->err)
@@ -173,6 +181,176 @@ test_top(void **state)
     str_builder_release(&text);
 }
 
+/* ---- Rows of a step ---- */
+
+static const struct entity tap_entities[] = { { .name = "lab_result" } };
+static const struct model  tap_model      = { .entities = tap_entities, .entity_count = 1 };
+static const struct str    tap_partitions[] = { STR_INIT("a.ndjson") };
+
+/* One row, of patient P1, comes to the step until `is_over`. */
+struct passer {
+    struct thread thread;
+    struct chunk  chunk;
+    atomic_bool   is_over;
+};
+
+static void
+pass(void *context)
+{
+    struct passer *passer = context;
+    while (!atomic_load(&passer->is_over))
+        live_tap_rows(&tap, 0, &passer->chunk, tap_partitions);
+}
+
+static void
+passer_start(struct passer *passer)
+{
+    memset(passer, 0, sizeof *passer);
+    assert_int_equal(chunk_init(&passer->chunk, &event_schema, 1, NULL), ST_OK);
+    for (uint32_t i = 0; i < EVENT_COLUMN_COUNT; i++)
+        chunk_set_null(&passer->chunk, i, 0);
+    chunk_set_int64(&passer->chunk, EVENT_PARTITION, 0, 0);
+    assert_int_equal(chunk_set_text(&passer->chunk, EVENT_PATIENT_ID, 0, "P1", 2, NULL), ST_OK);
+    passer->chunk.row_count = 1;
+    assert_int_equal(thread_start(&passer->thread, pass, passer, NULL), ST_OK);
+}
+
+static void
+passer_end(struct passer *passer)
+{
+    atomic_store(&passer->is_over, true);
+    thread_join(&passer->thread);
+    chunk_release(&passer->chunk);
+}
+
+static uint64_t
+audited(void)
+{
+    struct audit_report report = { 0 };
+    assert_int_equal(audit_verify(io_system(), audit_path, &report, NULL), ST_OK);
+    return report.entry_count;
+}
+
+/* Taps are answered while nobody steps: they are no commands of the store's thread. */
+static void
+test_tap(void **state)
+{
+    const struct commands_tap masked = { STR("decode"), 2, 60000000, false }, shown = { STR("decode"), 1, 60000000, true };
+    struct str_builder        text   = STR_BUILDER_EMPTY;
+    struct asker              asker  = { .top = &text, .tap = &masked };
+    struct passer             passer;
+    (void)state;
+    passer_start(&passer);
+    ask(&asker);
+    assert_int_equal(asker.status, ST_OK);
+    assert_non_null(strstr(str_builder_cstr(&text), "\"patient_id\":\"#1\""));
+    assert_null(strstr(text.data, "P1"));
+    assert_int_equal(audited(), 0);
+    str_builder_clear(&text);
+    do { /* The one before has its answer, and may not have ended yet. */
+        asker = (struct asker){ .top = &text, .tap = &shown };
+        ask(&asker);
+    } while (asker.status != ST_OK && asker.err.code == ERR_BUSY);
+    assert_int_equal(asker.status, ST_OK);
+    assert_non_null(strstr(str_builder_cstr(&text), "\"patient_id\":\"P1\""));
+    assert_true(audited() > 0);
+    passer_end(&passer);
+    str_builder_release(&text);
+}
+
+/* Nothing is shown that the audit file does not hold. */
+static void
+test_tap_without_audit(void **state)
+{
+    const struct commands_tap shown = { STR("decode"), 1, 60000000, true };
+    struct str_builder        text  = STR_BUILDER_EMPTY;
+    struct asker              asker = { .top = &text, .tap = &shown };
+    struct passer             passer;
+    (void)state;
+    assert_true(support_write_file(audit_path, "no chain\n", 9));
+    passer_start(&passer);
+    ask(&asker);
+    assert_int_equal(asker.status, ST_ERROR);
+    assert_int_equal(asker.err.code, ERR_CORRUPT);
+    assert_int_equal(text.size, 0);
+    passer_end(&passer);
+    str_builder_release(&text);
+}
+
+/* Nothing comes: what there is by then is told, also at once. Errors come back. */
+static void
+test_tap_times_out(void **state)
+{
+    static const struct {
+        const char     *step;
+        int64_t         timeout_us;
+        enum error_code code;
+    } cases[] = { { "decode", 0, ERR_NONE }, { "decode", 1, ERR_NONE }, { "decode", 30000, ERR_NONE }, { "window", 0, ERR_USAGE } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct commands_tap asked = { str_from(cases[i].step), 1, cases[i].timeout_us, false };
+        struct str_builder        text  = STR_BUILDER_EMPTY;
+        struct asker              asker;
+        do {
+            asker = (struct asker){ .top = &text, .tap = &asked };
+            ask(&asker);
+        } while (asker.err.code == ERR_BUSY);
+        assert_int_equal(asker.err.code, cases[i].code);
+        if (cases[i].code == ERR_NONE)
+            assert_string_equal(str_builder_cstr(&text), "{\"step\":\"decode\",\"unmasked\":false,\"rows\":[]}");
+        str_builder_release(&text);
+    }
+}
+
+static void
+put_tap(struct socket *socket, const char *question)
+{
+    uint8_t    kind_of = 0;
+    struct str bytes;
+    *socket = SOCKET_EMPTY;
+    assert_int_equal(socket_connect(socket, io_system(), socket_path, NULL), ST_OK);
+    assert_int_equal(socket_receive(socket, 10000, &kind_of, &bytes, NULL), ST_OK);
+    assert_int_equal(socket_send(socket, 2, str_from(question), 10000, NULL), ST_OK);
+}
+
+/* One at a time; when the asker goes his tap ends; and it keeps no other command waiting. */
+static void
+test_tap_asker_goes(void **state)
+{
+    static const char         forever[] = "{\"command\":\"tap\",\"step\":\"decode\",\"rows\":1,\"timeout_us\":3600000000,\"unmasked\":false}";
+    const struct commands_tap asked     = { STR("decode"), 1, 0, false };
+    struct str_builder        text = STR_BUILDER_EMPTY, top_text = STR_BUILDER_EMPTY;
+    struct asker              asker = { .top = &text, .tap = &asked }, other = { .top = &top_text };
+    struct socket             socket;
+    (void)state;
+    put_tap(&socket, forever);
+    while (atomic_load(&tap.step) == 0)
+        ;
+    ask(&asker);
+    assert_int_equal(asker.err.code, ERR_BUSY);
+    assert_string_equal(asker.err.message, "somebody else looks at rows of this stream");
+    assert_int_equal(step_until_answered(&other, NULL), ST_OK);
+    assert_int_equal(other.status, ST_OK);
+    assert_true(atomic_load(&tap.step) != 0);
+    socket_release(&socket);
+    while (atomic_load(&tap.step) != 0)
+        ;
+    do {
+        asker = (struct asker){ .top = &text, .tap = &asked };
+        ask(&asker);
+    } while (asker.err.code == ERR_BUSY);
+    assert_int_equal(asker.status, ST_OK);
+    put_tap(&socket, forever); /* The stream ends while somebody waits. */
+    while (atomic_load(&tap.step) == 0)
+        ;
+    commands_stop(commands);
+    commands = NULL;
+    assert_int_equal(atomic_load(&tap.step), 0);
+    socket_release(&socket);
+    str_builder_release(&text);
+    str_builder_release(&top_text);
+}
+
 /* What is wrong with a command is its asker's to hear; where the store fails, its owner hears it too. */
 static void
 test_errors(void **state)
@@ -205,6 +383,10 @@ test_bad_askers(void **state)
         "{\"command\":\"close\"}", "{\"command\":\"close\",\"by\":\"\",\"comment\":\"\",\"alerts\":[]}",
         "{\"command\":\"acknowledge\",\"by\":\"ann\",\"comment\":\"\",\"alerts\":[{\"alert_id\":\"\",\"revision\":0}]}",
         "{\"command\":\"acknowledge\",\"by\":\"ann\",\"comment\":\"\",\"alerts\":[{\"alert_id\":\"80\"}]}",
+        "{\"command\":\"tap\",\"step\":\"decode\"}", "{\"command\":\"tap\",\"step\":\"decode\",\"rows\":0,\"timeout_us\":0,\"unmasked\":false}",
+        "{\"command\":\"tap\",\"step\":\"decode\",\"rows\":1001,\"timeout_us\":0,\"unmasked\":false}",
+        "{\"command\":\"tap\",\"step\":\"decode\",\"rows\":1,\"timeout_us\":3600000001,\"unmasked\":false}",
+        "{\"command\":\"tap\",\"step\":\"decode\",\"rows\":1,\"timeout_us\":0,\"unmasked\":0}",
     };
     struct asker asker = { .is_answered = false };
     (void)state;
@@ -254,10 +436,17 @@ setup(void **state)
     memset(&told, 0, sizeof told);
     temp_dir_init(folder);
     snprintf(path, sizeof path, "%s/store.db", folder);
+    snprintf(audit_path, sizeof audit_path, "%s/audit", folder);
     snprintf(socket_path, sizeof socket_path, "%s.socket", path);
     graph.streaming.store.path  = str_from(path);
     graph.streaming.source.name = STR("LOG");
-    if (commands_start(io_system(), &graph, &store, &top, &commands, &err) != ST_OK)
+    graph.audit_path            = str_from(audit_path);
+    graph.model                 = &tap_model;
+    memset(&tap, 0, sizeof tap);
+    live_tap_name(&tap, 0, "decode");
+    live_tap_open(&tap, 1);
+    const struct commands_options options = { .io = io_system(), .clock = process_clock(), .graph = &graph, .store = &store, .top = &top, .tap = &tap };
+    if (commands_start(&options, &commands, &err) != ST_OK)
         fail_msg("%s", err.message);
     return 0;
 }
@@ -268,6 +457,7 @@ teardown(void **state)
     (void)state;
     commands_stop(commands);
     commands = NULL;
+    live_tap_release(&tap);
     temp_dir_release(folder);
     return 0;
 }
@@ -279,6 +469,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_carried_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alerts_handled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_top, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tap, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tap_without_audit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tap_times_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tap_asker_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_askers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
