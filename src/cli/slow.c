@@ -139,6 +139,8 @@ wait_advice(enum cost_wait wait)
         return "a commit, for the epoch was full: give runtime.epoch.rows more, or see why commits take long";
     case COST_AHEAD:
         return "slower partitions of other threads: give runtime.ahead more, or the log partitions of one size";
+    case COST_STATE_FULL:
+        return "state that is beyond its budget: heddle top shows which step has most of it; give runtime.state more, or windows less lateness";
     case COST_WAIT_COUNT:
         break;
     }
@@ -198,13 +200,13 @@ print_parts(const struct live_cost *cost, const struct live_summary *summary, un
     return status;
 }
 
-static const char *const wait_names[COST_WAIT_COUNT] = { "idle", "ring to dedup", "ring to steps", "epoch full", "ahead" };
+static const char *const wait_names[COST_WAIT_COUNT] = { "idle", "ring to dedup", "ring to steps", "epoch full", "ahead", "state full" };
 
 static enum status
 print_waits(const struct live_cost *cost, unsigned width, struct str_builder *out, struct error *err)
 {
     static const struct table_column columns[] = { { "thread", true }, { "seconds", true }, { "at work", true }, { "idle", true }, { "ring to dedup", true },
-                                                   { "ring to steps", true }, { "epoch full", true }, { "ahead", true } };
+                                                   { "ring to steps", true }, { "epoch full", true }, { "ahead", true }, { "state full", true } };
     struct arena arena;
     struct table shown;
     char         text[64];

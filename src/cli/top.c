@@ -140,6 +140,24 @@ show_tables(const struct json *stream, const struct json *outbox, unsigned width
     return status;
 }
 
+/* "decode to dedup 3 of 16 chunks (fullest: thread 0 to 1, 2 of 4)" */
+static void
+show_queues(const struct json *queues, struct str_builder *out)
+{
+    const char *before = "rings: ";
+
+    for (const struct json *queue = queues->first; queue != NULL; queue = queue->next) {
+        const struct json *fullest = json_find(queue, "fullest");
+        str_builder_printf(out, "%s%.*s to %.*s %.*s of %.*s chunks", before, STR_PRINTF(member(queue, "from")), STR_PRINTF(member(queue, "to")), STR_PRINTF(member(queue, "used")),
+                           STR_PRINTF(member(queue, "capacity")));
+        if (number(fullest, "used") > 0)
+            str_builder_printf(out, " (fullest: thread %.*s to %.*s, %.*s of %.*s)", STR_PRINTF(member(fullest, "from_thread")), STR_PRINTF(member(fullest, "to_thread")),
+                               STR_PRINTF(member(fullest, "used")), STR_PRINTF(member(fullest, "capacity")));
+        before = ", ";
+    }
+    str_builder_append_cstr(out, "\n\n");
+}
+
 static enum status
 show(struct str text, unsigned width, struct str_builder *out, struct error *err)
 {
@@ -150,7 +168,7 @@ show(struct str text, unsigned width, struct str_builder *out, struct error *err
     arena_init(&arena, 0);
     status = json_parse(text, "answer", &arena, &root, err);
     stream = status == ST_OK ? json_find(root, "stream") : NULL;
-    if (status == ST_OK && (stream == NULL || json_find(stream, "steps") == NULL || json_find(stream, "partitions") == NULL))
+    if (status == ST_OK && (stream == NULL || json_find(stream, "steps") == NULL || json_find(stream, "queues") == NULL || json_find(stream, "partitions") == NULL))
         status = error_set(err, ERR_CORRUPT, "what the stream says of itself is not understood");
     if (status == ST_OK) {
         str_builder_printf(out, "epoch %.*s, ", STR_PRINTF(member(stream, "epoch")));
@@ -158,10 +176,11 @@ show(struct str text, unsigned width, struct str_builder *out, struct error *err
             str_builder_append_cstr(out, "of an earlier start; ");
         else
             str_builder_printf(out, "%.1f s after the one before, commit %.1f ms; ", (double)number(stream, "epoch_us") / 1e6, (double)number(stream, "commit_us") / 1e3);
-        str_builder_printf(out, "watermark %.*s, held back by %.*s\n\n", STR_PRINTF(member(stream, "watermark")), STR_PRINTF(member(stream, "held_back_by")));
+        str_builder_printf(out, "watermark %.*s, held back by %.*s\n", STR_PRINTF(member(stream, "watermark")), STR_PRINTF(member(stream, "held_back_by")));
         if (str_equal(member(stream, "state_is_full"), STR("yes")))
-            str_builder_printf(out, "state is beyond runtime.state: %.*s bytes, the largest step is %.*s; logs are read slowly\n\n", STR_PRINTF(member(stream, "state_bytes")),
+            str_builder_printf(out, "state is beyond runtime.state: %.*s bytes, the largest step is %.*s; logs are read slowly\n", STR_PRINTF(member(stream, "state_bytes")),
                                STR_PRINTF(member(stream, "largest_step")));
+        show_queues(json_find(stream, "queues"), out);
         status = show_tables(stream, json_find(root, "outbox"), width, out, err);
     }
     arena_release(&arena);
@@ -231,7 +250,7 @@ run(const struct verb_call *call, struct error *err)
 const struct verb verb_top = {
     .name = "top",
     .arguments = "[PIPELINE]",
-    .help = "Shows a stream that runs: how fast its steps are, what their state takes, lag and watermark of its partitions, and what waits for a sink.",
+    .help = "Shows a stream that runs: how fast its steps are, what their state takes, lag and watermark of its partitions, how full its rings are, and what waits for a sink.",
     .argument_help = "PIPELINE is pipeline.json where it is not given. The stream itself is asked, over its control socket, and answers of what is committed; \"held back by\" names the partition whose "
                      "watermark the others wait for. Where the output is no terminal it is shown once.",
     .example = "heddle top pipeline.json --once --format json",

@@ -51,6 +51,7 @@ enum cost_wait {
     COST_RING_STEPS,  /* The ring to some shard of windows and rules is full. */
     COST_EPOCH,       /* The epoch is full, and those before it are not committed. */
     COST_AHEAD,       /* For a slower partition of another thread (R5). */
+    COST_STATE_FULL,  /* State is beyond runtime.state. */
     COST_WAIT_COUNT
 };
 

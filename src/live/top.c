@@ -97,6 +97,23 @@ print_partition(struct json_out *json, const struct live_top_partition *partitio
     json_out_object_end(json);
 }
 
+static void
+print_queue(struct json_out *json, const struct live_top_queue *queue)
+{
+    json_out_object_begin(json);
+    json_out_key_cstr(json, "from", queue->from);
+    json_out_key_cstr(json, "to", queue->to);
+    json_out_key_uint(json, "used", queue->used);
+    json_out_key_uint(json, "capacity", (uint64_t)queue->ring_count * queue->ring_capacity);
+    json_out_key_object(json, "fullest");
+    json_out_key_uint(json, "from_thread", queue->fullest_from);
+    json_out_key_uint(json, "to_thread", queue->fullest_to);
+    json_out_key_uint(json, "used", queue->fullest_used);
+    json_out_key_uint(json, "capacity", queue->ring_capacity);
+    json_out_object_end(json);
+    json_out_object_end(json);
+}
+
 void
 live_top_print(const struct live_top *top, struct str_builder *out)
 {
@@ -128,6 +145,10 @@ live_top_print(const struct live_top *top, struct str_builder *out)
     json_out_key_array(&json, "steps");
     for (uint32_t i = 0; i < top->step_count; i++)
         print_step(&json, &top->steps[i]);
+    json_out_array_end(&json);
+    json_out_key_array(&json, "queues");
+    for (uint32_t i = 0; i < LIVE_TOP_QUEUE_COUNT; i++)
+        print_queue(&json, &top->queues[i]);
     json_out_array_end(&json);
     json_out_key_array(&json, "partitions");
     for (uint32_t i = 0; i < top->partition_count; i++)

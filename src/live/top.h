@@ -40,6 +40,16 @@ struct live_state {
     bool        is_full; /* Beyond runtime.state: logs are read slowly. */
 };
 
+/* Chunks that wait in the rings between two actors, of all threads, when the stream last looked. A full ring holds up who fills it. */
+struct live_top_queue {
+    const char *from, *to;
+    uint32_t    ring_count; /* One for each pair of threads, … */
+    uint32_t    ring_capacity; /* … of so many chunks. */
+    uint32_t    used;       /* In all of them. */
+    uint32_t    fullest_from, fullest_to, fullest_used; /* The fullest, by its threads. */
+};
+#define LIVE_TOP_QUEUE_COUNT 2
+
 /* A second or two are looked back on. */
 struct live_top_sample {
     int64_t at_us; /* Monotonic. */
@@ -60,6 +70,7 @@ struct live_top {
     struct live_top_step       steps[LIVE_TOP_STEP_COUNT_MAX];
     uint32_t                   step_count;
     struct live_state          state; /* What all steps remember together. */
+    struct live_top_queue      queues[LIVE_TOP_QUEUE_COUNT];
     struct live_top_partition *partitions; /* The runtime's. */
     uint32_t                   partition_count;
     struct live_top_sample     before, last;

@@ -13,7 +13,7 @@ from hybrid import ROOT, expect, failures, heddle, query  # noqa: E402
 FIXED = ["start", "read", "decode", "program", "rows", "persons", "exchange"]
 STEPS = ["dedup", "window_5m", "abnormal_lab_trends", "acute_kidney_injury", "unusual_access"]
 COMMITTER = ["seal", "barrier", "loop", "merge", "record", "commit", "deliver", "committer", "others"]
-WAITS = ["idle", "ring to dedup", "ring to steps", "epoch full", "ahead"]
+WAITS = ["idle", "ring to dedup", "ring to steps", "epoch full", "ahead", "state full"]
 
 
 def make(base, name):

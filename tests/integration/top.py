@@ -48,9 +48,11 @@ def look(folder, process):
     expect("nobody holds", stream["held_back_by"], None)
     expect("waits for the sink that cannot take it", [(row["sink"], row["waiting"]) for row in told["outbox"]], [("ALERTING_SERVICE", 1)])
     expect("in bytes", stream["bytes"], sum((folder / "events" / log).stat().st_size for log in ("a.ndjson", "b.ndjson")))
+    expect("rings", [(q["from"], q["to"], q["capacity"], q["fullest"]["capacity"]) for q in stream["queues"]], [("decode", "dedup", 16, 4), ("dedup", "steps", 16, 4)])
+    expect("rings that are not fuller than they can be", [q for q in stream["queues"] if not 0 <= q["fullest"]["used"] <= q["used"] <= q["capacity"]], [])
     expect("an epoch", (stream["epoch"] > 0, stream["epoch_us"] > 0, stream["commit_us"] > 0, stream["generation"]), (True, True, True, 1))
     text = top(folder, "pipeline.json")
-    expect("as a table", [word for word in ("events/s", "abnormal_lab_trends", "b.ndjson", "ALERTING_SERVICE", "held back by -") if word not in text], [])
+    expect("as a table", [word for word in ("events/s", "abnormal_lab_trends", "b.ndjson", "ALERTING_SERVICE", "held back by -", "rings: decode to dedup ", " of 16 chunks") if word not in text], [])
     expect("no patient", [word for word in ("P1", "7.4", "R90") if word in text + json.dumps(told)], [])
     return stream
 

@@ -195,6 +195,7 @@ deliver(struct committer *committer, bool is_last, struct error *err)
     struct runtime             *runtime  = committer->runtime;
     const struct live_delivery *delivery = &runtime->options->delivery;
     committer->delivered_at_us = monotonic(runtime);
+    top_queues(runtime);
     if (runtime->options->top != NULL)
         live_top_tick(runtime->options->top, committer->delivered_at_us);
     if (delivery->step == NULL)

@@ -329,6 +329,8 @@ is_letters(const struct runtime *runtime, const struct partition *partition)
 /* top.c: the committer's; without options->top, and options->tap, they do nothing. */
 enum status top_open(struct runtime *runtime, struct error *err);
 void        top_epoch(struct runtime *runtime, uint64_t epoch, int64_t committed_at_us, int64_t commit_us);
+/* What waits in the rings now. */
+void        top_queues(struct runtime *runtime);
 
 /* The meter of a worker's thread; NULL: nobody asks where the time goes. */
 static inline struct cost_meter *

@@ -207,7 +207,9 @@ wait_of(const struct live_thread *thread)
         return COST_RING_DEDUP;
     if (worker->row_count >= runtime->graph->runtime.epoch.row_count_max)
         return COST_EPOCH;
-    return atomic_load(&worker->is_waiting) ? COST_AHEAD : COST_IDLE;
+    if (atomic_load(&worker->is_waiting))
+        return COST_AHEAD;
+    return atomic_load(&runtime->is_state_full) ? COST_STATE_FULL : COST_IDLE;
 }
 
 static void

@@ -93,3 +93,27 @@ top_epoch(struct runtime *runtime, uint64_t epoch, int64_t committed_at_us, int6
     add_steps(runtime, epoch, top);
     add_partitions(runtime, epoch, top);
 }
+
+/* Of stage 1 the lanes from workers to dedup, of stage 2 those from dedup to the steps behind it. What is counted may be on its way: it is a look, not an account. */
+void
+top_queues(struct runtime *runtime)
+{
+    struct live_top *top   = runtime->options->top;
+    const uint32_t   count = runtime->worker_count;
+
+    for (uint32_t stage = 0; top != NULL && stage < LIVE_TOP_QUEUE_COUNT; stage++) {
+        struct live_top_queue *queue = &top->queues[stage];
+        *queue = (struct live_top_queue){ .from = stage == 0 ? "decode" : "dedup", .to = stage == 0 ? "dedup" : "steps",
+                                          .ring_count = count * count, .ring_capacity = LIVE_LANE_CHUNK_COUNT };
+        for (uint32_t i = 0; i < count * count; i++) {
+            const size_t   waiting = ring_count(&runtime->lanes[stage * count * count + i].full); /* Barriers too, which take no chunk. */
+            const uint32_t used    = waiting < LIVE_LANE_CHUNK_COUNT ? (uint32_t)waiting : LIVE_LANE_CHUNK_COUNT;
+            queue->used += used;
+            if (used <= queue->fullest_used)
+                continue;
+            queue->fullest_used = used;
+            queue->fullest_from = i / count;
+            queue->fullest_to   = i % count;
+        }
+    }
+}

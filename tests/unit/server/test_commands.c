@@ -171,9 +171,11 @@ test_top(void **state)
     partitions[1] = (struct live_top_partition){ .id = STR("b"), .position = 7, .end = -1, .watermark_us = 1000000 };
     partitions[2] = (struct live_top_partition){ .id = STR("c"), .position = 7, .end = 7, .watermark_us = INT64_MIN, .is_idle = true };
     top.epoch     = 4;
+    top.queues[1] = (struct live_top_queue){ .from = "dedup", .to = "steps", .ring_count = 4, .ring_capacity = 4, .used = 5, .fullest_from = 1, .fullest_used = 3 };
     assert_int_equal(step_until_answered(&asker, NULL), ST_OK);
     assert_int_equal(asker.status, ST_OK);
-    static const char *const parts[] = { "\"epoch\":4,\"committed_at\":null,", "\"held_back_by\":\"b\"", "\"position\":5,\"lag\":4,\"watermark\":\"1970-01-01T00:00:03",
+    static const char *const parts[] = { "\"epoch\":4,\"committed_at\":null,", "\"held_back_by\":\"b\"",
+                                         "{\"from\":\"dedup\",\"to\":\"steps\",\"used\":5,\"capacity\":16,\"fullest\":{\"from_thread\":1,\"to_thread\":0,\"used\":3,\"capacity\":4}}", "\"position\":5,\"lag\":4,\"watermark\":\"1970-01-01T00:00:03",
                                          "\"position\":7,\"lag\":null,", "\"idle\":false,\"holds_back\":true}", "\"lag\":0,\"watermark\":null,\"idle\":true" };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strstr(str_builder_cstr(&text), parts[i]) == NULL)
