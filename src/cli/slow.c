@@ -130,17 +130,17 @@ wait_advice(enum cost_wait wait)
 {
     switch (wait) {
     case COST_IDLE:
-        return "nothing to read: the stream keeps up with its log";
+        return "had nothing to read: the stream keeps up with its log";
     case COST_RING_DEDUP:
-        return "room in the ring from decode to dedup: the threads behind it are the narrow place";
+        return "waited for room in the ring from decode to dedup: the threads behind it are the narrow place";
     case COST_RING_STEPS:
-        return "room in the ring from dedup to windows and rules: the threads behind it are the narrow place";
+        return "waited for room in the ring from dedup to windows and rules: the threads behind it are the narrow place";
     case COST_EPOCH:
-        return "a commit, for the epoch was full: give runtime.epoch.rows more, or see why commits take long";
+        return "waited for a commit, for the epoch was full: give runtime.epoch.rows more, or see why commits take long";
     case COST_AHEAD:
-        return "slower partitions of other threads: give runtime.ahead more, or the log partitions of one size";
+        return "waited for slower partitions of other threads: give runtime.ahead more, or the log partitions of one size";
     case COST_STATE_FULL:
-        return "state that is beyond its budget: heddle top shows which step has most of it; give runtime.state more, or windows less lateness";
+        return "waited, for state is beyond its budget: heddle top shows which step has most of it; give runtime.state more, or windows less lateness";
     case COST_WAIT_COUNT:
         break;
     }
@@ -155,7 +155,7 @@ print_advice(const struct live_cost *cost, const struct live_summary *summary, s
 
     for (int wait = 0; wait < COST_WAIT_COUNT; wait++)
         if (share_of(waited_us(cost, (enum cost_wait)wait), wall_us(cost)) >= WAIT_SHARE)
-            str_builder_printf(out, "%.0f %% of their time the threads waited for %s. ", 100 * share_of(waited_us(cost, (enum cost_wait)wait), wall_us(cost)),
+            str_builder_printf(out, "%.0f %% of their time the threads %s. ", 100 * share_of(waited_us(cost, (enum cost_wait)wait), wall_us(cost)),
                                wait_advice((enum cost_wait)wait));
     str_builder_printf(out, "Most of the processor's time, %.0f %%, went to %s", 100 * share_of(cost->ns[largest], total_ns(summary)), part_name(cost, largest, name));
     if (largest < COST_STEP)

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "io/thread.h"
 #include "live/event.h"
 #include "live/tap.h"
@@ -206,6 +207,25 @@ wrong_steps(void **state)
     assert_int_equal(err.code, ERR_BUSY);
 }
 
+/* A tap for which there is no memory has not begun, and the next one can. */
+static void
+no_memory(void **state)
+{
+    struct error err = ERROR_EMPTY;
+    (void)state;
+    memory_fail_after(1);
+    assert_int_equal(live_tap_begin(&tap, STR("dedup"), 3, false, &err), ST_ERROR);
+    memory_fail_after(0);
+    assert_int_equal(err.code, ERR_NO_MEMORY);
+    assert_int_equal(atomic_load(&tap.step), 0);
+    fill(1);
+    live_tap_rows(&tap, 1, &chunk, partitions);
+    assert_int_equal(live_tap_begin(&tap, STR("dedup"), 1, false, NULL), ST_OK);
+    live_tap_rows(&tap, 1, &chunk, partitions);
+    assert_true(live_tap_is_full(&tap));
+    live_tap_end(&tap);
+}
+
 /* ---- Threads ---- */
 
 struct passer {
@@ -261,6 +281,7 @@ main(void)
         cmocka_unit_test_setup_teardown(masked, setup, teardown),         cmocka_unit_test_setup_teardown(unmasked, setup, teardown),
         cmocka_unit_test_setup_teardown(only_codes_are_shown, setup, teardown), cmocka_unit_test_setup_teardown(bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_steps, setup, teardown),    cmocka_unit_test_setup_teardown(threads_pass, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
