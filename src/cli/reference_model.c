@@ -308,6 +308,57 @@ print_checks(const struct rule_pack *rule, struct str_builder *out)
 }
 
 static void
+print_words(const char *what, const struct rule_words *words, struct str_builder *out)
+{
+    str_builder_append_cstr(out, what);
+    for (uint32_t i = 0; i < words->count; i++)
+        str_builder_printf(out, "%s`%s`", i == 0 ? "" : ", ", words->items[i]);
+}
+
+static void
+print_side(const struct interaction_rule *rule, const struct ingredients *side, struct str_builder *out)
+{
+    bool is_first = true;
+    for (uint32_t i = 0; i < rule->ingredient_count; i++) {
+        if (!ingredients_have(side, i))
+            continue;
+        str_builder_append_cstr(out, is_first ? "" : ", ");
+        markdown_cell(out, rule->ingredients[i].name);
+        is_first = false;
+    }
+}
+
+static void
+print_interactions(const struct interaction_rule *rule, struct str_builder *out)
+{
+    for (uint32_t i = 0; i < rule->order_count; i++)
+        str_builder_printf(out, "%s[%s](#%s)", i == 0 ? "* Of orders, too: " : ", ", rule->orders[i]->name, rule->orders[i]->name);
+    print_words(" of types ", &rule->order_types, out);
+    print_words(", or of none.\n* Of types of medication: ", &rule->types, out);
+    print_words("\n* Statuses of what never was taken: ", &rule->not_taken, out);
+    print_words(". Stopped: ", &rule->stopped, out);
+    print_words(". Completed: ", &rule->completed, out);
+    print_duration(".\n* A drug whose stated end is its beginning counts for ", rule->single_dose_us, out);
+    str_builder_printf(out, ".\n* Source: %s", rule->source);
+}
+
+static void
+print_pairs(const struct interaction_rule *rule, struct str_builder *out)
+{
+    markdown_table_head(out, "pair|severity|of these|with these|why");
+    for (uint32_t i = 0; i < rule->pair_count; i++) {
+        str_builder_printf(out, "| `%s` | %s | ", rule->pairs[i].name, severity_name((enum severity)rule->pairs[i].severity));
+        print_side(rule, &rule->pairs[i].left, out);
+        str_builder_append_cstr(out, " | ");
+        print_side(rule, &rule->pairs[i].right, out);
+        str_builder_append_cstr(out, " | ");
+        markdown_cell(out, rule->pairs[i].help);
+        str_builder_append_cstr(out, " |\n");
+    }
+    str_builder_append_char(out, '\n');
+}
+
+static void
 print_rule(const struct rule_pack *rule, struct str_builder *out)
 {
     str_builder_printf(out, "### %s\n\n%s `%s`, version %s\n\n* Of [%s](#%s), severity %s.\n", rule->name, rule->help, rule->file, rule->version, rule->entity->name,
@@ -322,6 +373,8 @@ print_rule(const struct rule_pack *rule, struct str_builder *out)
     if (rule->kind == RULE_ACUTE_KIDNEY_INJURY)
         print_kidney(rule, out);
     print_checks(rule, out);
+    if (rule->kind == RULE_MEDICATION_INTERACTION)
+        print_interactions(&rule->interaction, out);
     for (uint32_t i = 0; i < rule->laboratory_flag_count; i++)
         str_builder_printf(out, "%s%s", i == 0 ? "* The laboratory's own flags fire in any case: " : ", ", rule->laboratory_flags[i]);
     if (rule->kind == RULE_NO_TREATMENT_RELATIONSHIP) {
@@ -335,6 +388,8 @@ print_rule(const struct rule_pack *rule, struct str_builder *out)
     str_builder_append_cstr(out, ".\n\n");
     if (rule->limit_count > 0)
         print_limits(rule, out);
+    if (rule->interaction.pair_count > 0)
+        print_pairs(&rule->interaction, out);
 }
 
 void

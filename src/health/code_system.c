@@ -1,4 +1,5 @@
 /* Names of code systems: what senders call one, to the one word that the model uses for it. */
+#include "health/codes.h"
 #include "health/kernels_int.h"
 
 /* The words are those of Tuva's input layer (code_type). URIs: FHIR R4, "Using Codes" (terminologies-systems). Names of
@@ -62,9 +63,8 @@ static const struct code_pair CODE_SYSTEMS[] = {
     { "2.16.840.1.113883.6.73", "atc" },
 };
 
-/* The word of a name, blanks around it, ASCII case and `urn:oid:` left aside; NULL: none. */
-static const char *
-find_system(struct str name)
+const char *
+code_system_word(struct str name)
 {
     name = str_trim(name);
     if (str_starts_with(name, STR("urn:oid:")))
@@ -86,7 +86,7 @@ KERNEL(code_system)
             continue;
         struct str name = vector_str(&args[0], row);
         if (row == 0 || !str_equal(name, before))
-            word = find_system(name);
+            word = code_system_word(name);
         before = name;
         if (word == NULL)
             vector_out_null(out, row);

@@ -59,12 +59,13 @@ need(struct backtest *backtest, const struct entity *entity)
 static enum status
 need_rule(struct backtest *backtest, const struct rule_pack *rule, struct error *err)
 {
+    const struct entity *other;
     if (!event_rows_has(rule->entity))
         return error_set(err, ERR_CONFIG, "rule %s judges %s, whose facts have no patient or no time", rule->name, rule->entity->name);
     need(backtest, rule->entity);
-    for (uint32_t i = 0; i < rule->explained_by_count; i++)
-        if (event_rows_has(rule->explained_by[i]))
-            need(backtest, rule->explained_by[i]);
+    for (uint32_t i = 0; (other = rule_other_entity(rule, i)) != NULL; i++)
+        if (event_rows_has(other))
+            need(backtest, other);
     return ST_OK;
 }
 
@@ -101,7 +102,7 @@ backtest_init(struct backtest *backtest, struct error *err)
     backtest->graph.streaming.rules      = backtest->rules;
     backtest->graph.streaming.rule_count = options->rule_count;
     backtest->graph.streaming.has_window = false;
-    if (event_rows_new(options->db, model, options->graph->batch.warehouse.name, &backtest->rows, err) != ST_OK
+    if (event_rows_new(options->db, &backtest->graph, options->graph->batch.warehouse.name, &backtest->rows, err) != ST_OK
         || steps_create(&backtest->graph, options->person_key, event_rows_files(backtest->rows), &backtest->steps, err) != ST_OK
         || output_init(&backtest->output, model, 1, NULL, err) != ST_OK)
         return ST_ERROR;
@@ -175,14 +176,20 @@ list_days(struct backtest *backtest, struct event_range range, struct error *err
 
 /* ---- Slices ---- */
 
-/* Whether a rule of accesses judges the entity's rows. */
-static bool
-are_accesses(const struct backtest *backtest, const struct entity *entity)
+/* Fills what rules of accesses go by besides, where one judges the entity's rows or explains accesses by them. */
+static void
+look_up(struct backtest *backtest, const struct entity *entity)
 {
-    for (size_t i = 0; i < backtest->options->rule_count; i++)
-        if (backtest->options->rules[i]->kind == RULE_NO_TREATMENT_RELATIONSHIP && backtest->options->rules[i]->entity == entity)
-            return true;
-    return false;
+    const struct backtest_options *options      = backtest->options;
+    bool                           are_accesses = false, explains = false;
+    for (size_t i = 0; i < options->rule_count; i++) {
+        const struct rule_pack *rule = options->rules[i];
+        are_accesses |= rule->kind == RULE_NO_TREATMENT_RELATIONSHIP && rule->entity == entity;
+        for (uint32_t k = 0; k < rule->explained_by_count; k++)
+            explains |= rule->explained_by[k] == entity;
+    }
+    if (are_accesses || explains)
+        access_lookup_rows(options->master, options->person_key, &backtest->chunk, are_accesses);
 }
 
 static enum status
@@ -195,7 +202,7 @@ take_rows(struct backtest *backtest, const struct entity *entity, struct error *
         if (backtest->chunk.row_count == 0)
             return ST_OK;
         event_rows_hash(&backtest->chunk, backtest->options->person_key);
-        access_lookup_rows(backtest->options->master, backtest->options->person_key, &backtest->chunk, are_accesses(backtest, entity));
+        look_up(backtest, entity);
         for (uint32_t i = 0; i < backtest->steps.operator_count; i++) {
             struct operator *op = backtest->steps.operators[i];
             if (op->kind->rows(op, &backtest->chunk, &backtest->output, err) != ST_OK) {

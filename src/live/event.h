@@ -44,17 +44,25 @@ enum event_column {
     EVENT_REFERENCE_RANGE,  /* text: "3.5-5.1", as received. */
     EVENT_STATUS,     /* text: HL7 table 0085. */
     EVENT_STATUS_ACTION, /* text: upsert, promote, retract. */
-    EVENT_RESULT_ID,     /* text: lab_result_id; versions of one result share it. */
+    EVENT_RESULT_ID,     /* text: lab_result_id; versions of one result share it. Of an order, an appointment or a medication its own. */
     EVENT_PRACTITIONER_ID, /* text: who ordered, or attends. */
     EVENT_USER_SYSTEM, /* text: of an access, also the system of EVENT_PRACTITIONER_ID. */
     EVENT_USER_ID,     /* text */
     EVENT_DEPARTMENT,  /* text: the user's, or of the encounter or order. */
     EVENT_BEGIN_TIME,  /* timestamp: from when an encounter or order explains an access. */
-    EVENT_END_TIME,    /* timestamp: until when; equals EVENT_BEGIN_TIME where there is no end. */
+    EVENT_END_TIME,    /* timestamp: until when; equals EVENT_BEGIN_TIME where there is no end, but of a medication, where it is null then. */
     EVENT_ACCESS_FACTS, /* int64: what the rules of accesses go by besides (op/access_facts.h); null: nothing. */
     EVENT_USER_LOW,    /* int64, with the next: a keyed hash of who looked, ordered or attends (event_hash_user); null: not worked out. */
     EVENT_USER_HIGH,   /* int64 */
-    EVENT_COLUMN_COUNT
+    EVENT_COLUMN_COUNT,
+
+    /* A drug is no result, no access and nowhere, so its columns are those that no window looks at: the rows of all others pay nothing for them. Filled
+     * where a rule judges the entity's drugs. */
+    EVENT_DRUG_SYSTEM = EVENT_RESULT_UNIT,  /* text: of EVENT_DRUG_CODE, as the source names it. */
+    EVENT_DRUG_CODE   = EVENT_COMPARATOR,   /* text: as received. */
+    EVENT_DRUG_NAME   = EVENT_RESULT,       /* text: as received. */
+    EVENT_DRUG_TYPE   = EVENT_LOCATION,     /* text: prescription, dispense …; of an order its type. */
+    EVENT_DRUG_DAYS   = EVENT_ACCESS_FACTS, /* int64: for how many days it was supplied. Of orders it is what the rules of accesses go by. */
 };
 
 extern const struct schema event_schema;

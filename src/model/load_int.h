@@ -107,6 +107,7 @@ int64_t load_positive(struct loader *loader, const struct json *object, const ch
 int32_t load_whole(struct loader *loader, const struct json *object, const char *key, int32_t fallback, int32_t max);
 bool    load_reaches(struct loader *loader, const struct json *object, const char *key, bool fallback);
 #define LOAD_YEARS_MAX 200
+void load_interaction(struct loader *loader, const struct document *document, struct rule_pack *rule);
 
 /* Expressions: that they parse, find their names and fit (check.c). */
 void check_entity(struct loader *loader, const struct entity *entity);

@@ -14,11 +14,14 @@ static const char *const ACCESS_KEYS[]   = { "before",     "after",         "exp
 static const char *const KIDNEY_KEYS[]   = { "codes",       "reference", "days",  "recent_days", "look_back_days", "ratios",         "ratio_at", "rise",
                                              "rise_window", "rise_at",   "level", "level_at",    "adult_years",    "level_multiple", NULL };
 static const char *const CHECKS_KEYS[]   = { "checks", "adult_years", NULL };
-static const char *const *const KIND_KEYS[RULE_KIND_COUNT] = { CRITICAL_KEYS, ACCESS_KEYS, KIDNEY_KEYS, CHECKS_KEYS, CHECKS_KEYS };
+static const char *const INTERACTION_KEYS[] = { "source", "orders", "types", "order_types", "single_dose", "not_taken", "stopped", "completed",
+                                                "ingredients", "groups", "pairs", NULL };
+static const char *const *const KIND_KEYS[RULE_KIND_COUNT] = { CRITICAL_KEYS, ACCESS_KEYS, KIDNEY_KEYS, CHECKS_KEYS, CHECKS_KEYS, INTERACTION_KEYS };
 static const char *const LIMIT_KEYS[]    = { "code", "help", "unit", "low", "high", "age_min_years", "age_max_years",
                                              "severity", NULL };
 static const char *const APPROVED_KEYS[] = { "version", "by", "on", NULL };
-static const char *const KIND_NAMES[]    = { "critical_value", "no_treatment_relationship", "acute_kidney_injury", "delta_check", "relative_trend", NULL };
+static const char *const KIND_NAMES[]    = { "critical_value", "no_treatment_relationship", "acute_kidney_injury", "delta_check", "relative_trend",
+                                             "medication_interaction", NULL };
 
 #define LIMIT_SCALE   6
 #define AGE_MAX_YEARS 200
@@ -228,7 +231,10 @@ check_columns(struct loader *loader, const struct json *value, const struct rule
                                             "status_action", "effective_time", NULL };
     static const char *const ACCESS[]   = { "patient_system",  "patient_id",     "access_event_id", "user_system", "user_id",
                                             "user_department", "effective_time", NULL };
-    const char *const *names = rule->kind == RULE_NO_TREATMENT_RELATIONSHIP ? ACCESS : CRITICAL;
+    static const char *const DRUG[]     = { "patient_system",     "patient_id",            "medication_id",       "medication_type", "source_code_type",
+                                            "source_code",        "source_description",    "status",              "status_action",   "days_supply",
+                                            "medication_start_time", "medication_end_time", "effective_time",     NULL };
+    const char *const *names = rule->kind == RULE_NO_TREATMENT_RELATIONSHIP ? ACCESS : rule->kind == RULE_MEDICATION_INTERACTION ? DRUG : CRITICAL;
     for (size_t i = 0; names[i] != NULL; i++)
         if (entity_column_find(rule->entity, names[i]) < 0)
             load_error(loader, value, NULL, "entity \"%s\" has no column \"%s\", which rules of this kind judge",
@@ -306,6 +312,9 @@ load_parts(struct loader *loader, const struct document *document, struct rule_p
     case RULE_DELTA_CHECK:
     case RULE_RELATIVE_TREND:
         load_series_checks(loader, document, rule);
+        return;
+    case RULE_MEDICATION_INTERACTION:
+        load_interaction(loader, document, rule);
         return;
     }
     CHECK(false); /* The kind is one of KIND_NAMES. */

@@ -86,6 +86,30 @@ rule_has_series(const struct rule_pack *rule)
     return rule->kind == RULE_ACUTE_KIDNEY_INJURY || rule->kind == RULE_DELTA_CHECK || rule->kind == RULE_RELATIVE_TREND;
 }
 
+bool
+rule_has_past(const struct rule_pack *rule)
+{
+    return rule_has_series(rule) || rule->kind == RULE_MEDICATION_INTERACTION;
+}
+
+const struct entity *
+rule_other_entity(const struct rule_pack *rule, uint32_t index)
+{
+    if (index < rule->explained_by_count)
+        return rule->explained_by[index];
+    index -= rule->explained_by_count;
+    return index < rule->interaction.order_count ? rule->interaction.orders[index] : NULL;
+}
+
+bool
+rule_judges_drugs_of(const struct rule_pack *rule, const struct entity *entity)
+{
+    bool judges = rule->entity == entity;
+    for (uint32_t i = 0; i < rule->interaction.order_count; i++)
+        judges |= rule->interaction.orders[i] == entity;
+    return judges && rule->kind == RULE_MEDICATION_INTERACTION;
+}
+
 const struct rule_pack *
 model_rule(const struct model *model, struct str name)
 {

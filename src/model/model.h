@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "model/access_rule.h"
+#include "model/interaction_rule.h"
 #include "column/type.h"
 #include "health/reference_change.h"
 
@@ -195,8 +196,9 @@ enum rule_kind {
     RULE_ACUTE_KIDNEY_INJURY,       /* A creatinine that is high beside the patient's earlier ones. */
     RULE_DELTA_CHECK,               /* A result that differs much from an earlier one. */
     RULE_RELATIVE_TREND,            /* Results whose line falls or rises by a share of itself. */
+    RULE_MEDICATION_INTERACTION,    /* Two drugs at the same time that are not to be taken together. */
 };
-#define RULE_KIND_COUNT 5
+#define RULE_KIND_COUNT 6
 
 enum severity {
     SEVERITY_LOW,
@@ -319,7 +321,18 @@ struct rule_pack {
     struct rule_kidney        kidney; /* RULE_ACUTE_KIDNEY_INJURY */
     const struct rule_delta  *deltas; /* RULE_DELTA_CHECK: one a series. */
     const struct rule_trend  *trends; /* RULE_RELATIVE_TREND: one a series. */
+
+    struct interaction_rule interaction; /* RULE_MEDICATION_INTERACTION */
 };
+
+/* Entities whose rows the rule goes by besides its own entity's, one after the other: what explains accesses, orders of drugs. NULL: no more. */
+const struct entity *rule_other_entity(const struct rule_pack *rule, uint32_t index);
+
+/* Whether the warehouse's rows of its own entity count as what came before the stream, too. */
+bool rule_has_past(const struct rule_pack *rule);
+
+/* Whether the rule judges what the entity's rows say of drugs. */
+bool rule_judges_drugs_of(const struct rule_pack *rule, const struct entity *entity);
 
 /* Whether the rule judges a result by those before it: it then keeps all of its series. */
 bool rule_has_series(const struct rule_pack *rule);

@@ -15,6 +15,7 @@
 #define HEDDLE_WAREHOUSE_EVENT_ROWS_H
 
 #include "base/error.h"
+#include "graph/graph.h"
 #include "live/op/alert.h"
 #include "model/model.h"
 #include "warehouse/db.h"
@@ -28,8 +29,9 @@ struct event_range {
 struct event_rows;
 
 /* Takes a connection of its own, so that it sees one state of the warehouse as long as nobody writes to it. `binding` is the warehouse's name, which
- * evidence has as the source; it and the model outlive the use. ERR_CONFIG where the file does not have all of the model's columns. */
-enum status event_rows_new(struct db *db, const struct model *model, struct str binding, struct event_rows **ret_rows, struct error *err);
+ * evidence has as the source; it and the graph, whose rules
+ * say what is wanted of drugs, outlive the use. ERR_CONFIG where the file does not have all of the model's columns. */
+enum status event_rows_new(struct db *db, const struct graph *graph, struct str binding, struct event_rows **ret_rows, struct error *err);
 void        event_rows_free(struct event_rows *rows); /* Accepts NULL. */
 
 /* How many rows of the entity there are, day by day of UTC, ascending. The entity has a person and an event time (event_rows_has). */

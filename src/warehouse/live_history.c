@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "live/event.h"
+#include "live/op/intake.h"
 #include "model/model.h"
 #include "warehouse/schema.h"
 
@@ -32,14 +33,25 @@ static const struct column_source {
     { EVENT_COMPARATOR, { "source_comparator" } },
     { EVENT_RESULT, { "result" } },
     { EVENT_RESULT_UNIT, { "source_units" } },
-    { EVENT_RESULT_ID, { "lab_result_id", "clinical_order_id", "appointment_id" } },
+    { EVENT_RESULT_ID, { "lab_result_id", "clinical_order_id", "appointment_id", "medication_id" } },
     { EVENT_PRACTITIONER_ID, { "ordering_practitioner_id", "attending_practitioner_id", "practitioner_id" } },
     { EVENT_USER_SYSTEM, { "practitioner_system", "patient_system" } }, /* Of the practitioner. */
     { EVENT_DEPARTMENT, { "department" } },
-    { EVENT_BEGIN_TIME, { "encounter_start_time", "start_time", "effective_time", "event_time" } },
+    { EVENT_BEGIN_TIME, { "encounter_start_time", "start_time", "medication_start_time", "effective_time", "event_time" } },
     { EVENT_END_TIME, { "encounter_end_time", "end_time", "encounter_start_time", "start_time", "effective_time", "event_time" } },
 };
 #define SOURCE_COUNT (sizeof SOURCES / sizeof *SOURCES)
+
+/* Besides, where a rule judges the entity's drugs. A drug without an end goes on. */
+static const struct column_source DRUG_SOURCES[] = {
+    { EVENT_DRUG_SYSTEM, { "source_code_type" } },
+    { EVENT_DRUG_CODE, { "source_code" } },
+    { EVENT_DRUG_NAME, { "source_description" } },
+    { EVENT_DRUG_TYPE, { "medication_type", "order_type" } },
+    { EVENT_DRUG_DAYS, { "days_supply" } },
+};
+#define DRUG_SOURCE_COUNT (sizeof DRUG_SOURCES / sizeof *DRUG_SOURCES)
+static const struct column_source DRUG_END = { EVENT_END_TIME, { ENTITY_DRUG_END } };
 
 /* What is wanted of an entity. */
 struct wanted {
@@ -56,7 +68,7 @@ struct warehouse_history {
     struct wanted        *wanted; /* By the model's entities. */
     uint32_t              entity; /* The one that is read, or is to be opened next. */
     struct db_result      result;
-    enum event_column     event_columns[SOURCE_COUNT + 1];
+    enum event_column     event_columns[SOURCE_COUNT + DRUG_SOURCE_COUNT + 1];
     uint32_t              column_count; /* Of the event columns. */
     uint32_t              row_count;    /* Of the result's present rows. */
     uint32_t              row;          /* Of these, the next. */
@@ -81,9 +93,10 @@ want(struct warehouse_history *history, const struct entity *entity, int64_t his
 static void
 want_rule(struct warehouse_history *history, const struct rule_pack *rule)
 {
-    for (uint32_t i = 0; i < rule->explained_by_count; i++)
-        want(history, rule->explained_by[i], rule->history_us);
-    if (rule_has_series(rule))
+    const struct entity *entity;
+    for (uint32_t i = 0; (entity = rule_other_entity(rule, i)) != NULL; i++)
+        want(history, entity, rule->history_us);
+    if (rule_has_past(rule))
         want(history, rule->entity, rule->history_us);
 }
 
@@ -133,6 +146,15 @@ warehouse_history_close(struct warehouse_history *history)
 
 /* ---- The statement ---- */
 
+/* Which of an entity's sources is the one at `index`; NULL: no more. */
+static const struct column_source *
+source_at(const struct warehouse_history *history, const struct entity *entity, uint32_t index)
+{
+    if (index >= SOURCE_COUNT)
+        return intake_has_drugs(history->graph, entity) && index < SOURCE_COUNT + DRUG_SOURCE_COUNT ? &DRUG_SOURCES[index - SOURCE_COUNT] : NULL;
+    return SOURCES[index].column == EVENT_END_TIME && entity_column_find(entity, ENTITY_DRUG_END) >= 0 ? &DRUG_END : &SOURCES[index];
+}
+
 /* Writes coalesce(e."a", e."b"); nothing where the entity has none of them. */
 static bool
 append_source(struct str_builder *out, const struct entity *entity, const struct column_source *source)
@@ -154,19 +176,20 @@ append_source(struct str_builder *out, const struct entity *entity, const struct
 }
 
 static void
-append_column(struct str_builder *out, const struct entity *entity, enum event_column column)
+append_column(const struct warehouse_history *history, struct str_builder *out, const struct entity *entity, enum event_column column)
 {
-    for (uint32_t i = 0; i < SOURCE_COUNT; i++)
-        if (SOURCES[i].column == column)
-            append_source(out, entity, &SOURCES[i]);
+    const struct column_source *source;
+    for (uint32_t i = 0; (source = source_at(history, entity, i)) != NULL; i++)
+        if (source->column == column)
+            append_source(out, entity, source);
 }
 
 static void
-set_source(struct sql_names *names, const char *name, const struct entity *entity, enum event_column column)
+set_source(const struct warehouse_history *history, struct sql_names *names, const char *name, const struct entity *entity, enum event_column column)
 {
     struct str_builder text = STR_BUILDER_EMPTY;
 
-    append_column(&text, entity, column);
+    append_column(history, &text, entity, column);
     sql_set(names, name, str_builder_text(&text));
     names->has_failed |= !str_builder_is_ok(&text);
     str_builder_release(&text);
@@ -176,13 +199,14 @@ set_source(struct sql_names *names, const char *name, const struct entity *entit
 static void
 set_columns(struct warehouse_history *history, struct sql_names *names, const struct entity *entity)
 {
-    struct str_builder list = STR_BUILDER_EMPTY;
+    struct str_builder          list = STR_BUILDER_EMPTY;
+    const struct column_source *source;
 
     history->column_count = 0;
-    for (uint32_t i = 0; i < SOURCE_COUNT; i++)
-        if (append_source(&list, entity, &SOURCES[i])) {
+    for (uint32_t i = 0; (source = source_at(history, entity, i)) != NULL; i++)
+        if (append_source(&list, entity, source)) {
             str_builder_append_cstr(&list, ", ");
-            history->event_columns[history->column_count++] = SOURCES[i].column;
+            history->event_columns[history->column_count++] = source->column;
         }
     str_builder_append_cstr(&list, "e.person_id, ");
     history->event_columns[history->column_count++] = EVENT_PERSON_ID;
@@ -195,7 +219,7 @@ set_columns(struct warehouse_history *history, struct sql_names *names, const st
 
 /* A rule's own codes, as far back as that rule looks: "(e.code IN ('2160-0', '38483-4') AND e.effective_time >= …)". */
 static void
-append_series(const struct rule_pack *rule, int64_t newest_us, struct str_builder *out)
+append_series(const struct warehouse_history *history, const struct rule_pack *rule, int64_t newest_us, struct str_builder *out)
 {
     str_builder_append_cstr(out, out->size > 0 ? " OR (e.normalized_component_code IN (" : "(e.normalized_component_code IN (");
     for (uint32_t i = 0; i < rule->series_count; i++) {
@@ -205,7 +229,7 @@ append_series(const struct rule_pack *rule, int64_t newest_us, struct str_builde
         }
     }
     str_builder_append_cstr(out, ") AND ");
-    append_column(out, rule->entity, EVENT_EFFECTIVE_TIME);
+    append_column(history, out, rule->entity, EVENT_EFFECTIVE_TIME);
     str_builder_printf(out, " >= make_timestamp(%" PRId64 "::BIGINT))", newest_us - rule->history_us);
 }
 
@@ -219,7 +243,7 @@ set_series(struct warehouse_history *history, struct sql_names *names, const str
     for (size_t i = 0; i < graph->streaming.rule_count; i++) {
         const struct rule_pack *rule = model_rule(graph->model, graph->streaming.rules[i].step.name);
         if (rule != NULL && rule_has_series(rule) && rule->entity == wanted->entity)
-            append_series(rule, wanted->newest_us, &list);
+            append_series(history, rule, wanted->newest_us, &list);
     }
     sql_setf(names, "of_series", list.size > 0 ? " AND (%.*s)" : "%.*s", STR_PRINTF(str_builder_text(&list)));
     names->has_failed |= !str_builder_is_ok(&list);
@@ -234,9 +258,9 @@ ask(struct warehouse_history *history, struct wanted *wanted, struct error *err)
 
     sql_names_init(&names);
     sql_setf(&names, "table", "core.\"%s\"", wanted->entity->name);
-    set_source(&names, "event", wanted->entity, EVENT_TIME);
-    set_source(&names, "effective", wanted->entity, EVENT_EFFECTIVE_TIME);
-    set_source(&names, "end", wanted->entity, EVENT_END_TIME);
+    set_source(history, &names, "event", wanted->entity, EVENT_TIME);
+    set_source(history, &names, "effective", wanted->entity, EVENT_EFFECTIVE_TIME);
+    set_source(history, &names, "end", wanted->entity, EVENT_END_TIME);
     set_columns(history, &names, wanted->entity);
     /* What is dated later than it was recorded is a mistake of its sender, and would move all the others out of sight. */
     enum status status = sql_int64(history->connection, &names, &newest_us, err,
@@ -306,7 +330,7 @@ add_row(struct warehouse_history *history, const struct vector *columns, struct 
 static enum status
 add_rows(struct warehouse_history *history, struct chunk *chunk, struct error *err)
 {
-    struct vector columns[SOURCE_COUNT + 1];
+    struct vector columns[SOURCE_COUNT + DRUG_SOURCE_COUNT + 1];
     enum status   status = ST_OK;
 
     for (uint32_t i = 0; i < history->column_count; i++)
@@ -359,9 +383,10 @@ begin(void *context, size_t index)
 
     for (uint32_t i = 0; rule != NULL && i < history->model->entity_count; i++) {
         const struct wanted *wanted = &history->wanted[i];
-        bool is_its = rule_has_series(rule) && rule->entity == wanted->entity;
-        for (uint32_t k = 0; k < rule->explained_by_count; k++)
-            is_its |= rule->explained_by[k] == wanted->entity;
+        const struct entity *entity;
+        bool is_its = rule_has_past(rule) && rule->entity == wanted->entity;
+        for (uint32_t k = 0; (entity = rule_other_entity(rule, k)) != NULL; k++)
+            is_its |= entity == wanted->entity;
         if (wanted->entity != NULL && is_its && wanted->newest_us != INT64_MIN && wanted->newest_us - rule->history_us > from_us)
             from_us = wanted->newest_us - rule->history_us;
     }

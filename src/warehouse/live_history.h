@@ -1,6 +1,6 @@
 /* What the warehouse knows when a stream starts: the current rows that its rules go by, as rows of event_schema.
  *
- * For each rule of the streaming leg: what explains its accesses, encounters and orders. Critical values need nothing: a result
+ * For each rule of the streaming leg: what explains its accesses, encounters and orders; drugs and orders of them. Critical values need nothing: a result
  * from before the stream, of which nobody was told, may neither silence a repeat nor be revised. Of an entity come the rows of the longest history that a rule keeps, back from the newest row that is not in the future; so what
  * comes depends on the published run alone. A superseded or withdrawn version explains nothing and does not come.
  *

@@ -124,7 +124,7 @@ lane_init(struct intake *intake, struct intake_lane *lane, const struct mapping 
 
     lane->mapping      = mapping;
     lane->entity_index = (uint32_t)(mapping->entity - mapping->model->entities);
-    if (intake_columns_wanted(&intake->arena, mapping->entity, &options.wanted, err) != ST_OK ||
+    if (intake_columns_wanted(intake, mapping->entity, &options.wanted, err) != ST_OK ||
         program_build(mapping, &context, &options, &lane->program, err) != ST_OK ||
         program_state_create(lane->program, &lane->state, err) != ST_OK ||
         chunk_init(&lane->rows, program_schema(lane->program), capacity, err) != ST_OK)

@@ -29,6 +29,7 @@ static const struct {
     { EVENT_RESULT_ID, "lab_result_id" },
     { EVENT_RESULT_ID, "clinical_order_id" },
     { EVENT_RESULT_ID, "appointment_id" },
+    { EVENT_RESULT_ID, "medication_id" },
     { EVENT_PRACTITIONER_ID, "ordering_practitioner_id" },
     { EVENT_PRACTITIONER_ID, "attending_practitioner_id" },
     { EVENT_PRACTITIONER_ID, "practitioner_id" },
@@ -40,18 +41,45 @@ static const struct {
     { EVENT_DEPARTMENT, "department" },
     { EVENT_BEGIN_TIME, "encounter_start_time" },
     { EVENT_BEGIN_TIME, "start_time" },
+    { EVENT_BEGIN_TIME, "medication_start_time" },
     { EVENT_END_TIME, "encounter_end_time" },
     { EVENT_END_TIME, "end_time" },
+    { EVENT_END_TIME, ENTITY_DRUG_END },
 };
+#define NAME_COUNT (sizeof(names) / sizeof(names[0]))
+
+/* Besides, where a rule judges the entity's drugs. */
+static const struct {
+    enum event_column to;
+    const char       *from;
+} drug_names[] = {
+    { EVENT_DRUG_SYSTEM, "source_code_type" },
+    { EVENT_DRUG_CODE, "source_code" },
+    { EVENT_DRUG_NAME, "source_description" },
+    { EVENT_DRUG_TYPE, "medication_type" },
+    { EVENT_DRUG_TYPE, "order_type" },
+    { EVENT_DRUG_DAYS, "days_supply" },
+};
+#define DRUG_NAME_COUNT (sizeof(drug_names) / sizeof(drug_names[0]))
 
 bool
-intake_column(size_t index, enum event_column *ret_to, const char **ret_from)
+intake_column(size_t index, bool has_drugs, enum event_column *ret_to, const char **ret_from)
 {
-    if (index >= sizeof(names) / sizeof(names[0]))
+    const size_t drug = index - NAME_COUNT;
+    if (index >= NAME_COUNT + (has_drugs ? DRUG_NAME_COUNT : 0))
         return false;
-    *ret_to   = names[index].to;
-    *ret_from = names[index].from;
+    *ret_to   = index < NAME_COUNT ? names[index].to : drug_names[drug].to;
+    *ret_from = index < NAME_COUNT ? names[index].from : drug_names[drug].from;
     return true;
+}
+
+bool
+intake_has_drugs(const struct graph *graph, const struct entity *entity)
+{
+    bool has_drugs = false;
+    for (size_t i = 0; i < graph->streaming.rule_count; i++)
+        has_drugs |= rule_judges_drugs_of(model_rule(graph->model, graph->streaming.rules[i].step.name), entity);
+    return has_drugs;
 }
 
 static void
@@ -69,15 +97,18 @@ add_source(struct intake_lane *lane, enum event_column to, int32_t column)
 }
 
 enum status
-intake_columns_wanted(struct arena *arena, const struct entity *entity, const bool **ret_wanted, struct error *err)
+intake_columns_wanted(struct intake *intake, const struct entity *entity, const bool **ret_wanted, struct error *err)
 {
+    const bool        has_drugs = intake_has_drugs(intake->options.graph, entity);
+    enum event_column to;
+    const char       *from;
     static const char *const others[] = { "source_reference_range_low", "source_reference_range_high", "source_value", "purpose_of_use", "reason", "vip_indicator" };
-    bool *wanted = arena_alloc_zero(arena, entity->column_count + 1, _Alignof(bool));
+    bool *wanted = arena_alloc_zero(&intake->arena, entity->column_count + 1, _Alignof(bool));
     if (wanted == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < entity->column_count; i++) {
-        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
-            wanted[i] |= strcmp(entity->columns[i].name, names[k].from) == 0;
+        for (size_t k = 0; intake_column(k, has_drugs, &to, &from); k++)
+            wanted[i] |= strcmp(entity->columns[i].name, from) == 0;
         for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++)
             wanted[i] |= strcmp(entity->columns[i].name, others[k]) == 0;
         wanted[i] |= (int32_t)i == entity->event_time_column || (int32_t)i == entity->effective_time_column;
@@ -110,11 +141,13 @@ intake_columns_find(struct intake *intake, struct intake_lane *lane, struct erro
 {
     const struct entity *entity = lane->mapping->entity;
     const struct schema *schema = program_schema(lane->program);
+    enum event_column    to;
+    const char          *from;
 
     for (uint32_t i = 0; i < EVENT_COLUMN_COUNT; i++)
         lane->sources[i] = (struct lane_source){ -1, -1 };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        add_source(lane, names[i].to, schema_find(schema, names[i].from));
+    for (size_t i = 0; intake_column(i, intake_has_drugs(intake->options.graph, entity), &to, &from); i++)
+        add_source(lane, to, schema_find(schema, from));
     add_source(lane, EVENT_SYSTEM, program_event_system_column(lane->program));
     add_source(lane, EVENT_ID, program_event_id_column(lane->program));
     add_source(lane, EVENT_TIME, entity->event_time_column);
@@ -122,8 +155,10 @@ intake_columns_find(struct intake *intake, struct intake_lane *lane, struct erro
     add_source(lane, EVENT_EFFECTIVE_TIME, entity->event_time_column);
     add_source(lane, EVENT_BEGIN_TIME, entity->effective_time_column);
     add_source(lane, EVENT_BEGIN_TIME, entity->event_time_column);
-    add_source(lane, EVENT_END_TIME, lane->sources[EVENT_BEGIN_TIME].first);
-    add_source(lane, EVENT_END_TIME, lane->sources[EVENT_BEGIN_TIME].second);
+    if (schema_find(schema, ENTITY_DRUG_END) < 0) { /* A drug without an end goes on. */
+        add_source(lane, EVENT_END_TIME, lane->sources[EVENT_BEGIN_TIME].first);
+        add_source(lane, EVENT_END_TIME, lane->sources[EVENT_BEGIN_TIME].second);
+    }
     /* The model wants a time of every entity, required and a timestamp; the program gives the identity. */
     CHECK(lane->sources[EVENT_SYSTEM].first >= 0 && lane->sources[EVENT_ID].first >= 0 && lane->sources[EVENT_TIME].first >= 0);
 

@@ -104,7 +104,7 @@ struct intake {
 };
 
 /* intake_columns.c. By the entity's columns, which ones the intake looks at. */
-enum status intake_columns_wanted(struct arena *arena, const struct entity *entity, const bool **ret_wanted, struct error *err);
+enum status intake_columns_wanted(struct intake *intake, const struct entity *entity, const bool **ret_wanted, struct error *err);
 /* Fills sources and what else the lane reads by column; the lists lie in the intake's arena. */
 enum status intake_columns_find(struct intake *intake, struct intake_lane *lane, struct error *err);
 

@@ -47,7 +47,8 @@ struct drug_version {
     bool               names_drug; /* Else the drug is that of the statement before it. */
     struct ingredients ingredients; /* Those that the rule knows; of a drug that it does not know none. */
     bool               is_history;
-    uint32_t           partition; /* The caller's number; within it `position` is the order. Of history of no matter. */
+    uint32_t           partition; /* The caller's number; within it `position` is the order. What stands in several has one of its own, for it may be read with
+                                   * any of them. Of history of no matter. */
     bool               has_order; /* Its partition's positions say what came first; else event times do. */
     int64_t            position;
     uint32_t           place; /* The caller's: which record it is. */

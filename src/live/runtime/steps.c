@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "live/op/critical_value.h"
 #include "live/op/dedup.h"
+#include "live/op/medication_interaction.h"
 #include "live/op/no_treatment_relationship.h"
 #include "live/op/result_series.h"
 #include "live/op/window.h"
@@ -20,6 +21,8 @@ rule_create(const struct graph *graph, const struct rule_pack *rule, const struc
     case RULE_DELTA_CHECK:
     case RULE_RELATIVE_TREND:
         return result_series_create(graph, rule, person_key, partitions, ret_operator, err);
+    case RULE_MEDICATION_INTERACTION:
+        return medication_interaction_create(graph, rule, person_key, partitions, ret_operator, err);
     }
     return error_set(err, ERR_INTERNAL, "rule %s is of a kind that the live leg does not know", rule->name);
 }

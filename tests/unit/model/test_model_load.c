@@ -46,7 +46,7 @@ test_embedded(void **state)
     for (size_t i = 0; i < sizeof(ENTITIES) / sizeof(*ENTITIES); i++)
         if (model_entity(model, str_from(ENTITIES[i])) == NULL)
             fail_msg("no entity %s", ENTITIES[i]);
-    assert_int_equal(model->rule_count, 5);
+    assert_int_equal(model->rule_count, 6);
     const struct entity *lab = model_entity(model, STR("lab_result"));
     assert_non_null(lab);
     assert_int_equal(lab->kind, ENTITY_FACT);
@@ -308,6 +308,17 @@ static const struct {
     { "{ \"rule\": \"relative_trend\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\" } ] }", "f:1:41", "a check has a limit" },
     { "{ \"rule\": \"relative_trend\", \"history\": \"400d\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"367d\", \"rise_percent\": 50 } ] }", "f:1:106", "at most 366 days" },
     { "{ \"rule\": \"acute_kidney_injury\", \"limits\": [] }", "f:1:34", "a rule of kind acute_kidney_injury has no \"limits\"" },
+    { "{ \"rule\": \"medication_interactions\", \"ingredients\": [ { \"name\": \"a\" }, { \"name\": \"a\" } ] }", "f:1:82", "named twice" },
+    { "{ \"rule\": \"medication_interactions\", \"ingredients\": [ { \"name\": \"a\", \"code\": \"SIM\" } ] }", "f:1:78", "no RxCUI" },
+    { "{ \"rule\": \"medication_interactions\", \"ingredients\": [ { \"name\": \"a\", \"products\": [\"1a\"] } ] }", "f:1:82", "no RxCUI" },
+    { "{ \"rule\": \"medication_interactions\", \"groups\": { \"maoi\": [\"phenelzin\"] } }", "f:1:59", "did you mean \"phenelzine\"" },
+    { "{ \"rule\": \"medication_interactions\", \"groups\": { \"a\": [\"b\"], \"b\": [\"phenelzine\"] } }", "f:1:56", "no group that stands above it" },
+    { "{ \"rule\": \"medication_interactions\", \"pairs\": [ { \"pair\": \"x\", \"left\": [\"maoi\"], \"help\": \"x\" } ] }", "f:1:49", "\"right\"" },
+    { "{ \"rule\": \"medication_interactions\", \"types\": \"dispense\" }", "f:1:47", "not a list" },
+    { "{ \"rule\": \"medication_interactions\", \"orders\": [\"encounter\"] }", "f:1:49", "clinical_order_id" },
+    { "{ \"rule\": \"medication_interactions\", \"cooldown\": \"366d\" }", "f:1:1", "longer than the history" },
+    { "{ \"rule\": \"medication_interactions\", \"entity\": \"lab_result\" }", "f:1:48", "medication_id" },
+    { "{ \"rule\": \"unusual_access\", \"pairs\": [] }", "f:1:29", "has no \"pairs\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"abnormal_lab_trend\"] }", "f:1:39", "did you mean \"abnormal_lab_trends\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"unusual_access\"] }", "f:1:39", "cannot belong to itself" },
     { "{ \"rule\": \"unusual_access\", \"rules\": \"abnormal_lab_trends\" }", "f:1:38", "not a list" },

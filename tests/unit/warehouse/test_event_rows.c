@@ -18,6 +18,7 @@ struct fixture {
     struct model         *model;
     struct db            *db;
     struct db_connection *connection;
+    struct graph          graph;
     struct event_rows    *rows;
     struct siphash_key    key;
 };
@@ -50,12 +51,13 @@ setup(void **state)
 
     fixture = (struct fixture){ .model = NULL };
     check(model_load(NULL, 0, NULL, NULL, &fixture.model, &err), &err);
+    fixture.graph.model = fixture.model;
     check(db_open(&fixture.db, &options, &err), &err);
     check(db_connect(fixture.db, &fixture.connection, &err), &err);
     check(schema_prepare(fixture.connection, fixture.model, &err), &err);
     run(&fixture, "INSERT INTO core.patient_version BY NAME SELECT 'S' AS patient_system, 'p' || i AS patient_id, lpad('1', 32, '0') AS person_id,\n"
                   "  DATE '1990-01-01' + i::INTEGER AS birth_date, true AS is_current FROM range(2) t(i)");
-    check(event_rows_new(fixture.db, fixture.model, STR("W"), &fixture.rows, &err), &err);
+    check(event_rows_new(fixture.db, &fixture.graph, STR("W"), &fixture.rows, &err), &err);
     *state = &fixture;
     return 0;
 }

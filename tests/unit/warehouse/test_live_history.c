@@ -244,12 +244,60 @@ results_of_a_series(void **state)
     str_builder_release(&found);
 }
 
+/* Drugs and orders of them, with what tells a drug; an end that nobody stated is null. */
+static void
+drugs_and_orders(void **state)
+{
+    struct fixture           *fixture = *state;
+    struct warehouse_history *history = NULL;
+    struct str_builder        found   = STR_BUILDER_EMPTY;
+    struct chunk              chunk;
+    struct error              err = ERROR_EMPTY;
+    char                      text[TIME_TEXT_SIZE];
+    static const enum event_column TEXTS[] = { EVENT_ID, EVENT_RESULT_ID, EVENT_DRUG_SYSTEM, EVENT_DRUG_CODE, EVENT_DRUG_NAME, EVENT_DRUG_TYPE, EVENT_STATUS };
+
+    run(fixture, "INSERT INTO core.medication_version BY NAME SELECT 'S' AS patient_system, 'p' AS patient_id, id AS medication_id, 'prescription' AS medication_type,\n"
+                 "  'RxNorm' AS source_code_type, code AS source_code, 'active' AS status, 'upsert' AS status_action, t AS event_time, t AS effective_time,\n"
+                 "  t + INTERVAL 1 DAY AS medication_start_time, e AS medication_end_time, 30::BIGINT AS days_supply, cur AS is_current FROM (VALUES\n"
+                 "  ('m1', '36567', TIMESTAMP '2026-03-01', NULL, true), ('m2', '21212', TIMESTAMP '2025-03-01', TIMESTAMP '2026-01-01', true),\n"
+                 "  ('m3', '703', TIMESTAMP '2025-02-28', NULL, true), ('m4', '703', TIMESTAMP '2025-02-28', TIMESTAMP '2025-03-02', true),\n"
+                 "  ('m5', '703', TIMESTAMP '2026-03-02', NULL, false)) t(id, code, t, e, cur)");
+    run(fixture, "INSERT INTO core.clinical_order_version BY NAME SELECT 'S' AS patient_system, 'p' AS patient_id, 'o1' AS clinical_order_id, 'medication' AS order_type,\n"
+                 "  'simvastatin' AS source_description, 'NW' AS status, 'upsert' AS status_action, TIMESTAMP '2026-03-03' AS event_time,\n"
+                 "  TIMESTAMP '2026-03-03' AS effective_time, true AS is_current");
+    fixture->rules[1].step.name = STR("medication_interactions");
+    check(chunk_init(&chunk, &event_schema, 100, &err), &err);
+    check(warehouse_history_open(fixture->db, &fixture->graph, &history, &err), &err);
+    struct live_history face = warehouse_history_face(history);
+    check(face.next(face.context, &chunk, &err), &err);
+    for (uint32_t row = 0; row < chunk.row_count; row++) {
+        for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+            append_text(&found, &chunk, TEXTS[i], row);
+        time_print(event_int64(&chunk, EVENT_BEGIN_TIME, row), text);
+        str_builder_printf(&found, " %.10s", text);
+        time_print(event_int64(&chunk, EVENT_END_TIME, row), text);
+        str_builder_printf(&found, " %.10s %d\n", event_is_null(&chunk, EVENT_END_TIME, row) ? "-" : text, (int)event_int64(&chunk, EVENT_DRUG_DAYS, row));
+    }
+    /* A year before 1 March 2026; what began before comes where it reaches in. An order ends as it begins: rules of accesses go by it. */
+    assert_string_equal(str_builder_cstr(&found),
+                        " event_id=clinical_order:o1 result_id=o1 result_unit=- comparator=- result=simvastatin location=medication status=NW 2026-03-03 2026-03-03 0\n"
+                        " event_id=medication:m4 result_id=m4 result_unit=RxNorm comparator=703 result=- location=prescription status=active 2025-03-01 2025-03-02 30\n"
+                        " event_id=medication:m2 result_id=m2 result_unit=RxNorm comparator=21212 result=- location=prescription status=active 2025-03-02 2026-01-01 30\n"
+                        " event_id=medication:m1 result_id=m1 result_unit=RxNorm comparator=36567 result=- location=prescription status=active 2026-03-02 - 30\n");
+    time_print(face.begin(face.context, 1), text);
+    assert_string_equal(text, "2025-03-03T00:00:00.000000Z"); /* The latest of both. */
+    warehouse_history_close(history);
+    chunk_release(&chunk);
+    str_builder_release(&found);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_of_the_rules_entities, setup, teardown),
         cmocka_unit_test_setup_teardown(results_of_a_series, setup, teardown),
+        cmocka_unit_test_setup_teardown(drugs_and_orders, setup, teardown),
         cmocka_unit_test_setup_teardown(more_rows_than_a_chunk, setup, teardown),
     };
 
