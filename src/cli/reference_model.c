@@ -173,13 +173,17 @@ print_bound(bool is_there, int64_t value, struct str_builder *out)
 static void
 print_limits(const struct rule_pack *rule, struct str_builder *out)
 {
-    markdown_table_head(out, "code|analyte|unit|below|above|ages");
+    markdown_table_head(out, "code|analyte|unit|below|above|haemolysed|ages");
     for (uint32_t i = 0; i < rule->limit_count; i++) {
         const struct rule_limit *limit = &rule->limits[i];
         str_builder_printf(out, "| %s | %s | %s | ", limit->code, limit->help != NULL ? limit->help : "", limit->unit);
         print_bound(limit->has_low, limit->low, out);
         print_bound(limit->has_high, limit->high, out);
-        str_builder_printf(out, "from %d", limit->age_min_years);
+        if (limit->has_haemolysed) {
+            str_builder_printf(out, "%s up to ", severity_name(limit->haemolysed_severity));
+            print_value(limit->haemolysed_high, out);
+        }
+        str_builder_printf(out, " | from %d", limit->age_min_years);
         if (limit->age_max_years > 0)
             str_builder_printf(out, " to below %d", limit->age_max_years);
         str_builder_append_cstr(out, " |\n");

@@ -11,6 +11,7 @@ enum hl7_path_kind {
     HL7_VALUE,     /* SEG-f… */
     HL7_PRESENT,   /* SEG: "1" where one is in scope. */
     HL7_FOLLOWING, /* SEG>SEG-f…: of those that follow directly, joined by line feeds. */
+    HL7_WITHIN,    /* SEG>>SEG-f…: of the one that follows before the next of the first, or the next order or person. */
     HL7_OF_MESSAGE, /* ^SEG-f…: of the first in the message, wherever the row stands. */
 };
 
@@ -38,7 +39,7 @@ struct hl7_path {
     bool                is_of_first; /* It leads into the first repetition (or that of [#], or the matched one), to a component that one walk finds, or to the whole. */
     enum hl7_repetition repetition;
     uint16_t            name;      /* Segment in scope: index into hl7_plan.names. */
-    uint16_t            following; /* FOLLOWING: the segments that follow it; OF_MESSAGE: the segment (name is MSH). */
+    uint16_t            following; /* FOLLOWING, WITHIN: the segments that follow it; OF_MESSAGE: the segment (name is MSH). */
     uint16_t            field;
     uint16_t            repetition_number; /* INDEX: from 1. */
     uint16_t            match_component;   /* MATCH: from 1. */

@@ -201,7 +201,7 @@ read_path(struct path_reader *reader, struct hl7_path *path)
         return true;
     }
     if (path->kind == HL7_VALUE && take(reader, '>')) {
-        path->kind = HL7_FOLLOWING;
+        path->kind = take(reader, '>') ? HL7_WITHIN : HL7_FOLLOWING;
         if (!read_segment(reader, &path->following))
             return false;
     }

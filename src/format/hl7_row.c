@@ -98,6 +98,8 @@ quick_value(const struct hl7_plan *plan, struct hl7_message *message, uint32_t p
 
     if (segment_index < 0)
         return true;
+    if (probe->field == 0 && path->kind == HL7_WITHIN)
+        return message->first[path->following] < 0;
     if (probe->field == 0)
         return path->kind == HL7_FOLLOWING && !is_followed(message, path, (size_t)segment_index);
     if (probe->repetition != HL7_EACH) {

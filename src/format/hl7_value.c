@@ -315,6 +315,25 @@ append_all(const struct hl7_message *message, struct str text, struct hl7_scratc
     return ST_OK;
 }
 
+/* The segment that a group has once. Of several it is not told which belongs to what: then -1, as where there is none. */
+static int32_t
+find_within(const struct hl7_plan *plan, const struct hl7_message *message, const struct hl7_path *path, int32_t segment_index)
+{
+    int32_t found = -1;
+
+    for (size_t i = (size_t)segment_index + 1; i < message->segment_count; i++) {
+        const int32_t name = message->segments[i].name;
+        if (name == path->name || name == plan->pid || name == plan->orc || name == plan->obr)
+            break;
+        if (name != path->following)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = (int32_t)i;
+    }
+    return found;
+}
+
 enum status
 hl7_value(const struct hl7_plan *plan, const struct hl7_message *message, const struct hl7_path *path,
           int32_t segment_index, struct str repetition, struct hl7_scratch *scratch, struct str *ret_text,
@@ -327,6 +346,8 @@ hl7_value(const struct hl7_plan *plan, const struct hl7_message *message, const 
     *ret_is_scratch = false;
     if (path->kind == HL7_OF_MESSAGE)
         segment_index = message->first[path->following];
+    else if (path->kind == HL7_WITHIN && segment_index >= 0)
+        segment_index = find_within(plan, message, path, segment_index);
     if (segment_index < 0)
         return ST_OK;
     if (path->kind == HL7_PRESENT) {
@@ -337,7 +358,7 @@ hl7_value(const struct hl7_plan *plan, const struct hl7_message *message, const 
     if (path->kind == HL7_FOLLOWING) {
         status = append_following(plan, message, path, (size_t)segment_index, scratch, err);
     } else {
-        uint16_t   name = path->kind == HL7_OF_MESSAGE ? path->following : path->name;
+        uint16_t   name = path->kind == HL7_OF_MESSAGE || path->kind == HL7_WITHIN ? path->following : path->name;
         struct str text = raw_value(plan, message, path, name, (size_t)segment_index, repetition, &is_plain);
         bool       is_changed = is_plain && hl7_inner_find(message, text, message->delimiters.escape) < text.size;
         bool       is_joined  = path->repetition == HL7_ALL && message->delimiters.repetition != '~';

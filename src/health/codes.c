@@ -1,6 +1,9 @@
 /* Codes: check digits, and senders' codes to one list each. */
 #include "health/codes.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "health/kernels_int.h"
 
 /* ---- Check digits ---- */
@@ -122,6 +125,44 @@ static const struct code_pair FLAG_CODES[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
+/* HL7 table 0493, in its order, and what laboratories write in its place. */
+static const char *const SPECIMEN_CONDITIONS[] = { "AUT", "CFU", "CLOT", "CON", "COOL", "FROZ", "HEM", "LIVE", "ROOM", "SNR" };
+static const struct {
+    const char *word;
+    const char *code;
+} CONDITION_WORDS[] = {
+    { "HEMOLYZED", "HEM" }, { "HEMOLYSED", "HEM" }, { "HAEMOLYSED", "HEM" }, { "HAEMOLYZED", "HEM" }, { "HEMOLYSIS", "HEM" }, { "HAEMOLYSIS", "HEM" },
+};
+
+/* A bit a code; 0: none of them. */
+static uint32_t
+condition_bits(struct str word)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < COUNT(CONDITION_WORDS); i++)
+        if (str_equal_ignore_case(word, str_from(CONDITION_WORDS[i].word)))
+            word = str_from(CONDITION_WORDS[i].code);
+    for (size_t i = 0; i < COUNT(SPECIMEN_CONDITIONS); i++)
+        if (str_equal_ignore_case(word, str_from(SPECIMEN_CONDITIONS[i])))
+            bits = 1u << i;
+    return bits;
+}
+
+/* Of whole components alone: "not hemolyzed" is none. */
+static uint32_t
+conditions_of(struct str text)
+{
+    uint32_t bits  = 0;
+    size_t   begin = 0;
+    for (size_t at = 0; at <= text.size; at++) {
+        if (at < text.size && memchr("^~,&", text.data[at], 4) == NULL)
+            continue;
+        bits |= condition_bits(str_trim(str_slice(text, begin, at)));
+        begin = at + 1;
+    }
+    return bits;
+}
+
 int64_t
 result_status_rank(struct str status)
 {
@@ -192,5 +233,25 @@ KERNEL(result_status_rank)
             vector_out_null(out, row);
         else
             vector_out_int64(out, row, rank);
+    }
+}
+
+KERNEL(specimen_condition)
+{
+    (void)context;
+    (void)argument_count;
+    for (uint32_t row = 0; row < row_count; row++) {
+        char   list[64];
+        size_t size = 0;
+        if (!vector_is_valid(&args[0], row))
+            continue;
+        const uint32_t bits = conditions_of(vector_str(&args[0], row));
+        for (size_t i = 0; i < COUNT(SPECIMEN_CONDITIONS); i++)
+            if ((bits & 1u << i) != 0)
+                size += (size_t)snprintf(list + size, sizeof(list) - size, "%s%s", size == 0 ? "" : ",", SPECIMEN_CONDITIONS[i]);
+        if (size == 0)
+            vector_out_null(out, row);
+        else
+            vector_out_text(out, row, list, size);
     }
 }

@@ -40,6 +40,10 @@ const struct function health_functions[] = {
       .signature = "(text...) -> text", .null_rule = NULL_SEEN, .kernel = kernel_name_key },
     { .name = "abnormal_flag", .help = "The code of HL7 table 0078 in upper case; null where it is none or says nothing.",
       .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_abnormal_flag },
+    { .name = "specimen_condition",
+      .help = "The codes of HL7 table 0493 that stand in it as whole components, with commas between, in the table's order; hemolyzed and its spellings are "
+              "HEM. Null where there is none: words such as not hemolyzed say nothing.",
+      .signature = "(text) -> text", .null_rule = NULL_STRICT, .kernel = kernel_specimen_condition },
     { .name = "result_number",
       .help = "The number of a result: 7.2, <0.01, >= 5; null where it is words, a range, a ratio, or has a decimal comma.",
       .signature = "(text) -> decimal(18,6)", .null_rule = NULL_STRICT, .kernel = kernel_result_number },

@@ -20,6 +20,7 @@ KERNEL(code_system);
 KERNEL(encounter_class);
 KERNEL(name_key);
 KERNEL(abnormal_flag);
+KERNEL(specimen_condition);
 KERNEL(result_number);
 KERNEL(result_comparator);
 KERNEL(range_low);

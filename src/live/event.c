@@ -33,6 +33,7 @@ static const struct schema_column columns[EVENT_COLUMN_COUNT] = {
     [EVENT_UNIT]            = { "unit", TEXT },
     [EVENT_COMPARATOR]      = { "comparator", TEXT },
     [EVENT_FLAG]            = { "flag", TEXT },
+    [EVENT_CONDITION]       = { "condition", TEXT },
     [EVENT_RESULT]          = { "result", TEXT },
     [EVENT_RESULT_UNIT]     = { "result_unit", TEXT },
     [EVENT_REFERENCE_RANGE] = { "reference_range", TEXT },

@@ -39,6 +39,7 @@ enum event_column {
     EVENT_UNIT,       /* text: normalized unit, else the sender's. */
     EVENT_COMPARATOR, /* text: the value is a bound; EVENT_VALUE is not to be counted. */
     EVENT_FLAG,       /* text: normalized interpretation. */
+    EVENT_CONDITION,  /* text: of the specimen, codes of HL7 table 0493 with commas between. */
     EVENT_RESULT,     /* text: as received. */
     EVENT_RESULT_UNIT,      /* text: as received. */
     EVENT_REFERENCE_RANGE,  /* text: "3.5-5.1", as received. */

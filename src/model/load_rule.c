@@ -18,7 +18,7 @@ static const char *const INTERACTION_KEYS[] = { "source", "orders", "types", "or
                                                 "ingredients", "groups", "pairs", NULL };
 static const char *const *const KIND_KEYS[RULE_KIND_COUNT] = { CRITICAL_KEYS, ACCESS_KEYS, KIDNEY_KEYS, CHECKS_KEYS, CHECKS_KEYS, INTERACTION_KEYS };
 static const char *const LIMIT_KEYS[]    = { "code", "help", "unit", "low", "high", "age_min_years", "age_max_years",
-                                             "severity", NULL };
+                                             "severity", "haemolysed", NULL };
 static const char *const APPROVED_KEYS[] = { "version", "by", "on", NULL };
 static const char *const KIND_NAMES[]    = { "critical_value", "no_treatment_relationship", "acute_kidney_injury", "delta_check", "relative_trend",
                                              "medication_interaction", NULL };
@@ -85,6 +85,22 @@ check_unit(struct loader *loader, const struct json *row, const struct rule_limi
         load_error(loader, value, NULL, "\"%s\" is no unit of model/terms/units.json", limit->unit);
 }
 
+/* { "high": 8.0, "severity": "high" }: above the limit's own. */
+static void
+load_haemolysed_limit(struct loader *loader, const struct json *row, struct rule_limit *limit)
+{
+    static const char *const KEYS[] = { "high", "severity", NULL };
+    const struct json       *object = json_find(row, "haemolysed");
+    if (object == NULL || !load_keys(loader, object, KEYS))
+        return;
+    limit->has_haemolysed      = load_number(loader, object, "high", &limit->haemolysed_high);
+    limit->haemolysed_severity = load_severity(loader, object, limit->severity);
+    if (json_find(object, "high") == NULL)
+        load_error(loader, object, NULL, "\"high\" is missing: from where on a haemolysed specimen no longer explains it");
+    else if (!limit->has_high || limit->haemolysed_high <= limit->high)
+        load_error(loader, object, NULL, "the limit of haemolysed specimens is not above the limit's own \"high\"");
+}
+
 static void
 load_limit(struct loader *loader, const struct json *row, enum severity severity, struct rule_limit *limit)
 {
@@ -99,6 +115,7 @@ load_limit(struct loader *loader, const struct json *row, enum severity severity
     limit->has_high = load_number(loader, row, "high", &limit->high);
     limit->age_min_years = load_age(loader, row, "age_min_years");
     limit->age_max_years = load_age(loader, row, "age_max_years");
+    load_haemolysed_limit(loader, row, limit);
     if (json_find(row, "low") == NULL && json_find(row, "high") == NULL)
         load_error(loader, row, NULL, "a limit has \"low\", \"high\" or both");
     if (limit->has_low && limit->has_high && limit->low >= limit->high)

@@ -6,8 +6,8 @@
 #include "model/load_int.h"
 
 static const char *const DELTA_KEYS[]  = { "codes",       "help",         "within",           "against", "at", "severity", "rise", "fall", "rise_percent",
-                                           "fall_percent", "reference_change", NULL };
-static const char *const TREND_KEYS[]  = { "codes", "help", "within", "results", "at", "severity", "rise_percent", "fall_percent", NULL };
+                                           "fall_percent", "reference_change", "haemolysed", NULL };
+static const char *const TREND_KEYS[]  = { "codes", "help", "within", "results", "at", "severity", "rise_percent", "fall_percent", "haemolysed", NULL };
 static const char *const CHANGE_KEYS[] = { "analytical_cv", "within_person_cv", "z", "direction", "distribution", NULL };
 
 #define HUNDRED_PERCENT    100000000
@@ -26,6 +26,18 @@ load_percents(struct loader *loader, const struct json *row, int64_t limits[DIRE
         load_error(loader, json_find(row, "rise_percent"), NULL, "\"rise_percent\" is above 1,000");
     if (limits[DIRECTION_FALL] >= HUNDRED_PERCENT)
         load_error(loader, json_find(row, "fall_percent"), NULL, "nothing falls by 100 %% and is still above 0");
+}
+
+/* { "severity": "low" } */
+static bool
+load_haemolysed(struct loader *loader, const struct json *row, enum severity fallback, enum severity *ret_severity)
+{
+    static const char *const KEYS[] = { "severity", NULL };
+    const struct json       *object = json_find(row, "haemolysed");
+    if (object == NULL || !load_keys(loader, object, KEYS))
+        return false;
+    *ret_severity = load_severity(loader, object, fallback);
+    return true;
 }
 
 static int64_t
@@ -91,6 +103,7 @@ load_delta(struct loader *loader, const struct json *row, const struct rule_pack
     delta->limits[MEASURE_ABSOLUTE][DIRECTION_FALL] = load_positive(loader, row, "fall", 0);
     load_percents(loader, row, delta->limits[MEASURE_PERCENT]);
     load_change(loader, row, delta);
+    delta->has_haemolysed = load_haemolysed(loader, row, delta->severity, &delta->haemolysed_severity);
     for (int measure = 0; measure < MEASURE_COUNT; measure++)
         has_limit |= delta->limits[measure][DIRECTION_RISE] > 0 || delta->limits[measure][DIRECTION_FALL] > 0;
     if (!has_limit)
@@ -106,6 +119,7 @@ load_trend(struct loader *loader, const struct json *row, const struct rule_pack
     trend->reaches      = load_reaches(loader, row, "at", true);
     trend->severity     = load_severity(loader, row, rule->severity);
     load_percents(loader, row, trend->limits);
+    trend->has_haemolysed = load_haemolysed(loader, row, trend->severity, &trend->haemolysed_severity);
     if (trend->within_us > TREND_DAYS_MAX * US_PER_DAY)
         load_error(loader, json_find(row, "within"), NULL, "a trend is looked for in at most %d days", TREND_DAYS_MAX);
     if (trend->result_count < TREND_RESULT_MIN)

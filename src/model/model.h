@@ -222,6 +222,9 @@ struct rule_limit {
     int32_t       age_min_years; /* 0: from birth. */
     int32_t       age_max_years; /* Exclusive; 0: no end. */
     enum severity severity;
+    bool          has_haemolysed;      /* In a haemolysed specimen what is above `high`, but not above this, is less severe. */
+    int64_t       haemolysed_high;     /* decimal(18,6) */
+    enum severity haemolysed_severity;
     uint32_t      line;
     uint32_t      column;
 };
@@ -268,6 +271,8 @@ struct rule_delta {
     bool                    reaches;            /* A limit that is met exactly counts. */
     enum severity           severity;
     int64_t                 limits[MEASURE_COUNT][DIRECTION_COUNT]; /* Millionths; in the unit of the series, else percent. 0: none. */
+    bool                    has_haemolysed;      /* A haemolysed specimen, of either result, makes it less severe. */
+    enum severity           haemolysed_severity;
     struct reference_change change; /* What the limits of MEASURE_REFERENCE_CHANGE follow from. */
 };
 
@@ -278,6 +283,8 @@ struct rule_trend {
     int32_t       result_count; /* Of different minutes, at least; from 4 on. */
     bool          reaches;
     enum severity severity;
+    bool          has_haemolysed; /* A haemolysed specimen, of any of its results, makes it less severe. */
+    enum severity haemolysed_severity;
     int64_t       limits[DIRECTION_COUNT]; /* Percent, millionths. 0: none. */
 };
 

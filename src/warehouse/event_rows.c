@@ -476,7 +476,8 @@ event_rows_next(struct event_rows *rows, struct chunk *chunk, struct error *err)
 static const enum event_column STATED[] = { EVENT_ENTITY,     EVENT_TIME,          EVENT_EFFECTIVE_TIME, EVENT_PATIENT_SYSTEM, EVENT_PATIENT_ID, EVENT_ENCOUNTER_ID,
                                             EVENT_CODE,       EVENT_VALUE,         EVENT_COMPARATOR,     EVENT_FLAG,           EVENT_RESULT,     EVENT_RESULT_UNIT,
                                             EVENT_STATUS,     EVENT_STATUS_ACTION, EVENT_RESULT_ID,      EVENT_USER_SYSTEM,    EVENT_USER_ID,    EVENT_DEPARTMENT,
-                                            EVENT_BEGIN_TIME, EVENT_END_TIME,      EVENT_PRACTITIONER_ID, EVENT_ACCESS_FACTS };
+                                            EVENT_BEGIN_TIME, EVENT_END_TIME,      EVENT_PRACTITIONER_ID, EVENT_ACCESS_FACTS,
+                                            EVENT_CONDITION };
 
 /* Parts of one size, so that no two rows give the same bytes. */
 static struct hash128

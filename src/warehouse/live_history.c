@@ -31,6 +31,7 @@ static const struct column_source {
     { EVENT_VALUE, { "normalized_value" } },
     { EVENT_UNIT, { "normalized_units" } },
     { EVENT_COMPARATOR, { "source_comparator" } },
+    { EVENT_CONDITION, { "normalized_specimen_condition" } },
     { EVENT_RESULT, { "result" } },
     { EVENT_RESULT_UNIT, { "source_units" } },
     { EVENT_RESULT_ID, { "lab_result_id", "clinical_order_id", "appointment_id", "medication_id" } },

@@ -107,7 +107,7 @@ expressions(void **state)
 static enum status
 model_run(struct io *io, void *context, struct error *err)
 {
-    const struct model_file file  = { .path = "site.json", .text = STR("{ \"rule\": \"abnormal_lab_trends\", \"approved\": { \"version\": \"kost-1990.1\", "
+    const struct model_file file  = { .path = "site.json", .text = STR("{ \"rule\": \"abnormal_lab_trends\", \"approved\": { \"version\": \"kost-1990.2\", "
                                                         "\"by\": \"Dr. A\", \"on\": \"2026-01-15\" } }") };
     struct model           *model = NULL;
     (void)io, (void)context;

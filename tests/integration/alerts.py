@@ -77,7 +77,7 @@ def looked_at(base):
     minimum = alerts(folder, "list", "--phi", "minimum") + alerts(folder, "show", alert_id, "--phi", "minimum")
     expect("minimum", ("2823-3" in minimum, [s for s in secrets if s in minimum]), (True, []))
     full = alerts(folder, "show", alert_id[:24], "--phi", "full")
-    for field in ("value                           7.4", "explanation.high", "explanation.fired_by", "rule_version", "kost-1990.1", "evidence.events[0].position", "evidence.history_from",
+    for field in ("value                           7.4", "explanation.high", "explanation.fired_by", "rule_version", "kost-1990.2", "evidence.events[0].position", "evidence.history_from",
                   "ALERTING_SERVICE  delivered"):
         expect(f"shown: {field}", " ".join(field.split()) in " ".join(full.split()), True)
     expect("audited", audited(folder), ["list --phi minimum", f"show {alert_id} --phi minimum", f"show {alert_id[:24]} --phi full"])

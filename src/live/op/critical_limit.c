@@ -92,14 +92,39 @@ limit_of(const struct critical_limits *limits, const struct chunk *chunk, uint32
     return found;
 }
 
+/* Below a haemolysed specimen's own limit the number may come from burst cells. A bound (">6.5") may stand for what is above it. */
+static enum severity
+severity_of(const struct rule_limit *limit, bool is_haemolysed, const struct chunk *chunk, uint32_t row)
+{
+    const int64_t value = event_int64(chunk, EVENT_VALUE, row);
+    return is_haemolysed && limit->has_haemolysed && value > limit->high && value <= limit->haemolysed_high
+                   && event_text(chunk, EVENT_COMPARATOR, row).size == 0
+               ? limit->haemolysed_severity
+               : limit->severity;
+}
+
 struct critical_cause
 critical_cause(const struct critical_limits *limits, const struct chunk *chunk, uint32_t row)
 {
     struct critical_cause cause = { .limit      = limit_of(limits, chunk, row),
                                     .is_flagged = is_flagged(limits, text_of(chunk, EVENT_FLAG, row)) };
+    if (cause.limit == NULL && !cause.is_flagged)
+        return cause;
+    cause.is_haemolysed = rule_is_haemolysed(chunk, row);
     if (cause.is_flagged)
         cause.severity = limits->pack->severity;
-    if (cause.limit != NULL && (!cause.is_flagged || cause.limit->severity > cause.severity))
-        cause.severity = cause.limit->severity;
+    if (cause.limit != NULL) {
+        const enum severity severity = severity_of(cause.limit, cause.is_haemolysed, chunk, row);
+        cause.severity               = !cause.is_flagged || severity > cause.severity ? severity : cause.severity;
+    }
     return cause;
+}
+
+const struct rule_limit *
+critical_limit_of_haemolysis(const struct critical_limits *limits, struct str code)
+{
+    for (uint32_t i = 0; i < limits->pack->limit_count; i++)
+        if (limits->pack->limits[i].has_haemolysed && str_equal(str_from(limits->pack->limits[i].code), code))
+            return &limits->pack->limits[i];
+    return NULL;
 }

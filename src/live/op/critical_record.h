@@ -49,6 +49,9 @@ _Static_assert(TEXT_COUNT <= RECORD_TEXT_COUNT_MAX, "the texts of a record");
 #define HAS_HIGH  2u
 #define HAS_VALUE 4u
 
+/* Of traits, in both kinds of rules about results. */
+#define RECORD_HAEMOLYSED 128u
+
 /* What the world was told last of the alert that a version fires. */
 struct critical_told {
     uint64_t shown; /* A hash of what it showed: of critical values, which version. */
@@ -87,7 +90,7 @@ struct critical_record {
     uint8_t                 is_old;    /* Within a barrier only: it goes. */
     uint8_t                 is_judged; /* Whether it was born is known. */
     uint8_t                 is_cooled; /* By an alert that is forgotten meanwhile. */
-    uint8_t                 traits;    /* Of results in a series (result_series.c). */
+    uint8_t                 traits;    /* RECORD_HAEMOLYSED, and what series_int.h has. */
 };
 _Static_assert(sizeof(struct critical_record) == sizeof(struct critical_version) + 2 * 16 + 3 * 8 + sizeof(struct critical_told) + 8, "no padding");
 

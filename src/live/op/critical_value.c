@@ -145,6 +145,18 @@ critical_value_rows(struct operator *base, struct chunk *chunk, struct epoch_out
 
 /* ---- Telling ---- */
 
+/* What the sender says of the specimen, and what that means for the analyte; `limit` NULL: nothing is known of that. */
+static void
+explain_haemolysis(const struct rule_limit *limit, struct json_out *json)
+{
+    json_out_key_cstr(json, "specimen", "haemolysed");
+    if (limit == NULL)
+        return;
+    json_out_key(json, STR("haemolysed_high"));
+    json_out_decimal(json, limit->haemolysed_high, 6);
+    json_out_key_cstr(json, "note", "burst cells release it: the number may be too high; a new specimen tells");
+}
+
 static void
 explain(struct critical_value *op, struct state_entry *entry, const struct critical_record *firing)
 {
@@ -172,6 +184,8 @@ explain(struct critical_value *op, struct state_entry *entry, const struct criti
     }
     if (critical_text(entry, firing, TEXT_FLAG).size > 0)
         json_out_key_text(&json, "flag", critical_text(entry, firing, TEXT_FLAG));
+    if ((firing->traits & RECORD_HAEMOLYSED) != 0)
+        explain_haemolysis(critical_limit_of_haemolysis(&op->limits, critical_text(entry, firing, TEXT_CODE)), &json);
     json_out_object_end(&json);
 }
 

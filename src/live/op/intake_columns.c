@@ -22,6 +22,7 @@ static const struct {
     { EVENT_UNIT, "source_units" },
     { EVENT_COMPARATOR, "source_comparator" },
     { EVENT_FLAG, "normalized_abnormal_flag" },
+    { EVENT_CONDITION, "normalized_specimen_condition" },
     { EVENT_RESULT, "result" },
     { EVENT_RESULT_UNIT, "source_units" },
     { EVENT_STATUS, "status" },

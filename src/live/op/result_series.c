@@ -261,6 +261,23 @@ series_evidence(struct series_verdict *verdict, const struct series_point *point
         verdict->places[verdict->place_count++] = point->place;
 }
 
+bool
+series_is_haemolysed(const struct series_view *view, const struct series_verdict *verdict)
+{
+    bool is_haemolysed = view->is_haemolysed;
+    for (uint32_t i = 0; i < view->count; i++)
+        for (uint32_t k = 0; view->points[i].is_haemolysed && k < verdict->place_count; k++)
+            is_haemolysed |= verdict->places[k] == view->points[i].place;
+    return is_haemolysed;
+}
+
+void
+series_print_specimen(struct json_out *json, bool is_haemolysed)
+{
+    if (is_haemolysed)
+        json_out_key_cstr(json, "specimen", "haemolysed");
+}
+
 void
 series_print_decimal(struct json_out *json, const char *key, int64_t value)
 {
@@ -280,6 +297,7 @@ series_print_point(struct json_out *json, const char *key, const struct series_p
     series_print_decimal(json, "value", point->value);
     json_out_key(json, STR("time"));
     json_out_time(json, point->effective_us);
+    series_print_specimen(json, point->is_haemolysed);
     json_out_object_end(json);
 }
 

@@ -130,6 +130,17 @@ age_years(int32_t birth, int64_t at_us)
 }
 
 bool
+rule_is_haemolysed(const struct chunk *chunk, uint32_t row)
+{
+    struct str_split split = str_split_init(event_text(chunk, EVENT_CONDITION, row), ',');
+    struct str       code;
+    bool             is_haemolysed = false;
+    while (!is_haemolysed && !event_is_null(chunk, EVENT_CONDITION, row) && str_split_next(&split, &code))
+        is_haemolysed = str_equal(code, STR("HEM"));
+    return is_haemolysed;
+}
+
+bool
 rule_age_years(const struct chunk *chunk, uint32_t row, int32_t *ret_years)
 {
     if (event_is_null(chunk, EVENT_BIRTH_DATE, row))

@@ -71,6 +71,9 @@ struct str rule_identifier(const struct chunk *chunk, enum event_column column, 
 /* Name of the row's partition; "history" for what the warehouse gave. */
 struct str rule_partition_id(const struct rule *rule, const struct chunk *chunk, uint32_t row);
 
+/* Whether its specimen is haemolysed, where the sender says so (HL7 table 0493). */
+bool rule_is_haemolysed(const struct chunk *chunk, uint32_t row);
+
 /* The patient's age on the effective time's day in UTC. False where no birth date is known. */
 bool rule_age_years(const struct chunk *chunk, uint32_t row, int32_t *ret_years);
 

@@ -51,6 +51,7 @@ struct series_view {
     const struct critical_record *record;
     int64_t                       effective_us;
     int64_t                       value;
+    bool                          is_haemolysed; /* The specimen of the version judged. */
     struct series_point          *points; /* The results before it, in the order of their effective times; place: which record. */
     uint32_t                      count;
     const struct series_point   **scratch;
@@ -104,6 +105,13 @@ extern const struct series_kind series_kidney;
 extern const struct series_kind series_delta;
 extern const struct series_kind series_trend;
 
+#define SERIES_HAEMOLYSIS_NOTE "burst cells release it: a number of a haemolysed specimen may be too high; a new specimen tells"
+
+/* Whether the version judged or a record of the evidence so far has a haemolysed specimen. */
+bool series_is_haemolysed(const struct series_view *view, const struct series_verdict *verdict);
+/* "specimen":"haemolysed" of the version judged; else nothing. */
+void series_print_specimen(struct json_out *json, bool is_haemolysed);
+
 /* Which of the rule's series the view is of, and so which of its checks. */
 static inline uint32_t
 series_index(const struct series_view *view)
@@ -114,7 +122,7 @@ series_index(const struct series_view *view)
 /* Adds the point's record to the evidence. NULL adds nothing, nor does one that is in it. */
 void series_evidence(struct series_verdict *verdict, const struct series_point *point);
 void series_print_decimal(struct json_out *json, const char *key, int64_t value);
-/* "key":{"value":…,"time":…}; null where there is none. */
+/* "key":{"value":…,"time":…}, with "specimen":"haemolysed" where it is; null where there is none. */
 void series_print_point(struct json_out *json, const char *key, const struct series_point *point);
 
 #endif

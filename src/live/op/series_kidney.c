@@ -69,6 +69,7 @@ explain(const struct series_view *view, const struct series_verdict *verdict, st
     json_out_key_int(json, "stage", finding->stage);
     json_out_key_cstr(json, "unit", view->series->unit);
     series_print_decimal(json, "c1", view->value);
+    series_print_specimen(json, view->is_haemolysed);
     series_print_point(json, "rv1", finding->recent);
     print_median(json, finding);
     print_ratio(json, finding, view->value);

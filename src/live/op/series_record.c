@@ -93,6 +93,8 @@ traits_of(const struct rule *rule, const struct chunk *chunk, uint32_t row)
         traits |= SERIES_PRELIMINARY;
     if (rule_age_years(chunk, row, &years) && years < rule->pack->adult_years)
         traits |= SERIES_MINOR;
+    if (rule_is_haemolysed(chunk, row))
+        traits |= RECORD_HAEMOLYSED;
     return (uint8_t)traits;
 }
 

@@ -11,6 +11,13 @@ check_of(const struct series_view *view)
     return &view->pack->trends[series_index(view)];
 }
 
+/* Burst cells may have made it, or may hide it. */
+static bool
+is_doubtful(const struct series_view *view, const struct series_verdict *verdict)
+{
+    return check_of(view)->has_haemolysed && series_is_haemolysed(view, verdict);
+}
+
 static void
 judge(const struct series_view *view, struct series_verdict *ret_verdict)
 {
@@ -18,9 +25,9 @@ judge(const struct series_view *view, struct series_verdict *ret_verdict)
     if ((view->record->traits & SERIES_MINOR) == 0) {
         trend_judge(view->points, view->count, view->effective_us, view->value, check_of(view), &verdict.trend);
         verdict.fires    = verdict.trend.fires;
-        verdict.severity = verdict.fires ? check_of(view)->severity : SEVERITY_LOW;
         for (uint32_t i = 0; i < verdict.trend.point_count; i++)
             series_evidence(&verdict, &verdict.trend.points[i]);
+        verdict.severity = !verdict.fires ? SEVERITY_LOW : is_doubtful(view, &verdict) ? check_of(view)->haemolysed_severity : check_of(view)->severity;
     }
     *ret_verdict = verdict;
 }
@@ -62,6 +69,9 @@ explain(const struct series_view *view, const struct series_verdict *verdict, st
     json_out_key_cstr(json, "fired_by", !finding->fires ? "nothing" : finding->direction == DIRECTION_RISE ? "rise" : "fall");
     json_out_key_cstr(json, "unit", view->series->unit);
     series_print_decimal(json, "value", view->value);
+    series_print_specimen(json, view->is_haemolysed);
+    if (is_doubtful(view, verdict))
+        json_out_key_cstr(json, "note", SERIES_HAEMOLYSIS_NOTE);
     json_out_key_int(json, "results", finding->time_count);
     series_print_point(json, "first", finding->point_count > 0 ? finding->points : NULL);
     if (finding->has_line)

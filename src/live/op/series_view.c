@@ -99,7 +99,8 @@ find_value(const struct viewer *viewer, uint32_t index, struct series_point *ret
     record = &viewer->records[from];
     if ((record->numbers & HAS_VALUE) == 0)
         return false;
-    *ret_point = (struct series_point){ record->version.effective_us, record->value, index };
+    *ret_point = (struct series_point){ record->version.effective_us, record->value, index,
+                                        ((record->traits | viewer->records[index].traits) & RECORD_HAEMOLYSED) != 0 };
     return true;
 }
 
@@ -125,6 +126,6 @@ series_view_of(const struct series_views *views, const struct rule *rule, const 
         views->points[at] = point;
     }
     *ret_view = (struct series_view){ rule->pack, series, entry, &records[index], judged.effective_us, judged.value,
-                                      views->points, count, views->scratch };
+                                      judged.is_haemolysed, views->points, count, views->scratch };
     return true;
 }

@@ -368,10 +368,17 @@ paths_lead_where_they_say(void **state)
 {
 #define APPOINTMENT "MSH|^~\\&|A|B|C|D|20260101||SIU^S12|1|P|2.5\rPID|1||p\rRGS|1\rAIL|1||OPD^2\\T\\3~X\rRGS|2\rAIL|2||LAB\r"
 #define TOTALS "{\"a\":[{\"c\":{\"d\":[{\"e\":\"x\"},{\"e\":\"y\"}]},\"v\":1.50},{\"c\":{\"d\":[{\"e\":\"z\"}]},\"v\":2}]}\n"
+#define ORDERS \
+    "MSH|^~\\&|A|B|C|D|20260101||ORU^R01|1|P|2.5\rPID|1||p\rORC|RE\rOBR|1||F1\rOBX|1|NM|K\rNTE|1\rSPM|1|||||||||||||||||||||||HEM^x~ROOM\rORC|RE\rOBR|2||F2\rOBX|1|NM|NA\r"
+#define TWO_SPECIMENS "MSH|^~\\&|A|B|C|D|20260101||ORU^R01|1|P|2.5\rPID|1||p\rOBR|1||F1\rOBX|1|NM|K\rSPM|1|||A\rOBX|2|NM|W\rSPM|2|||B\r"
     static const struct {
         enum model_format format;
         const char       *each, *path, *bytes, *value;
     } PATHS[] = {
+        { MODEL_HL7V2, "OBR", "OBR>>SPM-24[*]", ORDERS, "HEM^x~ROOM" }, { MODEL_HL7V2, "OBX", "OBR>>SPM-24", ORDERS, "HEM" },
+        { MODEL_HL7V2, "OBX", "OBR>>SPM-24[2]", ORDERS, "ROOM" },      { MODEL_HL7V2, "PID", "PID>>SPM-24", ORDERS, "" }, /* An order's end is its own. */
+        { MODEL_HL7V2, "OBR", "OBR>>SPM-4", TWO_SPECIMENS, "" },       { MODEL_HL7V2, "OBX", "OBX>>SPM-4", TWO_SPECIMENS, "A" },
+        { MODEL_HL7V2, "OBR", "OBR>>TQ1-1", ORDERS, "" },              { MODEL_HL7V2, "SPM", "SPM>>OBX-3", TWO_SPECIMENS, "W" },
         { MODEL_HL7V2, "PID", "^AIL-3.1", APPOINTMENT, "OPD" },      { MODEL_HL7V2, "PID", "^AIL-3.2", APPOINTMENT, "2&3" },
         { MODEL_HL7V2, "PID", "^AIL-3[2].1", APPOINTMENT, "X" },     { MODEL_HL7V2, "AIL", "^AIL-3", APPOINTMENT, "OPD" },
         { MODEL_HL7V2, "PID", "^AIP-3", APPOINTMENT, "" },           { MODEL_HL7V2, "PID", "^MSH-9.2", APPOINTMENT, "S12" },

@@ -131,6 +131,54 @@ an_alert_says_what_fired_it(void **state)
     assert_string_equal(told[0].explanation, "{\"fired_by\":\"laboratory_flag\",\"value\":4.200000,\"unit\":\"mmol/L\",\"flag\":\"HH\"}");
 }
 
+/* Told in any case: below the limit of haemolysed specimens with a lower severity. */
+static void
+potassium_of_a_haemolysed_specimen_is_told_as_such(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *condition, *comparator, *flag;
+        int64_t     value;
+        const char *severity; /* NULL: no alert. */
+    } cases[] = {
+        { "", "", "", 6200001, "critical" },     { "HEM", "", "", 6200000, NULL },        { "HEM", "", "", 6200001, "high" },
+        { "CLOT,HEM", "", "", 8000000, "high" }, { "HEM", "", "", 8000001, "critical" },  { "CLOT", "", "", 7000000, "critical" },
+        { "HEM", ">", "", 7000000, "critical" }, { "HEM", "", "HH", 7000000, "critical" }, { "HEM", "", "", 2700000, "critical" },
+        { "HEMX", "", "", 7000000, "critical" },
+    };
+    struct event events[2];
+    pack.is_approved = true;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        read_events("1Ac", events);
+        SET(events[0].condition, cases[i].condition);
+        SET(events[0].comparator, cases[i].comparator);
+        SET(events[0].flag, cases[i].flag);
+        events[0].partition = 0;
+        events[0].value     = cases[i].value;
+        run_shape(events, 1, (struct shape){ .chunk_rows = 1, .barrier_rows = 1 });
+        if (told_count != (cases[i].severity == NULL ? 0u : 1u) || (told_count == 1 && strcmp(told[0].severity, cases[i].severity) != 0))
+            fail_msg("case %zu: %u alerts, severity %s", i, told_count, told_count > 0 ? told[0].severity : "-");
+        assert_int_equal(told_count == 1 && strstr(told[0].explanation, "haemolysed") != NULL,
+                         told_count == 1 && (strcmp(cases[i].condition, "HEM") == 0 || strcmp(cases[i].condition, "CLOT,HEM") == 0));
+    }
+    /* What a clean specimen says as well is worse, and goes through the cooldown. */
+    read_events("1Ac 60Bc", events);
+    SET(events[0].condition, "HEM");
+    run_shape(events, 2, (struct shape){ .chunk_rows = 1, .barrier_rows = 1, .restarts = true });
+    assert_string_equal(told_text(), "e0:open e1:open");
+    assert_string_equal(told[0].explanation,
+                        "{\"fired_by\":\"limit\",\"value\":7.100000,\"unit\":\"mmol/L\",\"low\":2.800000,\"high\":6.200000,\"specimen\":\"haemolysed\","
+                        "\"haemolysed_high\":8.000000,\"note\":\"burst cells release it: the number may be too high; a new specimen tells\"}");
+    /* Of an analyte that cells do not release it is said, and changes nothing. */
+    read_events("1Ac", events);
+    SET(events[0].condition, "HEM");
+    SET(events[0].code, "2951-2");
+    events[0].value = 170000000;
+    run_shape(events, 1, (struct shape){ .chunk_rows = 1, .barrier_rows = 1 });
+    assert_string_equal(told[0].severity, "critical");
+    assert_non_null(strstr(told[0].explanation, "\"specimen\":\"haemolysed\"}"));
+}
+
 static void
 limits_hold_for_their_age_unit_and_comparator(void **state)
 {
@@ -353,6 +401,7 @@ main(void)
         cmocka_unit_test(what_nobody_approved_is_shown_and_not_sent),
         cmocka_unit_test(who_got_an_alert_hears_what_becomes_of_it),
         cmocka_unit_test(an_alert_says_what_fired_it),
+        cmocka_unit_test(potassium_of_a_haemolysed_specimen_is_told_as_such),
         cmocka_unit_test(limits_hold_for_their_age_unit_and_comparator),
         cmocka_unit_test(content_depends_on_events_alone),
         cmocka_unit_test(content_does_not_depend_on_the_order_of_partitions),

@@ -41,7 +41,7 @@ read_points(const char *text, struct series_point *points)
         }
         assert_int_equal(*end, ':');
         assert_true(count < POINT_MAX);
-        points[count] = (struct series_point){ NOW_US - age_us, micro(strtod(end + 1, &end)), (uint32_t)count };
+        points[count] = (struct series_point){ NOW_US - age_us, micro(strtod(end + 1, &end)), (uint32_t)count, false };
         count++;
         text = *end == ' ' ? end + 1 : end;
     }
@@ -132,7 +132,7 @@ the_distance_is_that_of_the_smallest_limit(void **state)
 {
     (void)state;
     const struct rule_delta   rule  = { .limits = { { 30000000, 0 }, { 20000000, 0 }, { 0, 0 } } };
-    const struct series_point small = { 0, 100000000, 0 }, large = { 0, 400000000, 0 };
+    const struct series_point small = { 0, 100000000, 0, false }, large = { 0, 400000000, 0, false };
     int64_t                   distance;
     assert_true(delta_distance(&rule, DIRECTION_RISE, &small, &distance));
     assert_int_equal(distance, 20000000);

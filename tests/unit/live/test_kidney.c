@@ -48,7 +48,7 @@ read_points(const char *text, struct series_point *points)
         }
         assert_int_equal(*end, ':');
         assert_true(count < POINT_MAX);
-        points[count] = (struct series_point){ NOW_US - age_us, micro(strtod(end + 1, &end)), (uint32_t)count };
+        points[count] = (struct series_point){ NOW_US - age_us, micro(strtod(end + 1, &end)), (uint32_t)count, false };
         count++;
         text = *end == ' ' ? end + 1 : end;
     }

@@ -183,6 +183,57 @@ a_site_has_checks_of_its_own(void **state)
     model_free(site);
 }
 
+/* A site's potassium: by either specimen it is less severe, and told as such. */
+static void
+haemolysed_specimens_are_told_as_such(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{ \"rule\": \"delta_check\", \"version\": \"site.1\", \"checks\": [\n"
+        "  { \"help\": \"Potassium\", \"codes\": [\"2823-3\"], \"within\": \"24h\", \"rise_percent\": 20, \"fall_percent\": 20, \"haemolysed\": { \"severity\": \"low\" } },\n"
+        "  { \"help\": \"Haemoglobin\", \"codes\": [\"718-7\"], \"within\": \"24h\", \"fall\": 2 } ] }\n";
+    static const char trend_text[] =
+        "{ \"rule\": \"relative_trend\", \"version\": \"site.1\", \"checks\": [\n"
+        "  { \"help\": \"Potassium\", \"codes\": [\"2823-3\"], \"within\": \"10d\", \"rise_percent\": 50, \"haemolysed\": { \"severity\": \"low\" } } ] }\n";
+    const struct model_file files[] = { { .path = "delta.json", .text = str_from(text) }, { .path = "trend.json", .text = str_from(trend_text) } };
+    struct model           *kept = model, *site = NULL;
+    struct error            err  = ERROR_EMPTY;
+    struct event            events[4];
+    assert_int_equal(model_load(files, 2, NULL, NULL, &site, &err), ST_OK);
+    model       = site;
+    graph.model = site;
+    use_rule("delta_check", "2823-3", "mmol/L");
+    for (int which = 0; which < 3; which++) {
+        read_events("0a=4 10b=5", events);
+        if (which > 0)
+            SET(events[which - 1].condition, "HEM");
+        run_shape(events, 2, (struct shape){ .chunk_rows = 1, .barrier_rows = 1, .restarts = true });
+        assert_int_equal(told_count, 1);
+        assert_string_equal(told[0].severity, which == 0 ? "medium" : "low");
+        assert_int_equal(strstr(told[0].explanation, "\"note\":\"burst cells") != NULL, which > 0);
+        assert_int_equal(strstr(told[0].explanation, "Z\",\"specimen\":\"haemolysed\"}") != NULL, which == 1); /* The earlier one. */
+        assert_int_equal(strstr(told[0].explanation, ",\"specimen\":\"haemolysed\",\"note\"") != NULL, which == 2);
+    }
+    use_rule("delta_check", "718-7", "g/dL");
+    read_events("0a=12 10b=10", events);
+    SET(events[1].condition, "HEM");
+    run_shape(events, 2, (struct shape){ .chunk_rows = 1, .barrier_rows = 1 });
+    assert_string_equal(told[0].severity, "medium");
+    assert_non_null(strstr(told[0].explanation, "\"specimen\":\"haemolysed\",\"within_hours\""));
+    use_rule("relative_trend", "2823-3", "mmol/L");
+    for (int which = 0; which < 5; which++) {
+        read_events("0a=4 24b=5 48c=6 72d=7", events);
+        if (which > 0)
+            SET(events[which - 1].condition, "HEM");
+        run_shape(events, 4, (struct shape){ .chunk_rows = 1, .barrier_rows = 1 });
+        assert_string_equal(told[0].severity, which == 0 ? "medium" : "low");
+        assert_int_equal(strstr(told[0].explanation, "\"note\":\"burst cells") != NULL, which > 0);
+    }
+    model       = kept;
+    graph.model = kept;
+    model_free(site);
+}
+
 static void
 a_delta_says_what_it_goes_by(void **state)
 {
@@ -365,6 +416,7 @@ main(void)
         cmocka_unit_test(falls_of_platelets),
         cmocka_unit_test(minors_are_not_judged),
         cmocka_unit_test(a_site_has_checks_of_its_own),
+        cmocka_unit_test(haemolysed_specimens_are_told_as_such),
         cmocka_unit_test(a_delta_says_what_it_goes_by),
         cmocka_unit_test(a_trend_says_what_it_goes_by),
         cmocka_unit_test(content_depends_on_events_alone),

@@ -41,7 +41,7 @@ read_points(const char *text, struct series_point *points)
         }
         assert_int_equal(*end, ':');
         assert_true(count < POINT_MAX);
-        points[count] = (struct series_point){ NOW_US - age_us, micro(strtod(end + 1, &end)), (uint32_t)count };
+        points[count] = (struct series_point){ NOW_US - age_us, micro(strtod(end + 1, &end)), (uint32_t)count, false };
         count++;
         text = *end == ' ' ? end + 1 : end;
     }
@@ -136,7 +136,7 @@ results_of_one_minute_make_no_line(void **state)
     struct series_point  points[3];
     struct trend_finding finding;
     for (uint32_t i = 0; i < 3; i++)
-        points[i] = (struct series_point){ NOW_US - 3 + i, 100000000 - i * 30000000, i };
+        points[i] = (struct series_point){ NOW_US - 3 + i, 100000000 - i * 30000000, i, false };
     trend_judge(points, 3, NOW_US, 1000000, &platelets, &finding);
     assert_false(finding.has_line);
     assert_false(finding.fires);
@@ -154,12 +154,12 @@ many_and_large_results(void **state)
     long_rule.within_us            = TREND_DAYS_MAX * US_PER_DAY;
     long_rule.limits[DIRECTION_RISE] = 200000000;
     for (uint32_t i = 0; i < POINT_MAX; i++)
-        points[i] = (struct series_point){ NOW_US - (int64_t)(POINT_MAX - i) * US_PER_HOUR, i < POINT_MAX - TREND_POINT_COUNT_MAX + 1 ? 900000000 : 100000000, i };
+        points[i] = (struct series_point){ NOW_US - (int64_t)(POINT_MAX - i) * US_PER_HOUR, i < POINT_MAX - TREND_POINT_COUNT_MAX + 1 ? 900000000 : 100000000, i, false };
     trend_judge(points, POINT_MAX, NOW_US, 100000000, &platelets, &finding);
     assert_int_equal(finding.point_count, TREND_POINT_COUNT_MAX - 1);
     assert_int_equal(finding.change_percent, 0);
     for (uint32_t i = 0; i < 3; i++)
-        points[i] = (struct series_point){ NOW_US - TREND_DAYS_MAX * US_PER_DAY + (int64_t)i * US_PER_MINUTE, i == 0 ? 1 : i == 1 ? TREND_VALUE_MAX - 1 : 1, i };
+        points[i] = (struct series_point){ NOW_US - TREND_DAYS_MAX * US_PER_DAY + (int64_t)i * US_PER_MINUTE, i == 0 ? 1 : i == 1 ? TREND_VALUE_MAX - 1 : 1, i, false };
     trend_judge(points, 3, NOW_US, TREND_VALUE_MAX - 1, &long_rule, &finding);
     assert_int_equal(finding.begin, INT64_C(1125899906842625));
     assert_int_equal(finding.end, INT64_C(3377699720527872));

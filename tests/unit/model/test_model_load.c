@@ -91,7 +91,7 @@ test_approval(void **state)
     struct error            err   = ERROR_EMPTY;
     struct model           *model = NULL;
     struct model           *plain = NULL;
-    const struct model_file files[] = { { .path = "site.json", .text = STR("{ \"rule\": \"abnormal_lab_trends\", \"approved\": { \"version\": \"kost-1990.1\", "
+    const struct model_file files[] = { { .path = "site.json", .text = STR("{ \"rule\": \"abnormal_lab_trends\", \"approved\": { \"version\": \"kost-1990.2\", "
                                                            "\"by\": \"Dr. A\", \"on\": \"2026-01-15\" } }") } };
     assert_int_equal(model_load(files, 1, NULL, NULL, &model, &err), ST_OK);
     assert_int_equal(model_load(NULL, 0, NULL, NULL, &plain, &err), ST_OK);
@@ -307,6 +307,10 @@ static const struct {
     { "{ \"rule\": \"relative_trend\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"results\": 33, \"rise_percent\": 50 } ] }", "f:1:104", "from 0 to 32" },
     { "{ \"rule\": \"relative_trend\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\" } ] }", "f:1:41", "a check has a limit" },
     { "{ \"rule\": \"relative_trend\", \"history\": \"400d\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"367d\", \"rise_percent\": 50 } ] }", "f:1:106", "at most 366 days" },
+    { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2823-3\", \"unit\": \"mmol/L\", \"high\": 6, \"haemolysed\": { \"high\": 6 } } ] }", "f:1:125", "not above the limit" },
+    { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2823-3\", \"unit\": \"mmol/L\", \"low\": 3, \"haemolysed\": { \"high\": 6 } } ] }", "f:1:124", "not above the limit" },
+    { "{ \"rule\": \"abnormal_lab_trends\", \"version\": \"2\", \"limits\": [ { \"code\": \"2823-3\", \"unit\": \"mmol/L\", \"high\": 6, \"haemolysed\": { \"severity\": \"low\" } } ] }", "f:1:125", "\"high\" is missing" },
+    { "{ \"rule\": \"relative_trend\", \"checks\": [ { \"codes\": [\"2823-3\"], \"help\": \"K\", \"within\": \"1d\", \"rise_percent\": 9, \"haemolysed\": { \"high\": 8 } } ] }", "f:1:128", "high" },
     { "{ \"rule\": \"acute_kidney_injury\", \"limits\": [] }", "f:1:34", "a rule of kind acute_kidney_injury has no \"limits\"" },
     { "{ \"rule\": \"medication_interactions\", \"ingredients\": [ { \"name\": \"a\" }, { \"name\": \"a\" } ] }", "f:1:82", "named twice" },
     { "{ \"rule\": \"medication_interactions\", \"ingredients\": [ { \"name\": \"a\", \"code\": \"SIM\" } ] }", "f:1:78", "no RxCUI" },
