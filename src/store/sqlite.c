@@ -133,7 +133,7 @@ enum status
 sqlite_error(struct sqlite_store *sqlite, struct error *err, const char *what)
 {
     int             code = sqlite3_errcode(sqlite->db) & 0xff;
-    enum error_code ours = code == SQLITE_FULL ? ERR_FULL : code == SQLITE_BUSY || code == SQLITE_LOCKED ? ERR_BUSY : code == SQLITE_NOMEM ? ERR_NO_MEMORY : ERR_IO;
+    enum error_code ours = code == SQLITE_FULL ? ERR_FULL : code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_PROTOCOL ? ERR_BUSY : code == SQLITE_NOMEM ? ERR_NO_MEMORY : ERR_IO;
     return error_set(err, ours, "the store cannot %s: %s", what, sqlite3_errstr(sqlite3_extended_errcode(sqlite->db)));
 }
 
@@ -210,6 +210,36 @@ sqlite_meta_put(struct sqlite_store *sqlite, const char *name, const char *value
     return sqlite_step(sqlite, statement, err, "write store_meta");
 }
 
+#define RENEW_SIZE 65536
+
+/* Writes the log's bytes over themselves, so that they are on disk behind the next sync. An earlier process may have ended because a sync failed
+ * (P8): then the kernel shows bytes that the disk has not, takes them for written, and what is committed behind such a hole is lost by a power cut.
+ * Nobody else writes meanwhile: a transaction is open. */
+static enum status
+renew_log(struct sqlite_store *sqlite, struct error *err)
+{
+    sqlite3_file *file  = NULL;
+    sqlite3_int64 size  = 0;
+    int           code  = sqlite3_file_control(sqlite->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    char         *bytes = NULL;
+    if (code == SQLITE_OK && (file == NULL || file->pMethods == NULL))
+        return ST_OK;
+    if (code == SQLITE_OK)
+        code = file->pMethods->xFileSize(file, &size);
+    if (code == SQLITE_OK && size > 0 && (bytes = memory_alloc(RENEW_SIZE)) == NULL)
+        return error_no_memory(err);
+    for (sqlite3_int64 at = 0; at < size && code == SQLITE_OK; at += RENEW_SIZE) {
+        int count = size - at < RENEW_SIZE ? (int)(size - at) : RENEW_SIZE;
+        code      = file->pMethods->xRead(file, bytes, count, at);
+        if (code == SQLITE_OK)
+            code = file->pMethods->xWrite(file, bytes, count, at);
+    }
+    if (code == SQLITE_OK && size > 0)
+        code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    memory_free(bytes);
+    return code == SQLITE_OK ? ST_OK : error_set(err, code == SQLITE_FULL ? ERR_FULL : ERR_IO, "the store cannot write its log again: %s", sqlite3_errstr(code));
+}
+
 /* P1: in a transaction of its own, committed before anything is read. */
 static enum status
 own(struct store *store, uint64_t *ret_generation, struct error *err)
@@ -220,11 +250,13 @@ own(struct store *store, uint64_t *ret_generation, struct error *err)
     enum status          status = sqlite_run(sqlite, "begin immediate", err, "begin");
     if (status != ST_OK)
         return status;
+    status = renew_log(sqlite, err);
     /* Stores from before had an index over all sinks, in which the queue of one stood in another's way. */
-    status = sqlite_run(sqlite,
-                        "drop index if exists alert_outbox_waiting; create index if not exists alert_outbox_due on alert_outbox (sink, next_attempt_at) "
-                        "where status = 'waiting'",
-                        err, "order its outbox");
+    if (status == ST_OK)
+        status = sqlite_run(sqlite,
+                            "drop index if exists alert_outbox_waiting; create index if not exists alert_outbox_due on alert_outbox (sink, next_attempt_at) "
+                            "where status = 'waiting'",
+                            err, "order its outbox");
     if (status == ST_OK)
         status = sqlite_meta(sqlite, "generation", text, sizeof(text), err);
     if (status == ST_OK && !str_to_uint64(str_from(text), &generation))
