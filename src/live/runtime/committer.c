@@ -1,4 +1,23 @@
-/* The committer: announces epochs (P2), takes what the actors said at the barrier, seals (P6), submits (P7), delivers (P9). */
+/* The committer: announces epochs (P2), takes what the actors said at the barrier, seals (P6), submits (P7), delivers (P9).
+ *
+ *   store:   own (P1) ─▶ load, read back (P10) ─▶ owned ─────────────────────────────── submit: another generation ─▶ fenced
+ *                                                   │ ▲                                                              │
+ *   epoch:   filling ── announced (P2) ──▶ cut ── reported by all (P4) ──▶ whole                                     │
+ *                                                     merge (P3, P5) ─▶ seal (P6) ─▶ submit (P7) ─┬▶ committed ── deliver (P9)
+ *                                                                                                 ╰▶ failed, unknown ─┴▶ the process ends (P8)
+ *
+ * P1  Own      The generation was raised by a transaction of its own before anything was read: it is never 0 here.
+ * P2  Cut      e is announced when e-2 is committed (R1); all workers end it between two chunks, at positions that they report.
+ * P3  Decide   What shapes content and is not in the log stands in e's header and holds from e+1's first row; times decided never go back.
+ * P4  Align    A shard reads nothing behind barrier e in a lane before it has come on all of them.
+ * P5  Count    Each record and row of e has one outcome, and each partition moved by what is counted; else nothing is committed.
+ * P6  Seal     The state's delta of e is on disk, in one record behind that of e-1, before e is submitted.
+ * P7  Commit   e follows the last committed epoch, under our generation, from where that ended: in one transaction.
+ * P8  Doubt    After an error of a commit, or of anything that writes, nothing more is committed or delivered by this process.
+ * P9  Deliver  What is delivered is committed; it leaves between two transactions, under the same generation.
+ * P10 Recover  State, positions and decisions that a start goes on with are those of one epoch: the last that is committed.
+ *
+ * The checks below and in worker.c, shard.c, recover.c cite them; ARCHITECTURE.md ("Epoch protocol") has them in full. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -153,12 +172,15 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
     int64_t         begin        = monotonic(runtime);
     int64_t         retractions  = runtime->options->store->retraction_count;
     bool            begins_round = (epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT == 0;
+    CHECK(epoch == runtime->committed + 1); /* P7 */
     if (merge_epoch(runtime, epoch, &merge, err) != ST_OK)
         return ST_ERROR;
     cost_lap(runtime->meter, COST_MERGE);
     if (segment_append(&runtime->segment, epoch, begins_round, merge.state, merge.state_count, reference, err) != ST_OK)
         return ST_ERROR;
     cost_lap(runtime->meter, COST_RECORD);
+    CHECK(runtime->segment.epoch == epoch);                                                             /* P6 */
+    CHECK(merge.decision.epoch == epoch && merge.decision.min_watermark_us >= merge.decision.freed_us); /* P3 */
     atomic_store(&runtime->sealed, epoch);
     merge.commit.segment         = str_from(reference);
     merge.commit.cut_reason      = str_from(committer->reasons[epoch % EPOCHS_UNDER_WAY]);
@@ -194,6 +216,7 @@ deliver(struct committer *committer, bool is_last, struct error *err)
 {
     struct runtime             *runtime  = committer->runtime;
     const struct live_delivery *delivery = &runtime->options->delivery;
+    CHECK(!committer->has_failed); /* P8, P9 */
     committer->delivered_at_us = monotonic(runtime);
     top_queues(runtime);
     if (runtime->options->top != NULL)
@@ -219,10 +242,12 @@ committer_commit(struct committer *committer, bool *ret_progress, struct error *
 {
     struct runtime *runtime = committer->runtime;
     int64_t         begin   = monotonic(runtime);
+    CHECK(!committer->has_failed); /* P8 */
     *ret_progress = runtime->committed < atomic_load(&runtime->announced) && is_whole(runtime, runtime->committed + 1);
     if (!*ret_progress)
         return ST_OK;
-    if (commit_epoch(committer, runtime->committed + 1, err) != ST_OK)
+    committer->has_failed = commit_epoch(committer, runtime->committed + 1, err) != ST_OK;
+    if (committer->has_failed)
         return ST_ERROR;
     committer->cost_us = monotonic(runtime) - begin;
     tell_progress(runtime);
@@ -247,6 +272,7 @@ failed_actor(const struct runtime *runtime, struct error *err)
 void
 committer_begin(struct committer *committer, struct runtime *runtime, const char *first_cut_reason)
 {
+    CHECK(runtime->generation > 0); /* P1 */
     *committer           = (struct committer){ .runtime = runtime };
     committer->cut_at_us = committer->listed_at_us = monotonic(runtime);
     /* Before any actor steps: the start's decisions stand in a header before a row uses them (P3), so its epoch is empty. */

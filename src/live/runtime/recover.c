@@ -162,6 +162,7 @@ partitions_open(struct runtime *runtime, const struct store_state *state, const 
 static void
 actors_place(struct runtime *runtime, uint64_t epoch)
 {
+    CHECK(runtime->segment.epoch == epoch); /* P10 */
     runtime->committed = epoch;
     atomic_store(&runtime->announced, epoch);
     atomic_store(&runtime->sealed, epoch);

@@ -288,6 +288,7 @@ struct committer {
     int64_t         rows_at_cut;
     int64_t         bytes_at_cut;
     uint32_t        idle_at_cut;
+    bool            has_failed; /* To commit: nothing more is (P8). */
 };
 
 /* Behind recovery. With a reason the first epoch is announced at once. */

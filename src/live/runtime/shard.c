@@ -294,7 +294,7 @@ shard_step(struct shard *shard, enum step_result *ret_result, struct error *err)
     }
     if (parcel->barrier == 0)
         return shard_take(shard, shard->inputs[input], parcel, err);
-    CHECK(parcel->barrier == shard->actor.epoch);
+    CHECK(parcel->barrier == shard->actor.epoch && !shard->is_aligned[input]); /* P4 */
     shard->is_aligned[input] = true;
     time_view_add(&shard->view, &parcel->view);
     return ++shard->aligned_count == shard->runtime->worker_count ? shard_barrier(shard, err) : ST_OK;
