@@ -79,6 +79,19 @@ failed(int error_number)
     return -1;
 }
 
+/* One slash where there are several, none at the end. Good until the next call. */
+static const char *
+plain(const char *path)
+{
+    static char out[512];
+    size_t      size = 0;
+    for (; *path != '\0' && size + 1 < sizeof(out); path++)
+        if (*path != '/' || (path[1] != '/' && path[1] != '\0'))
+            out[size++] = *path;
+    out[size] = '\0';
+    return out;
+}
+
 /* ---- Files ---- */
 
 static struct host_open *
@@ -96,13 +109,13 @@ host_open_file(struct io *io, const char *path, int flags, mode_t mode)
     (void)mode;
     if (fails(io))
         return -1;
-    struct disk_file *file = disk_find(host->disk, path);
+    struct disk_file *file = disk_find(host->disk, plain(path));
     if (file != NULL && (flags & O_CREAT) != 0 && (flags & O_EXCL) != 0)
         return failed(EEXIST);
     if (file == NULL && (flags & O_CREAT) == 0)
         return failed(ENOENT);
     if (file == NULL)
-        file = disk_make(host->disk, path, false, false);
+        file = disk_make(host->disk, plain(path), false, false);
     else if ((flags & O_TRUNC) != 0)
         disk_cut(file, 0);
     struct host_open *open = sim_alloc(sizeof(*open));
@@ -247,7 +260,7 @@ host_fstat(struct io *io, int fd, struct stat *ret_stat)
 static int
 host_stat(struct io *io, const char *path, struct stat *ret_stat)
 {
-    return fails(io) ? -1 : stat_of(disk_find(host_of(io)->disk, path), ret_stat);
+    return fails(io) ? -1 : stat_of(disk_find(host_of(io)->disk, plain(path)), ret_stat);
 }
 
 static int
@@ -255,7 +268,7 @@ host_unlink(struct io *io, const char *path)
 {
     if (fails(io))
         return -1;
-    if (!disk_unlink(host_of(io)->disk, path))
+    if (!disk_unlink(host_of(io)->disk, plain(path)))
         return failed(ENOENT);
     disk_tidy(host_of(io)->disk);
     return 0;
@@ -267,7 +280,7 @@ host_mkdir(struct io *io, const char *path, mode_t mode)
     (void)mode;
     if (fails(io))
         return -1;
-    CHECK(disk_find(host_of(io)->disk, path) != NULL); /* The simulation makes all folders. */
+    CHECK(disk_find(host_of(io)->disk, plain(path)) != NULL); /* The simulation makes all folders. */
     return failed(EEXIST);
 }
 
@@ -281,6 +294,7 @@ host_folder_open(struct io *io, const char *path)
 {
     if (fails(io))
         return NULL;
+    path = plain(path);
     if (disk_find(host_of(io)->disk, path) == NULL) {
         errno = ENOENT;
         return NULL;

@@ -166,7 +166,8 @@ journal_owned(struct journal *journal, uint64_t generation)
 {
     if (generation <= journal->generation)
         journal_problem(journal, "P1: generation %llu after %llu", (unsigned long long)generation, (unsigned long long)journal->generation);
-    journal->generation = generation;
+    journal->generation        = generation;
+    journal->is_owner_in_doubt = false;
 }
 
 static void

@@ -35,6 +35,7 @@ struct journal {
     size_t               count;
     size_t               capacity;
     struct journal_epoch  submitted; /* Outcome not known; epoch 0: none. */
+    bool                 is_owner_in_doubt; /* Somebody may have owned the store since, and was not told. */
     char                 problem[2048]; /* The first breach of the contract; empty: none. */
 };
 

@@ -135,7 +135,11 @@ def judge_counts(said, logs, streamed):
 
 def judge_sink(world, said):
     """Each revision that went to the sink stands in its file once, and in its order."""
-    lines = [(line["alert_id"], line["revision"]) for line in world["sink"]]
+    try:
+        lines = [(line["alert_id"], line["revision"]) for line in map(json.loads, world["sink"].splitlines())]
+    except ValueError:
+        yield f"the sink's file is damaged: {world['sink'][:200]!r}"
+        return
     if any(status != "delivered" for _, _, status in world["deliveries"]):
         yield f"deliveries that wait: {[d for d in world['deliveries'] if d[2] != 'delivered'][:3]}"
     yield from differences("lines of the sink", Counter(lines), Counter((alert, revision) for alert, revision, _ in world["deliveries"]))
@@ -148,8 +152,22 @@ def judge_sink(world, said):
             yield f"{alert}: revision {revision} of {said.revisions[alert]}"
 
 
+def judge_tables(tables, said, epochs):
+    """The real store's tables say what its epochs said."""
+    yield from differences("table of alerts", {a: status for a, status, _ in tables["alerts"]}, {a: told[1] for a, told in said.alerts.items()})
+    yield from differences("table of windows", {json.dumps((int(w[0]), w[1] or None, w[2], w[3] or None, w[4] or None)): int(w[5]) for w in tables["windows"]},
+                           {key: row[0] for key, row in said.windows.items()})
+    yield from differences("table of letters", Counter((p, int(at), why) for p, at, why in tables["letters"]), Counter(said.letters))
+    yield from differences("table of late events", Counter((p, int(at)) for p, at in tables["late"]), Counter(said.late))
+    sums = [sum(row[2 + i] for (_, entity), rows in said.accounts.items() if not entity for row in rows) for i in range(3)]
+    if [int(n) for n in tables["sums"][0]] != sums or [int(n) for n in tables["epochs"][0]] != [epochs, epochs]:
+        yield f"sums of the table: {tables['sums']}, {tables['epochs']}; told {sums}, {epochs}"
+
+
 def judge(world):
     """Yields what is wrong."""
+    if world["tables"]:
+        world["deliveries"] = [(a, int(revision), status) for a, revision, status in world["tables"]["deliveries"]]
     logs = {name: text.encode("latin-1") for name, text in world["logs"].items()}
     places = places_of(logs)
     said = Said(world["said"], places)
@@ -169,6 +187,8 @@ def judge(world):
     wanted = {places[place.rpartition(":")[0], int(place.rpartition(":")[2])]: reason for place, reason in unevaluated.items()}
     yield from differences("unevaluated results", {event: told[0] for event, told in said.alerts_of("unevaluated_result").items()}, wanted)
     yield from judge_sink(world, said)
+    if world["tables"]:
+        yield from judge_tables(world["tables"], said, len(world["headers"]))
 
 
 def judge_seeds(program, first, last):

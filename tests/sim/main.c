@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "plan/plan.h"
 #include "sim/simulation.h"
+#include "sim/sqlite_vfs.h"
 #include "support/support.h"
 
 static uint64_t seed_now;
@@ -107,6 +108,7 @@ main(int argc, char **argv)
         return 2;
     }
     check_handler_set(check_told);
+    sqlite_vfs_register();
     for (uint64_t seed = first; seed <= last; seed++)
         wrong += !run(plan.graph, seed, strcmp(argv[1], "--seed") == 0, strcmp(argv[1], "--judge") == 0, &counts);
     counts_print(&counts, last - first + 1);

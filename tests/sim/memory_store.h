@@ -35,6 +35,6 @@ void server_release(struct server *server);
 struct store *memory_store_open(struct server *server, struct journal *journal, struct host *host, const char *segment_folder);
 
 /* A connection to another store, of which a journal is kept: every call goes to `inner`, which it owns. */
-struct store *recorded_store_open(struct store *inner, struct journal *journal);
+struct store *recorded_store_open(struct store *inner, struct journal *journal, struct host *host);
 
 #endif

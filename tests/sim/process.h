@@ -12,6 +12,7 @@
 #define SIM_FOLDER        "/sim"
 #define SIM_EVENTS_FOLDER "/sim/events"
 #define SIM_ALERTS        "/sim/alerts.ndjson"
+#define SIM_STORE         "/sim/store.db"
 
 struct process_options {
     const struct graph *graph;

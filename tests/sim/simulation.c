@@ -8,10 +8,13 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "sim/replay.h"
+#include "sim/sqlite_vfs.h"
+#include "store/sqlite.h"
 
-#define LIVES_MAX   7
-#define STEPS_MAX   UINT64_C(3000000)
-#define PASS_US_MAX 30000
+#define LIVES_MAX    7
+#define SQLITE_EVERY 8
+#define STEPS_MAX    UINT64_C(3000000)
+#define PASS_US_MAX  30000
 
 static void
 tell(const struct simulation *simulation, const char *format, ...)
@@ -105,6 +108,20 @@ static const char *const mishap_names[] = { "nothing", "an error", "a short writ
 static const char *const call_names[] = { "call", "write", "sync", "call to the store" };
 static const char *const end_names[] = { "until stopped", "once", "drain" };
 
+/* NULL: process->err says why. */
+static struct store *
+open_store(struct simulation *simulation, struct process *process)
+{
+    static const uint8_t              key[32] = { 1, 2, 3 };
+    const struct sqlite_store_options options = { SIM_STORE, key, "edw" };
+    struct store                     *inner   = NULL;
+    if (!simulation->is_sqlite)
+        return memory_store_open(&simulation->server, &simulation->journal, &process->host, SIM_FOLDER);
+    sqlite_vfs_use(&process->host);
+    process->err = ERROR_EMPTY;
+    return sqlite_store_open(&options, &inner, &process->err) == ST_OK ? recorded_store_open(inner, &simulation->journal, &process->host) : NULL;
+}
+
 static void
 start(struct simulation *simulation)
 {
@@ -128,7 +145,11 @@ start(struct simulation *simulation)
     tell(simulation, "process %u starts: %u workers, chunks of %u, epochs of %" PRId64 " rows and %" PRId64 " us, %s; %s at %s %" PRIu64, slot,
          options.worker_count, options.chunk_row_count, options.epoch_row_count, options.epoch_interval_us, end_names[options.end],
          mishap_names[made->process.host.plan.mishap], call_names[made->process.host.plan.call], made->process.host.plan.at);
-    process_start(&made->process, &options, memory_store_open(&simulation->server, &simulation->journal, &made->process.host, SIM_FOLDER));
+    struct store *store = open_store(simulation, &made->process);
+    if (store != NULL)
+        process_start(&made->process, &options, store);
+    else
+        made->process.is_ended = true;
 }
 
 /* What is left of it is of no process any more. */
@@ -166,10 +187,12 @@ judge_end(struct simulation *simulation, uint32_t slot)
         simulation->counts.done++;
     } else if (err->code == ERR_FENCED) {
         simulation->counts.fenced++;
-        if (!is_overtaken)
+        if (!is_overtaken && !simulation->journal.is_owner_in_doubt)
             journal_problem(&simulation->journal, "P7: the owner was fenced: %s", err->message);
     } else {
         simulation->counts.failed++;
+        if (simulation->is_sqlite && err->code == ERR_BUSY && !simulation->is_last) /* Another one stands still while it writes. */
+            return;
         bool is_ours = err->code == ERR_INTERNAL || err->code == ERR_CORRUPT;
         if (!process->host.has_met || is_ours || simulation->is_last)
             journal_problem(&simulation->journal, "a process ends%s: %s; %s", process->host.has_met ? " with what is no mishap" : " without a mishap",
@@ -278,10 +301,12 @@ paused(void *context)
     tell(simulation, "a process stands still inside a call");
     simulation->is_nested = true;
     simulation->counts.overtaken++;
+    struct host *host = sqlite_vfs_use(NULL);
     start(simulation);
     for (uint64_t left = random_below(&simulation->random, 2000); left > 0 && step(simulation, except); left--)
         ;
     simulation->is_nested = false;
+    sqlite_vfs_use(host);
     tell(simulation, "and goes on");
 }
 
@@ -339,6 +364,7 @@ simulation_run(struct simulation *simulation, const struct graph *graph, uint64_
     disk_init(&simulation->disk, seed);
     events_make(&simulation->events, seed);
     server_init(&simulation->server);
+    simulation->is_sqlite = seed % SQLITE_EVERY == 0;
     journal_init(&simulation->journal);
     simulation->lives       = (uint32_t)random_below(&simulation->random, LIVES_MAX + 1);
     simulation->grow_chance = grow_chances[random_below(&simulation->random, 3)];
