@@ -4,6 +4,7 @@
 #   make test       release and debug (address and undefined behaviour sanitizers), all tests of both; what has threads also under
 #                   the thread sanitizer
 #   make bench      the benchmarks, each run once
+#   make torture    the stream killed in TORTURE_POINTS system calls (default 10,000), and each of its calls failing
 #   make fuzz       every fuzz target for FUZZ_SECONDS (default 60)
 #   make tidy       the style rules that a machine can check; what is generated is compared with what the program says
 #   make reference  write docs/reference/ anew, from the program
@@ -12,13 +13,14 @@
 JOBS         ?= $(shell nproc)
 PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
+TORTURE_POINTS ?= 10000
 # What has threads: the runtime of the live leg, the control socket, delivery, rings and threads themselves, decoding of the batch leg.
 TSAN_TESTS   ?= test_live test_live_time test_commands test_control test_delivery test_thread test_ranges
 empty        :=
 space        := $(empty) $(empty)
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format-19 clang-format))
 
-.PHONY: release debug test test-release test-debug test-tsan bench fuzz tidy reference format install clean
+.PHONY: release debug test test-release test-debug test-tsan bench torture fuzz tidy reference format install clean
 
 release: build/release/build.ninja
 	cmake --build --preset release -j $(JOBS)
@@ -49,6 +51,10 @@ bench: release
 	@echo "== live.py"; python3 bench/live.py
 	@echo "== start.py"; python3 bench/start.py
 	@echo "== ranges.py"; python3 bench/ranges.py
+
+torture: release
+	HEDDLE=$(CURDIR)/build/release/heddle FAULT_SHIM=$(CURDIR)/build/release/tests/libfault_shim.so TORTURE_POINTS=$(TORTURE_POINTS) \
+	    python3 tests/integration/torture.py
 
 # Each target starts from its kept corpus; what it finds new stays in build/, a finding is written to the current folder.
 fuzz: build/fuzz/build.ninja
