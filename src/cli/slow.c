@@ -89,14 +89,20 @@ per_event(int64_t ns, const struct live_summary *summary)
     return count > 0 ? (double)ns / (double)count : 0;
 }
 
+/* Rows and barriers of a step count together. The place is that of its rows. */
 static unsigned
-largest_part(const struct live_cost *cost)
+largest_part(const struct live_cost *cost, int64_t *ret_ns)
 {
     unsigned largest = 0;
 
-    for (unsigned i = 1; i < COST_PART_COUNT; i++)
-        if (cost->ns[i] > cost->ns[largest])
-            largest = i;
+    *ret_ns = cost->ns[0];
+    for (unsigned i = 1; i < COST_PART_COUNT; i += i < COST_STEP ? 1 : 2) {
+        const int64_t ns = i < COST_STEP ? cost->ns[i] : cost->ns[i] + cost->ns[i + 1];
+        if (ns <= *ret_ns)
+            continue;
+        largest = i;
+        *ret_ns = ns;
+    }
     return largest;
 }
 
@@ -150,20 +156,21 @@ wait_advice(enum cost_wait wait)
 static void
 print_advice(const struct live_cost *cost, const struct live_summary *summary, struct str_builder *out)
 {
-    const unsigned largest = largest_part(cost);
-    char           name[PART_NAME_SIZE];
+    int64_t        ns;
+    const unsigned largest = largest_part(cost, &ns);
 
     for (int wait = 0; wait < COST_WAIT_COUNT; wait++)
         if (share_of(waited_us(cost, (enum cost_wait)wait), wall_us(cost)) >= WAIT_SHARE)
             str_builder_printf(out, "%.0f %% of their time the threads %s. ", 100 * share_of(waited_us(cost, (enum cost_wait)wait), wall_us(cost)),
                                wait_advice((enum cost_wait)wait));
-    str_builder_printf(out, "Most of the processor's time, %.0f %%, went to %s", 100 * share_of(cost->ns[largest], total_ns(summary)), part_name(cost, largest, name));
+    str_builder_printf(out, "Most of the processor's time, %.0f %%, went to ", 100 * share_of(ns, total_ns(summary)));
     if (largest < COST_STEP)
-        str_builder_printf(out, ", %s; what helps: %s.", fixed_parts[largest].what, fixed_parts[largest].advice);
-    else if ((largest - COST_STEP) % 2 == 0)
-        str_builder_printf(out, ", what the step does with each row; what helps: more threads (runtime.workers), for its state is shared out among them; heddle top shows how large that is.");
+        str_builder_printf(out, "%s, %s; what helps: %s.", fixed_parts[largest].name, fixed_parts[largest].what, fixed_parts[largest].advice);
     else
-        str_builder_printf(out, ", what the step closes and tells at the end of an epoch; what helps: longer epochs (runtime.epoch.interval, runtime.epoch.rows).");
+        str_builder_printf(out, "%s, %s; what helps: %s.", cost->step_names[(largest - COST_STEP) / 2],
+                           cost->ns[largest] >= cost->ns[largest + 1] ? "mostly to what the step does with each row" : "mostly to what the step closes and tells at the end of an epoch",
+                           cost->ns[largest] >= cost->ns[largest + 1] ? "more threads (runtime.workers), for its state is shared out among them; heddle top shows how large that is"
+                                                                      : "longer epochs: runtime.epoch.interval, runtime.epoch.rows");
 }
 
 /* ---- As tables ---- */

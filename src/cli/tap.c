@@ -125,7 +125,7 @@ look(const struct ask *ask, const struct tap_options *given, struct str step, st
     }
     if (status == ST_OK)
         status = show(ask, given, str_builder_text(&text), &shown, err);
-    if (status == ST_OK && (fwrite(shown.data, 1, shown.size, stdout) != shown.size || fflush(stdout) != 0))
+    if (status == ST_OK && shown.size > 0 && (fwrite(shown.data, 1, shown.size, stdout) != shown.size || fflush(stdout) != 0))
         status = error_set(err, ERR_IO, "cannot write the output");
     str_builder_release(&shown);
     str_builder_release(&text);

@@ -41,8 +41,12 @@ def adds_up(told, workers):
     expect("shares", [p["part"] for p in parts.values() if abs(p["share"] - p["cpu_ns"] / slow["cpu_ns"]) > 1e-9], [])
     expect("of an event", [p["part"] for p in parts.values() if abs(p["ns_per_event"] - p["cpu_ns"] / events) > 1e-3], [])
     expect("nothing is free", [name for name in ("read", "decode", "program", "rows", "persons", "exchange", "dedup rows", "seal", "record", "commit") if parts[name]["cpu_ns"] <= 0], [])
-    largest = max((part for part in parts.values() if part["part"] != "others"), key=lambda part: part["cpu_ns"])
-    expect("the largest is named", f"went to {largest['part']}, " in slow["advice"] and "what helps: " in slow["advice"], True)
+    together = {}  # Rows and barriers of a step.
+    for name, part in parts.items():
+        step = name.removesuffix(" rows").removesuffix(" barrier")
+        together[step] = together.get(step, 0) + (part["cpu_ns"] if name != "others" else 0)
+    largest = max(together, key=together.get)
+    expect("the largest is named", f"{100 * (together[largest] / slow['cpu_ns']):.0f} %, went to {largest}, " in slow["advice"] and "what helps: " in slow["advice"], True)
     expect("threads", [list(thread["waited_us"]) for thread in slow["threads"]], [WAITS] * workers)
     expect("waits", [thread for thread in slow["threads"] if not 0 <= sum(thread["waited_us"].values()) <= thread["wall_us"]], [])
 
