@@ -15,6 +15,8 @@
 /* A text that is shown is a code: longer ones, and those with blanks, may be what somebody wrote, and are masked. */
 #define CODE_SIZE_MAX 32
 
+/* Those that a row has for people. One that is not here is not shown: a new column is added where somebody has thought of what it tells. Of drugs, result_unit
+ * and comparator are system and code (EVENT_DRUG_SYSTEM, EVENT_DRUG_CODE), result and location name and type. */
 struct tap_column {
     enum event_column column;
     bool              is_shown; /* Also masked. All else tells whose row it is, or what was found. */
@@ -27,7 +29,7 @@ static const struct tap_column columns[] = {
     { EVENT_BIRTH_DATE, false },      { EVENT_FACILITY, true },         { EVENT_ENCOUNTER_ID, false },   { EVENT_LOCATION, false },
     { EVENT_CODE, true },             { EVENT_VALUE, false },           { EVENT_UNIT, true },            { EVENT_COMPARATOR, true },
     { EVENT_FLAG, true },             { EVENT_RESULT, false },          { EVENT_RESULT_UNIT, true },     { EVENT_REFERENCE_RANGE, false },
-    { EVENT_STATUS, true },           { EVENT_STATUS_ACTION, true },    { EVENT_RESULT_ID, false },      { EVENT_PRACTITIONER_ID, false },
+    { EVENT_CONDITION, true },        { EVENT_STATUS, true },           { EVENT_STATUS_ACTION, true },    { EVENT_RESULT_ID, false },      { EVENT_PRACTITIONER_ID, false },
     { EVENT_USER_SYSTEM, false },     { EVENT_USER_ID, false },         { EVENT_DEPARTMENT, true },      { EVENT_BEGIN_TIME, true },
     { EVENT_END_TIME, true },
 };
