@@ -1,18 +1,23 @@
 /* heddle check: whether a pipeline would start, without starting it. */
 #include <stdio.h>
 
+#include "cli/against.h"
 #include "cli/connect.h"
 #include "cli/pipeline.h"
 
 struct check_options {
     struct str bindings;
     bool       is_connecting;
+    struct str against;
 };
 
 static const struct option options[] = {
     PIPELINE_BINDINGS_OPTION(struct check_options, bindings),
     { .name = "connect", .type = OPTION_BOOL, .default_text = "false", .help = "Also opens what the bindings point to, and changes nothing.",
       OPTION_FIELD(struct check_options, is_connecting) },
+    { .name = "against", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX,
+      .help = "The pipeline's store: also tells which steps keep the state that they have there, which lose it and which begin. The exit code is 1 where some would be lost.",
+      OPTION_FIELD(struct check_options, against) },
 };
 
 static const struct option_table table = OPTION_TABLE("check", options, struct check_options, .help = "Where the bindings are.");
@@ -75,7 +80,7 @@ print_connections_json(const struct connections *connections, struct json_out *j
 }
 
 static enum status
-print_json(const struct graph *graph, const struct plan *plan, const struct connections *connections, struct error *err)
+print_json(const struct graph *graph, const struct plan *plan, const struct connections *connections, const struct live_carry *carry, struct error *err)
 {
     struct str_builder text = STR_BUILDER_EMPTY;
     struct json_out    json;
@@ -90,6 +95,8 @@ print_json(const struct graph *graph, const struct plan *plan, const struct conn
     json_out_array_end(&json);
     if (connections != NULL)
         print_connections_json(connections, &json);
+    if (carry != NULL)
+        against_print_json(carry, &json);
     json_out_object_end(&json);
     printf("%s\n", str_builder_cstr(&text));
     enum status status = str_builder_status(&text, err);
@@ -116,19 +123,27 @@ run(const struct verb_call *call, struct error *err)
     const struct check_options *given       = call->options;
     struct plan                 plan        = PLAN_EMPTY;
     struct connections          connections = { 0 };
+    struct live_carry           carry       = { .count = 0 };
+    const bool                  is_against  = given->against.size > 0;
     struct arena                arena;
     arena_init(&arena, 0);
     enum status status = pipeline_load_argument(call, given->bindings, &plan, err);
     if (status == ST_OK && given->is_connecting)
         status = connect_all(io_system(), plan.graph, &arena, &connections, err);
+    if (status == ST_OK && is_against)
+        status = against_find(&(struct ask){ .plan = plan }, given->against, &arena, &carry, err);
     if (status == ST_OK && call->is_json) {
-        status = print_json(plan.graph, &plan, given->is_connecting ? &connections : NULL, err);
+        status = print_json(plan.graph, &plan, given->is_connecting ? &connections : NULL, is_against ? &carry : NULL, err);
     } else if (status == ST_OK) {
         print_text(plan.graph, &plan, call->is_verbose);
         print_connections(&connections);
+        if (is_against)
+            against_print(&carry, given->against);
     }
     if (status == ST_OK)
         status = first_wrong(&connections, err);
+    if (status == ST_OK)
+        status = against_check(&carry, err);
     plan_release(&plan);
     arena_release(&arena);
     return status;

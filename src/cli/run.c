@@ -15,6 +15,7 @@ struct run_verb_options {
     struct str logical_date;
     bool       is_once;
     bool       is_drain;
+    struct str accepted_losses;
 };
 
 static const struct option options[] = {
@@ -24,6 +25,7 @@ static const struct option options[] = {
       OPTION_FIELD(struct run_verb_options, is_drain) },
     { .name = "for", .type = OPTION_TEXT, .help = "The batch run's logical date, YYYY-MM-DD. Default: today, in UTC.",
       OPTION_FIELD(struct run_verb_options, logical_date) },
+    STREAM_ACCEPT_OPTION(struct run_verb_options, accepted_losses),
     PIPELINE_BINDINGS_OPTION(struct run_verb_options, bindings),
 };
 
@@ -76,12 +78,13 @@ run_legs(const struct graph *graph, const struct run_verb_options *given, int32_
     struct stream_summary summary    = { 0 };
     struct error        copy_error   = ERROR_EMPTY;
     bool                is_published = true;
+    struct stream_how   how          = { stream_end(given->is_once, given->is_drain), given->accepted_losses };
     enum status         status       = batch_open(graph, &person_key, &warehouse, &control, err);
 
     if (status == ST_OK)
         status = run_batch(warehouse, graph, logical_date, is_json, &text, &is_published, &copy_error, err);
     if (status == ST_OK)
-        status = stream_run(graph, &person_key, warehouse_db(warehouse), stream_end(given->is_once, given->is_drain), &summary, err);
+        status = stream_run(graph, &person_key, warehouse_db(warehouse), &how, &summary, err);
     if (status == ST_OK)
         status = stream_print(&summary, graph, is_json, &text, err);
     if (status == ST_OK)

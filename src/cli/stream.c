@@ -29,6 +29,7 @@ struct stream_verb_options {
     bool       is_once;
     bool       is_drain;
     bool       is_explained;
+    struct str accepted_losses;
 };
 
 static const struct option options[] = {
@@ -38,6 +39,7 @@ static const struct option options[] = {
       OPTION_FIELD(struct stream_verb_options, is_drain) },
     { .name = "explain-slow", .type = OPTION_BOOL, .help = "Tells at the end where the processor's time went, part by part and step by step, and what the threads waited for. Costs some 2 % more.",
       OPTION_FIELD(struct stream_verb_options, is_explained) },
+    STREAM_ACCEPT_OPTION(struct stream_verb_options, accepted_losses),
     PIPELINE_BINDINGS_OPTION(struct stream_verb_options, bindings),
 };
 
@@ -179,7 +181,7 @@ tell_no_master(const struct graph *graph)
 }
 
 static enum status
-run_opened(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end, struct source *source,
+run_opened(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, const struct stream_how *how, struct source *source,
            struct store *store, struct errands *errands, struct stream_summary *ret_summary, struct error *err)
 {
     struct terminal     terminal = terminal_of(2);
@@ -200,7 +202,8 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
                                    .top         = &errands->top,
                                    .tap         = &errands->tap,
                                    .cost        = ret_summary->cost,
-                                   .end         = end,
+                                   .accepted_losses = how->accepted_losses,
+                                   .end         = how->end,
                                    .is_stopping = is_stopping,
                                    .progress    = show_progress,
                                    .context     = &watch };
@@ -208,7 +211,7 @@ run_opened(const struct graph *graph, const struct siphash_key *person_key, stru
     if (status == ST_OK && !is_found && graph->has_batch)
         tell_no_master(graph);
     with.master_path = is_found ? str_builder_cstr(&master) : NULL;
-    progress_begin(&watch.line, io_system(), &terminal, process_clock(), "streaming", end == LIVE_UNTIL_STOPPED ? PROGRESS_ITEMS : PROGRESS_BYTES);
+    progress_begin(&watch.line, io_system(), &terminal, process_clock(), "streaming", how->end == LIVE_UNTIL_STOPPED ? PROGRESS_ITEMS : PROGRESS_BYTES);
     if (status == ST_OK)
         status = live_run(&with, &ret_summary->live, err);
     progress_clear(&watch.line);
@@ -242,7 +245,7 @@ start_commands(const struct graph *graph, struct store *store, struct errands *e
 }
 
 enum status
-stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end,
+stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, const struct stream_how *how,
            struct stream_summary *ret_summary, struct error *err)
 {
     const struct graph_store *bound   = &graph->streaming.store;
@@ -265,7 +268,7 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
     if (status == ST_OK)
         status = start_commands(graph, store, &errands, err);
     if (status == ST_OK)
-        status = run_opened(graph, person_key, warehouse, end, source, store, &errands, ret_summary, err);
+        status = run_opened(graph, person_key, warehouse, how, source, store, &errands, ret_summary, err);
     if (errands.outbox != NULL)
         take_delivery(errands.outbox, ret_summary);
     commands_stop(errands.commands);
@@ -490,11 +493,11 @@ stream_check_end(const struct stream_summary *summary, struct error *err)
 /* ---- The verb ---- */
 
 static enum status
-run_and_print(const struct graph *graph, const struct siphash_key *person_key, enum live_end end, struct live_cost *cost, bool is_json, struct error *err)
+run_and_print(const struct graph *graph, const struct siphash_key *person_key, const struct stream_how *how, struct live_cost *cost, bool is_json, struct error *err)
 {
     struct stream_summary summary = { .cost = cost };
     struct str_builder  text   = STR_BUILDER_EMPTY;
-    enum status         status = stream_run(graph, person_key, NULL, end, &summary, err);
+    enum status         status = stream_run(graph, person_key, NULL, how, &summary, err);
 
     if (status == ST_OK)
         status = stream_print(&summary, graph, is_json, &text, err);
@@ -511,6 +514,7 @@ run(const struct verb_call *call, struct error *err)
     struct plan                       plan       = PLAN_EMPTY;
     struct siphash_key                person_key = { { 0 } };
     static struct live_cost           cost; /* Of the one stream of this process; 20 KB. */
+    const struct stream_how           how        = { stream_end(given->is_once, given->is_drain), given->accepted_losses };
     enum status                       status     = pipeline_load_argument(call, given->bindings, &plan, err);
 
     if (status == ST_OK && !plan.graph->has_streaming)
@@ -519,7 +523,7 @@ run(const struct verb_call *call, struct error *err)
     if (status == ST_OK)
         status = person_key_obtain(io_system(), plan.graph, &person_key, err);
     if (status == ST_OK)
-        status = run_and_print(plan.graph, &person_key, stream_end(given->is_once, given->is_drain), given->is_explained ? &cost : NULL, call->is_json, err);
+        status = run_and_print(plan.graph, &person_key, &how, given->is_explained ? &cost : NULL, call->is_json, err);
     memory_wipe(&person_key, sizeof person_key);
     plan_release(&plan);
     return status;

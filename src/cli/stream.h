@@ -2,6 +2,7 @@
 #ifndef HEDDLE_CLI_STREAM_H
 #define HEDDLE_CLI_STREAM_H
 
+#include "base/limits.h"
 #include "base/str_builder.h"
 #include "live/live.h"
 
@@ -15,12 +16,24 @@ struct stream_summary {
     struct live_cost   *cost; /* Where its time goes is measured and printed; the caller's. NULL: it is not. */
 };
 
-/* Takes the lock beside the store (ERR_BUSY: another process owns it), opens source and store, says aloud where the store is not encrypted, and runs to `end`; a signal that process_signals_init
+/* How far, and what may be lost. */
+struct stream_how {
+    enum live_end end;
+    struct str    accepted_losses; /* As live_options has it. */
+};
+
+/* Takes the lock beside the store (ERR_BUSY: another process owns it), opens source and store, says aloud where the store is not encrypted, and runs to its end; a signal that process_signals_init
  * notes ends it behind a committed epoch. `warehouse` is where history comes from when the store is new; NULL: the bound
  * warehouse is opened for reading, if it is there. A sink that fails is told on stderr and does not end the stream. Fills
  * *ret_summary but its cost, which the caller gives or leaves NULL, also on failure. */
-enum status stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, enum live_end end,
+enum status stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, const struct stream_how *how,
                        struct stream_summary *ret_summary, struct error *err);
+
+/* The option of both commands. */
+#define STREAM_ACCEPT_OPTION(type_, member_)                                                                                           \
+    { .name = "accept-state-loss", .type = OPTION_TEXT, .max = PLAN_TEXT_SIZE_MAX,                                                      \
+      .help = "Steps, with commas between, whose state may be lost because the pipeline was changed; see check --against.",             \
+      OPTION_FIELD(type_, member_) }
 
 /* The summary; alerts a rule are counted in the store; where the time went, if that was measured. */
 enum status stream_print(const struct stream_summary *summary, const struct graph *graph, bool is_json, struct str_builder *out,

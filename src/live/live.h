@@ -63,6 +63,7 @@ struct live_options {
     struct live_top           *top;         /* Filled while it runs, by the calling thread; NULL: nobody looks on. */
     struct live_tap           *tap;         /* Rows that pass are shown to who asks there; NULL: nobody does. */
     struct live_cost          *cost;        /* Where the time goes; NULL: nobody asks, and nothing is measured. */
+    struct str                 accepted_losses; /* Steps whose state may be lost by a changed pipeline (live/carry.h), with commas between. */
     enum live_end              end;
     bool (*is_stopping)(void *context); /* Asked between epochs and while idle; from the calling thread. */
     void (*progress)(void *context, const struct live_progress *progress); /* NULL: nobody looks. */

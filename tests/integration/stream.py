@@ -34,7 +34,7 @@ def changed_window(world):
     old = store(world, "select count(*) as n, sum(not closed) as open from window_5m")[0]
     hybrid.expect("some windows are open", old["open"] > 0, True)
     set_window(world, size="10m")
-    hybrid.heddle("stream", "pipeline.json", "--drain", folder=world)
+    hybrid.heddle("stream", "pipeline.json", "--drain", "--accept-state-loss", "window_5m", folder=world)
     hybrid.expect("rows of the new table that are none of its windows",
                   store(world, "select * from window_5m where window_start % 600000000 <> 0 or window_end - window_start <> 600000000"), [])
     tables = [row["name"] for row in store(world, "select name from sqlite_master where name like 'window_5m_%_revisions'")]

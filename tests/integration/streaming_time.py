@@ -46,10 +46,10 @@ class World:
             for event in events:
                 out.write(json.dumps(event, separators=(",", ":")) + "\n")
 
-    def heddle(self, *arguments):
+    def heddle(self, *arguments, code=0):
         done = subprocess.run([HEDDLE, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"heddle {arguments}: {done.returncode}\n{done.stderr}")
+        if done.returncode != code:
+            raise SystemExit(f"heddle {arguments}: {done.returncode}, not {code}\n{done.stdout}{done.stderr}")
         self.told = done.stderr
         return done.stdout
 
@@ -150,8 +150,56 @@ def budget(folder):
     expect("content", worlds[1], worlds[0])
 
 
+def changed_pipeline(folder):
+    """What a changed pipeline would lose of the state is told, stops a start, and is lost only where that is accepted by name."""
+    world = World(folder, {"alerts": {"enabled": True, "rules": ["unusual_access"]}, "sink": ["STORE", "ALERTS"]})
+    bindings = json.loads((world.folder / "bindings.json").read_text())
+    bindings["bindings"]["ALERTS"] = {"type": "file", "path": "alerts.ndjson"}
+    (world.folder / "bindings.json").write_text(json.dumps(bindings))
+    plan   = (world.folder / "pipeline.json").read_text()
+    events = [access(f"a{second}", second) for second in range(0, HOUR, MINUTE)]
+
+    def check(code):
+        told = world.heddle("check", "pipeline.json", "--against", "STORE", "--format", "json", code=code)
+        told = json.loads(told)
+        return told["is_state_known"], {step["step"]: step["becomes"] for step in told["state"]}
+
+    def write(**changes):
+        changed = json.loads(plan)
+        changed["pipeline"]["streaming"].update(changes)
+        (world.folder / "pipeline.json").write_text(json.dumps(changed))
+
+    expect("before there is a store", check(0), (False, {"dedup": "begins", "window_5m": "begins", "unusual_access": "begins"}))
+    world.append("a.ndjson", events[:30])
+    world.stream()
+    expect("the same pipeline", check(0), (True, {"dedup": "kept", "window_5m": "kept", "unusual_access": "kept"}))
+    window = json.loads(plan)["pipeline"]["streaming"]["windows"]
+    write(windows={**window, "lateness": "2h", "disorder": "2m"}, idle_keep="2d")
+    expect("lateness is of no definition", check(0), (True, {"dedup": "kept", "window_5m": "kept", "unusual_access": "kept"}))
+
+    # A window of another size and name, and a rule less: three steps, two of them lost.
+    write(windows={**window, "size": "10m"}, alerts={"enabled": True, "rules": ["abnormal_lab_trends"]})
+    expect("a changed pipeline", {name: what for name, what in check(1)[1].items() if name in ("dedup", "window_5m", "window_10m", "unusual_access")},
+           {"dedup": "kept", "window_5m": "dropped", "window_10m": "begins", "unusual_access": "dropped"})
+    write(windows={**window, "name": "window_5m", "size": "10m"})
+    expect("a window of that name", check(1)[1]["window_5m"], "begins anew")
+
+    content = world.query("select epoch, generation from epoch_header order by epoch"), world.windows()
+    world.append("a.ndjson", events[30:])
+    for accepted in ((), ("--accept-state-loss", "window"), ("--accept-state-loss", "dedup,unusual_access")):
+        world.heddle("stream", "pipeline.json", "--once", *accepted, code=78)
+        if "the state of step window_5m would be lost" not in world.told or "--accept-state-loss window_5m" not in world.told:
+            raise SystemExit(world.told)
+    expect("nothing is changed by a refused start", (world.query("select epoch, generation from epoch_header order by epoch"), world.windows()), content)
+    told = world.stream("--accept-state-loss", "dedup, window_5m")
+    expect("what went on", [told["received"], told["loaded"]], [30, 30])
+    expect("windows of the new definition", world.windows(), {1800: 10, 2400: 10, 3000: 10})
+    expect("and it is lost once", check(0), (True, {"dedup": "kept", "window_5m": "kept", "unusual_access": "kept"}))
+    world.heddle("check", "pipeline.json", "--against", "LOG", code=2)
+
+
 def main():
-    for test in (a_month_late, silence, future, budget):
+    for test in (a_month_late, silence, future, budget, changed_pipeline):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
         print(f"{test.__name__}: as it must be")

@@ -43,6 +43,7 @@ decisions_write(struct runtime *runtime, uint64_t epoch, const struct epoch_deci
             json_out_text(&json, str_from(runtime->partitions[i]->id));
     json_out_array_end(&json);
     write_raised(runtime, epoch, &json);
+    carry_write(&runtime->steps[0], &json);
     json_out_object_end(&json);
     enum status status = str_builder_status(&text, err);
     if (status == ST_OK && !arena_text(&runtime->commit_arena, str_builder_text(&text), ret_text))
@@ -76,6 +77,7 @@ decisions_read(struct str text, struct arena *arena, struct decisions *ret_decis
         return error_set(err, ERR_CORRUPT, "the decisions of the store's last epoch are not of this program");
     decisions.history_from   = json_find(root, "history_from");
     decisions.raised         = json_find(root, "idle_raised");
+    decisions.states         = json_find(root, "states");
     decisions.master_version = (uint64_t)version;
     decisions.shard_count    = (uint32_t)shard_count;
     decisions.plan_digest    = digest->text;

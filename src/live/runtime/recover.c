@@ -218,7 +218,7 @@ recover(struct runtime *runtime, bool *ret_needs_start, struct error *err)
     struct decisions   decisions;
     if (store_own(store, &runtime->generation, err) != ST_OK || store_load(store, &runtime->load_arena, &state, err) != ST_OK
         || decisions_read(state.decisions, &runtime->load_arena, &decisions, err) != ST_OK
-        || check_master(runtime, &decisions, err) != ST_OK)
+        || check_master(runtime, &decisions, err) != ST_OK || carry_check(runtime, &decisions, &runtime->load_arena, err) != ST_OK)
         return ST_ERROR;
     runtime->watermark_us     = decisions.watermark_us;
     runtime->min_watermark_us = decisions.min_watermark_us;

@@ -21,6 +21,9 @@
 
 #include <stdatomic.h>
 
+#include "base/json_out.h"
+#include "config/json.h"
+#include "live/carry.h"
 #include "live/cost.h"
 #include "live/live.h"
 #include "live/op/intake.h"
@@ -244,6 +247,7 @@ struct decisions {
     int64_t  min_watermark_us;
     const struct json *history_from; /* By rule; NULL: none. */
     const struct json *raised;       /* By partition; NULL: none. */
+    const struct json *states;       /* Definitions by step with state; NULL: not told. */
     uint64_t master_version;
     uint32_t shard_count;
     struct str plan_digest;
@@ -255,6 +259,13 @@ int64_t     decisions_raised(const struct decisions *decisions, const char *part
 /* From when on each of the graph's rules has history. A rule that joined later has none. */
 void decisions_history(const struct decisions *decisions, const struct graph *graph, int64_t *ret_from_us);
 enum status decisions_read(struct str text, struct arena *arena, struct decisions *ret_decisions, struct error *err);
+
+/* carry.c */
+/* "states": steps with state and their definitions, for a header. */
+void carry_write(const struct step_set *set, struct json_out *json);
+enum status carry_compare(const struct step_set *set, const struct json *states, struct arena *arena, struct live_carry *ret_carry, struct error *err);
+/* ERR_CONFIG where a step would lose its state and nobody accepted that. */
+enum status carry_check(const struct runtime *runtime, const struct decisions *decisions, struct arena *arena, struct error *err);
 
 /* An epoch lasts at least so many times what the last commit took, so that commits take a twentieth of the time at most (P2). */
 #define COST_FACTOR       20
