@@ -30,6 +30,7 @@ interaction_finds_release(struct interaction_finds *finds)
     memory_free(finds->items);
     memory_free(finds->repeats);
     memory_free(finds->by);
+    memory_free(finds->scratch);
     *finds = (struct interaction_finds){ 0 };
 }
 
@@ -47,7 +48,9 @@ reserve(struct interaction_finds *finds, uint32_t count, struct error *err)
     finds->repeats                     = repeats != NULL ? repeats : finds->repeats;
     uint32_t                  *by      = memory_resize_array(finds->by, capacity, sizeof(*by));
     finds->by                          = by != NULL ? by : finds->by;
-    if (items == NULL || repeats == NULL || by == NULL)
+    uint32_t                  *scratch = memory_resize_array(finds->scratch, capacity, sizeof(*scratch));
+    finds->scratch                     = scratch != NULL ? scratch : finds->scratch;
+    if (items == NULL || repeats == NULL || by == NULL || scratch == NULL)
         return error_no_memory(err);
     finds->capacity = capacity;
     return ST_OK;
@@ -137,7 +140,7 @@ interaction_find(struct interaction_finds *finds, const struct rule *rule, const
         qsort(finds->items, finds->count, sizeof(*finds->items), compare_finds);
     for (uint32_t i = 0; i < finds->count; i++)
         finds->repeats[i] = finds->items[i].repeat;
-    interaction_silence(finds->repeats, finds->count, rule->pack->cooldown_us, finds->by);
+    interaction_silence(finds->repeats, finds->count, rule->pack->cooldown_us, finds->scratch, finds->by);
     for (uint32_t i = 0; i < finds->count; i++)
         finds->items[i].silenced_by = finds->by[i];
     return ST_OK;

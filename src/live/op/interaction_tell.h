@@ -21,6 +21,7 @@ struct interaction_finds {
     struct interaction_find   *items; /* In the order of interaction_repeat_compare. */
     struct interaction_repeat *repeats;
     uint32_t                  *by;
+    uint32_t                  *scratch;
     uint32_t                   count;
     uint32_t                   capacity;
 };

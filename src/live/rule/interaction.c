@@ -383,13 +383,17 @@ is_same_danger(const struct interaction_repeat *a, const struct interaction_repe
 }
 
 void
-interaction_silence(const struct interaction_repeat *repeats, uint32_t count, int64_t cooldown_us, uint32_t *ret_by)
+interaction_silence(const struct interaction_repeat *repeats, uint32_t count, int64_t cooldown_us, uint32_t *scratch, uint32_t *ret_by)
 {
+    uint32_t loud_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         ret_by[i] = UINT32_MAX;
-        for (uint32_t k = 0; k < i && repeats[i].is_firing && ret_by[i] == UINT32_MAX; k++)
-            if (repeats[k].is_firing && ret_by[k] == UINT32_MAX && is_same_danger(&repeats[i], &repeats[k])
-                && repeats[i].event_us - repeats[k].event_us < cooldown_us && (!repeats[k].is_shadow || repeats[i].is_shadow))
-                ret_by[i] = k;
+        for (uint32_t k = 0; k < loud_count && repeats[i].is_firing && ret_by[i] == UINT32_MAX; k++) {
+            const struct interaction_repeat *loud = &repeats[scratch[k]];
+            if (is_same_danger(&repeats[i], loud) && repeats[i].event_us - loud->event_us < cooldown_us && (!loud->is_shadow || repeats[i].is_shadow))
+                ret_by[i] = scratch[k];
+        }
+        if (repeats[i].is_firing && ret_by[i] == UINT32_MAX)
+            scratch[loud_count++] = i;
     }
 }

@@ -118,7 +118,7 @@ struct interaction_repeat {
 int interaction_repeat_compare(const struct interaction_repeat *a, const struct interaction_repeat *b);
 
 /* `repeats` ascend by interaction_repeat_compare. Says by which other alert each is silenced: of the same pair and ingredients, less than `cooldown_us`
- * before it, not silenced itself; UINT32_MAX: by none. */
-void interaction_silence(const struct interaction_repeat *repeats, uint32_t count, int64_t cooldown_us, uint32_t *ret_by);
+ * before it, not silenced itself; UINT32_MAX: by none. `scratch` has room for as many: only alerts that are not silenced are looked at, of which a danger has few. */
+void interaction_silence(const struct interaction_repeat *repeats, uint32_t count, int64_t cooldown_us, uint32_t *scratch, uint32_t *ret_by);
 
 #endif

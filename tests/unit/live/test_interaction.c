@@ -342,8 +342,8 @@ repeats_are_silenced(void **state)
         { { REPEAT(1, S, C, true, true), REPEAT(2, S, C, true, false), REPEAT(3, S, C, true, true), REPEAT(100, S, C, true, true) }, { NONE, NONE, 0, NONE } },
     };
     for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
-        uint32_t by[4];
-        interaction_silence(examples[i].repeats, 4, 90 * US_PER_DAY, by);
+        uint32_t by[4], scratch[4];
+        interaction_silence(examples[i].repeats, 4, 90 * US_PER_DAY, scratch, by);
         for (int k = 0; k < 4; k++)
             assert_int_equal(by[k], examples[i].by[k]);
     }
