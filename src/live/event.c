@@ -106,7 +106,7 @@ event_user(const struct siphash_key *person_key, const struct chunk *chunk, enum
     if (event_is_null(chunk, column, row))
         return (struct hash128){ 0, 0 };
     if (!event_is_null(chunk, EVENT_USER_LOW, row) && column == user_column(chunk, row))
-        return (struct hash128){ (uint64_t)event_int64(chunk, EVENT_USER_LOW, row), (uint64_t)event_int64(chunk, EVENT_USER_HIGH, row) };
+        return event_hash(chunk, EVENT_USER_LOW, row);
     return event_pair_hash(person_key, event_text(chunk, EVENT_USER_SYSTEM, row), event_text(chunk, column, row));
 }
 

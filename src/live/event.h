@@ -92,6 +92,13 @@ event_text(const struct chunk *chunk, enum event_column column, uint32_t row)
     return str_of(text_data(text), text->size);
 }
 
+/* The hash that two columns hold; zeros where they are null. */
+static inline struct hash128
+event_hash(const struct chunk *chunk, enum event_column low, uint32_t row)
+{
+    return (struct hash128){ (uint64_t)event_int64(chunk, low, row), (uint64_t)event_int64(chunk, low + 1, row) };
+}
+
 /* The rows that count, one after the other: for (i < event_count) row = event_row(chunk, i). */
 static inline uint32_t
 event_count(const struct chunk *chunk)

@@ -117,6 +117,15 @@ master_prefetch(const struct master *master, struct hash128 identifier)
     PREFETCH(&master->births[identifier.low & master->slot_mask]);
 }
 
+/* The same for master_patient_find and master_user_find. */
+static inline void
+master_prefetch_access(const struct master *master, struct hash128 patient, struct hash128 user)
+{
+    PREFETCH(&master->slots[patient.low & master->slot_mask]);
+    PREFETCH(&master->patients[patient.low & master->slot_mask]);
+    PREFETCH(&master->users[user.low & master->user_mask]);
+}
+
 /* False where nobody is known by the identifier. `master` is open; ret_birth gets days or MASTER_DAY_UNKNOWN. */
 static inline bool
 master_find(const struct master *master, struct hash128 identifier, struct hash128 *ret_person, int32_t *ret_birth)

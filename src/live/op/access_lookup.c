@@ -71,7 +71,7 @@ treatment_lookup(const struct master *master, const struct siphash_key *person_k
 int64_t
 access_lookup_row(const struct master *master, const struct siphash_key *person_key, const struct chunk *events, uint32_t row, int64_t packed)
 {
-    const struct hash128 patient = { (uint64_t)event_int64(events, EVENT_PATIENT_LOW, row), (uint64_t)event_int64(events, EVENT_PATIENT_HIGH, row) };
+    const struct hash128 patient = event_hash(events, EVENT_PATIENT_LOW, row);
     const struct hash128 user    = event_user(person_key, events, EVENT_USER_ID, row);
     struct access_facts  facts   = access_facts_unpack(packed);
     access_lookup(master, user, patient, access_day(event_int64(events, EVENT_EFFECTIVE_TIME, row)), &facts);

@@ -42,15 +42,28 @@ facts_of_treatment(const struct intake *intake, const struct intake_lane *lane, 
     return treatment_lookup(intake->master, intake->options.person_key, &intake->events, place, access_is_vip(lane_text(lane, lane->vip, row)));
 }
 
+/* Who looked, ordered or attends, of all rows of the lane; what the master says of them is on its way then. */
+static void
+hash_users(struct intake *intake, const struct intake_lane *lane)
+{
+    struct chunk *events = &intake->events;
+    for (uint32_t i = 0; i < lane->loaded_count; i++) {
+        const uint32_t place = lane->places[i];
+        event_hash_user(events, intake->options.person_key, place);
+        if (intake->master != NULL)
+            master_prefetch_access(intake->master, event_hash(events, EVENT_PATIENT_LOW, place), event_hash(events, EVENT_USER_LOW, place));
+    }
+}
+
 void
 intake_access_facts(struct intake *intake, const struct intake_lane *lane)
 {
     struct column *to = &intake->events.columns[EVENT_ACCESS_FACTS];
     if (!lane->is_access && !lane->is_explanation)
         return;
+    hash_users(intake, lane);
     for (uint32_t i = 0; i < lane->loaded_count; i++) {
         const uint32_t place = lane->places[i], row = lane->loaded[i];
-        event_hash_user(&intake->events, intake->options.person_key, place);
         const int64_t  facts = lane->is_access ? facts_of_access(intake, lane, row, place) : facts_of_treatment(intake, lane, row, place);
         if (facts == 0)
             continue;

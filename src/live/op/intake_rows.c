@@ -345,18 +345,11 @@ fill_lane(struct intake *intake, const struct intake_lane *lane, struct error *e
 
 /* ---- Persons ---- */
 
-static struct hash128
-patient_hash(const struct chunk *events, uint32_t row)
-{
-    return (struct hash128){ (uint64_t)((const int64_t *)events->columns[EVENT_PATIENT_LOW].data)[row],
-                             (uint64_t)((const int64_t *)events->columns[EVENT_PATIENT_HIGH].data)[row] };
-}
-
 static void
 fill_person(struct intake *intake, uint32_t row)
 {
     struct chunk  *events = &intake->events;
-    struct hash128 person = patient_hash(events, row);
+    struct hash128 person = event_hash(events, EVENT_PATIENT_LOW, row);
     int32_t        birth  = MASTER_DAY_UNKNOWN;
 
     if (event_is_null(events, EVENT_PATIENT_ID, row)) {
@@ -378,7 +371,7 @@ fill_persons(struct intake *intake)
 {
     event_hash_identities(&intake->events, intake->options.person_key);
     for (uint32_t row = 0; intake->master != NULL && row < intake->events.row_count; row++)
-        master_prefetch(intake->master, patient_hash(&intake->events, row));
+        master_prefetch(intake->master, event_hash(&intake->events, EVENT_PATIENT_LOW, row));
     for (uint32_t row = 0; row < intake->events.row_count; row++)
         fill_person(intake, row);
 }

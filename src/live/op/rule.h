@@ -44,7 +44,7 @@ void rule_exchange(const struct operator *op, const struct chunk *chunk, uint64_
 static inline struct hash128
 rule_hash(const struct chunk *chunk, enum event_column low, uint32_t row)
 {
-    return (struct hash128){ (uint64_t)event_int64(chunk, low, row), (uint64_t)event_int64(chunk, low + 1, row) };
+    return event_hash(chunk, low, row);
 }
 
 static inline bool
