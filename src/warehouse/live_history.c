@@ -58,8 +58,15 @@ static const struct column_source DRUG_END = { EVENT_END_TIME, { ENTITY_DRUG_END
 struct wanted {
     const struct entity *entity;
     int64_t              history_us; /* 0: nothing. */
-    int64_t              newest_us;  /* What it is counted back from; INT64_MIN: not read. */
+    int64_t              newest_us;  /* What it is counted back from; INT64_MIN: not read, or nothing is there. */
 };
+
+/* Where nothing is there what is read makes no difference. */
+static int64_t
+counted_from(const struct wanted *wanted)
+{
+    return wanted->newest_us == INT64_MIN ? 0 : wanted->newest_us;
+}
 
 /* Columns of the present result: event_columns[i] for i < column_count - 1, then the key's text. */
 struct warehouse_history {
@@ -125,6 +132,8 @@ warehouse_history_open(struct db *db, const struct graph *graph, struct warehous
     }
     if (status == ST_OK)
         status = db_connect(db, &history->connection, err);
+    if (status == ST_OK)
+        status = schema_check_stored(history->connection, history->model, err);
     if (status != ST_OK) {
         warehouse_history_close(history);
         return status;
@@ -244,7 +253,7 @@ set_series(struct warehouse_history *history, struct sql_names *names, const str
     for (size_t i = 0; i < graph->streaming.rule_count; i++) {
         const struct rule_pack *rule = model_rule(graph->model, graph->streaming.rules[i].step.name);
         if (rule != NULL && rule_has_series(rule) && rule->entity == wanted->entity)
-            append_series(history, rule, wanted->newest_us, &list);
+            append_series(history, rule, counted_from(wanted), &list);
     }
     sql_setf(names, "of_series", list.size > 0 ? " AND (%.*s)" : "%.*s", STR_PRINTF(str_builder_text(&list)));
     names->has_failed |= !str_builder_is_ok(&list);
@@ -255,7 +264,6 @@ static enum status
 ask(struct warehouse_history *history, struct wanted *wanted, struct error *err)
 {
     struct sql_names names;
-    int64_t          newest_us = 0;
 
     sql_names_init(&names);
     sql_setf(&names, "table", "core.\"%s\"", wanted->entity->name);
@@ -264,11 +272,10 @@ ask(struct warehouse_history *history, struct wanted *wanted, struct error *err)
     set_source(history, &names, "end", wanted->entity, EVENT_END_TIME);
     set_columns(history, &names, wanted->entity);
     /* What is dated later than it was recorded is a mistake of its sender, and would move all the others out of sight. */
-    enum status status = sql_int64(history->connection, &names, &newest_us, err,
-                                   "SELECT coalesce(max(epoch_us({effective})), 0) FROM {table} e\n"
+    enum status status = sql_int64(history->connection, &names, &wanted->newest_us, err,
+                                   "SELECT coalesce(max(epoch_us({effective})), -9223372036854775807 - 1) FROM {table} e\n"
                                    "WHERE {effective} <= (SELECT max(recorded_at) FROM meta.run WHERE published)");
-    sql_setf(&names, "from", "make_timestamp(%" PRId64 "::BIGINT)", newest_us - wanted->history_us);
-    wanted->newest_us = newest_us;
+    sql_setf(&names, "from", "make_timestamp(%" PRId64 "::BIGINT)", counted_from(wanted) - wanted->history_us);
     set_series(history, &names, wanted);
     if (status == ST_OK)
         status = sql_query(history->connection, &names, &history->result, err,
