@@ -181,7 +181,7 @@ looking_on_changes_nothing(void **state)
     assert_int_equal(world_run(&options, &summary, &err), ST_OK);
     atomic_store(&looker.is_over, true);
     thread_join(&looker.thread);
-    assert_true(looker.row_count > 20);
+    assert_true(looker.row_count > 0); /* How many depends on how often this thread had its turn. */
     live_tap_release(&looker.tap);
 
     assert_int_equal(cost.thread_count, 2);
