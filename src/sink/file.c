@@ -124,6 +124,29 @@ cut_rest(struct file_sink *sink, struct error *err)
     return status;
 }
 
+/* A power cut may leave the end of a write and not its middle: zeros, which no line has. They lie in the last write, for what was there before it was
+ * on disk; what stands behind them is of it too, and counts as delivered nowhere yet. */
+static enum status
+cut_holes(struct file_sink *sink, size_t line_count, struct error *err)
+{
+    char       *bytes = NULL;
+    size_t      size = 0, begin = 0, last = 0;
+    enum status status = ST_OK;
+
+    if (sink->writer.offset == 0)
+        return ST_OK;
+    if (read_lines(sink, line_count, &bytes, &size, &begin, err) != ST_OK)
+        return ST_ERROR;
+    const char *hole = memchr(bytes + begin, '\0', size - begin);
+    if (hole != NULL) {
+        if (!find_lines(bytes, (size_t)(hole - bytes), 0, &last))
+            last = 0; /* The first line of all. */
+        status = file_writer_truncate(&sink->writer, sink->writer.offset - (size - last), err);
+    }
+    memory_free(bytes);
+    return status;
+}
+
 static enum status
 cut_torn_line(struct file_sink *sink, struct error *err)
 {
@@ -150,10 +173,12 @@ cut_torn_line(struct file_sink *sink, struct error *err)
 }
 
 enum status
-file_sink_repair(struct file_sink *sink, struct error *err)
+file_sink_repair(struct file_sink *sink, size_t line_count_max, struct error *err)
 {
     enum status status = cut_rest(sink, err);
 
+    if (status == ST_OK)
+        status = cut_holes(sink, line_count_max, err);
     return status == ST_OK ? cut_torn_line(sink, err) : status;
 }
 

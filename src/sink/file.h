@@ -35,9 +35,10 @@ void file_sink_init(struct file_sink *sink, struct io *io, const char *path, str
 /* Opens the file, made with mode 0600 where it is not there, and waits for its lock. */
 enum status file_sink_begin(struct file_sink *sink, struct error *err);
 
-/* Cuts what an earlier write failed at, and a last line without its end, which a process left that died while it wrote.
+/* Cuts what an earlier write failed at; of the last `line_count_max` lines, as many as one write has at most, those from the first one that a power
+ * cut left a hole in; and a last line without its end, which a process left that died while it wrote.
  * ERR_CORRUPT where the last line has no end and is none of ours: then the file is somebody else's. */
-enum status file_sink_repair(struct file_sink *sink, struct error *err);
+enum status file_sink_repair(struct file_sink *sink, size_t line_count_max, struct error *err);
 
 /* The file's last lines, up to `line_count_max` of them, each with its line feed, all of them on disk. The block is
  * freed with memory_free; NULL where the file is empty. After repair. */

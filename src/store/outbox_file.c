@@ -54,7 +54,7 @@ repair(struct outbox *outbox, struct outbox_file *sink, int64_t now_us, struct e
 
     if (sink->is_repaired)
         return ST_OK;
-    status = file_sink_repair(&sink->file, err);
+    status = file_sink_repair(&sink->file, OUTBOX_BATCH_COUNT_MAX, err);
     if (status == ST_OK)
         status = file_sink_tail(&sink->file, OUTBOX_BATCH_COUNT_MAX, &bytes, &size, err);
     if (status == ST_OK && size > 0)

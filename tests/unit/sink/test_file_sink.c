@@ -23,7 +23,7 @@ attempt(struct file_sink *sink, struct str lines, struct error *err)
     enum status status = file_sink_begin(sink, err);
 
     if (status == ST_OK)
-        status = file_sink_repair(sink, err);
+        status = file_sink_repair(sink, 3, err);
     if (status == ST_OK && lines.size > 0)
         status = file_sink_write(sink, lines, err);
     file_sink_end(sink);
@@ -117,7 +117,7 @@ test_tail(void **state)
         char  *bytes = NULL;
         size_t size  = 0;
         assert_int_equal(file_sink_begin(&sink, &err), ST_OK);
-        assert_int_equal(file_sink_repair(&sink, &err), ST_OK);
+        assert_int_equal(file_sink_repair(&sink, 3, &err), ST_OK);
         assert_int_equal(file_sink_tail(&sink, count, &bytes, &size, &err), ST_OK);
         assert_int_equal(size, strlen(wanted[count]));
         assert_memory_equal(bytes, wanted[count], size);
@@ -125,6 +125,35 @@ test_tail(void **state)
         file_sink_end(&sink);
     }
     assert_content("L1\nL2\nL3\n");
+}
+
+/* What a power cut leaves of one write's lines: the line that it hit goes, and what stands behind it; nothing further back than a write is looked at. */
+static void
+test_holes(void **state)
+{
+    static const struct {
+        const char *before;
+        size_t      size;
+        const char *after;
+    } cases[] = {
+        { "L1\nL2\n\0\0\nL4\n", 12, "L1\nL2\n" }, { "L1\nL\0\0\0L4\n", 11, "L1\n" },       { "L1\nL2\nL\0\0", 9, "L1\nL2\n" },
+        { "\0\0\nL2\n", 6, "" },                      { "L1\nL2\n\0\0\0\0", 10, "L1\nL2\n" }, { "L1\nL2\nL3\n\0", 10, "L1\nL2\nL3\n" },
+    };
+    struct error     err = ERROR_EMPTY;
+    struct file_sink sink;
+    size_t           size;
+
+    (void)state;
+    file_sink_init(&sink, io_system(), path, STR("L"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(support_write_file(path, cases[i].before, cases[i].size));
+        assert_int_equal(attempt(&sink, STR_EMPTY, &err), ST_OK);
+        assert_content(cases[i].after);
+    }
+    assert_true(support_write_file(path, "\0\nL2\nL3\nL4\n", 11));
+    assert_int_equal(attempt(&sink, STR_EMPTY, &err), ST_OK);
+    support_free(support_read_file(path, &size));
+    assert_int_equal(size, 11);
 }
 
 /* 'd' the file's bytes, 's' a folder's names: in the order of the calls. */
@@ -202,6 +231,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_failed_sync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_moved_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tail, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_holes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tail_lasts, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
