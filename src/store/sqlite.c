@@ -129,12 +129,21 @@ static const char *const statement_sql[SQL_STATEMENT_COUNT] = {
                                 "where a.epoch = ?3 and a.status_reason = 'letter_resolved' and a.alert_id in (" ALERTS_OF_LETTER ")",
 };
 
+/* What to do about a disk that is full. */
+static enum status
+hint_full(struct sqlite_store *sqlite, struct error *err)
+{
+    error_hint(err, "free space on the device of %s and try again: the last committed epoch stays", sqlite3_db_filename(sqlite->db, "main"));
+    return ST_ERROR;
+}
+
 enum status
 sqlite_error(struct sqlite_store *sqlite, struct error *err, const char *what)
 {
     int             code = sqlite3_errcode(sqlite->db) & 0xff;
     enum error_code ours = code == SQLITE_FULL ? ERR_FULL : code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_PROTOCOL ? ERR_BUSY : code == SQLITE_NOMEM ? ERR_NO_MEMORY : ERR_IO;
-    return error_set(err, ours, "the store cannot %s: %s", what, sqlite3_errstr(sqlite3_extended_errcode(sqlite->db)));
+    error_set(err, ours, "the store cannot %s: %s", what, sqlite3_errstr(sqlite3_extended_errcode(sqlite->db)));
+    return ours == ERR_FULL ? hint_full(sqlite, err) : ST_ERROR;
 }
 
 enum status
@@ -237,7 +246,10 @@ renew_log(struct sqlite_store *sqlite, struct error *err)
     if (code == SQLITE_OK && size > 0)
         code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
     memory_free(bytes);
-    return code == SQLITE_OK ? ST_OK : error_set(err, code == SQLITE_FULL ? ERR_FULL : ERR_IO, "the store cannot write its log again: %s", sqlite3_errstr(code));
+    if (code == SQLITE_OK)
+        return ST_OK;
+    error_set(err, code == SQLITE_FULL ? ERR_FULL : ERR_IO, "the store cannot write its log again: %s", sqlite3_errstr(code));
+    return code == SQLITE_FULL ? hint_full(sqlite, err) : ST_ERROR;
 }
 
 /* P1: in a transaction of its own, committed before anything is read. */
