@@ -262,13 +262,13 @@ series_evidence(struct series_verdict *verdict, const struct series_point *point
 }
 
 bool
-series_is_haemolysed(const struct series_view *view, const struct series_verdict *verdict)
+series_is_doubtful(const struct series_view *view, const struct series_verdict *verdict, bool knows_haemolysis)
 {
     bool is_haemolysed = view->is_haemolysed;
     for (uint32_t i = 0; i < view->count; i++)
         for (uint32_t k = 0; view->points[i].is_haemolysed && k < verdict->place_count; k++)
             is_haemolysed |= verdict->places[k] == view->points[i].place;
-    return is_haemolysed;
+    return knows_haemolysis && is_haemolysed;
 }
 
 void

@@ -10,13 +10,6 @@ check_of(const struct series_view *view)
     return &view->pack->deltas[series_index(view)];
 }
 
-/* Burst cells may have made it, or may hide it. */
-static bool
-is_doubtful(const struct series_view *view, const struct series_verdict *verdict)
-{
-    return check_of(view)->has_haemolysed && series_is_haemolysed(view, verdict);
-}
-
 static void
 judge(const struct series_view *view, struct series_verdict *ret_verdict)
 {
@@ -25,7 +18,7 @@ judge(const struct series_view *view, struct series_verdict *ret_verdict)
         delta_judge(view->points, view->count, view->effective_us, view->value, check_of(view), &verdict.delta);
         verdict.fires    = verdict.delta.fires;
         series_evidence(&verdict, verdict.delta.from[verdict.delta.direction]);
-        verdict.severity = !verdict.fires ? SEVERITY_LOW : is_doubtful(view, &verdict) ? check_of(view)->haemolysed_severity : check_of(view)->severity;
+        verdict.severity = !verdict.fires ? SEVERITY_LOW : series_is_doubtful(view, &verdict, check_of(view)->has_haemolysed) ? check_of(view)->haemolysed_severity : check_of(view)->severity;
     }
     *ret_verdict = verdict;
 }
@@ -87,7 +80,7 @@ explain(const struct series_view *view, const struct series_verdict *verdict, st
     const struct rule_delta *rule = check_of(view);
     print_change(&verdict->delta, rule, view->series->unit, view->value, json);
     series_print_specimen(json, view->is_haemolysed);
-    if (is_doubtful(view, verdict))
+    if (series_is_doubtful(view, verdict, check_of(view)->has_haemolysed))
         json_out_key_cstr(json, "note", SERIES_HAEMOLYSIS_NOTE);
     json_out_key_int(json, "within_hours", rule->within_us / US_PER_HOUR);
     if (verdict->fires && verdict->delta.measure == MEASURE_REFERENCE_CHANGE)

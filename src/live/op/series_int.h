@@ -107,8 +107,9 @@ extern const struct series_kind series_trend;
 
 #define SERIES_HAEMOLYSIS_NOTE "burst cells release it: a number of a haemolysed specimen may be too high; a new specimen tells"
 
-/* Whether the version judged or a record of the evidence so far has a haemolysed specimen. */
-bool series_is_haemolysed(const struct series_view *view, const struct series_verdict *verdict);
+/* Where the check `knows_haemolysis`: whether the version judged or a record of the evidence so far has a haemolysed specimen. Burst cells may have made
+ * the change then, or may hide it. */
+bool series_is_doubtful(const struct series_view *view, const struct series_verdict *verdict, bool knows_haemolysis);
 /* "specimen":"haemolysed" of the version judged; else nothing. */
 void series_print_specimen(struct json_out *json, bool is_haemolysed);
 

@@ -11,13 +11,6 @@ check_of(const struct series_view *view)
     return &view->pack->trends[series_index(view)];
 }
 
-/* Burst cells may have made it, or may hide it. */
-static bool
-is_doubtful(const struct series_view *view, const struct series_verdict *verdict)
-{
-    return check_of(view)->has_haemolysed && series_is_haemolysed(view, verdict);
-}
-
 static void
 judge(const struct series_view *view, struct series_verdict *ret_verdict)
 {
@@ -27,7 +20,7 @@ judge(const struct series_view *view, struct series_verdict *ret_verdict)
         verdict.fires    = verdict.trend.fires;
         for (uint32_t i = 0; i < verdict.trend.point_count; i++)
             series_evidence(&verdict, &verdict.trend.points[i]);
-        verdict.severity = !verdict.fires ? SEVERITY_LOW : is_doubtful(view, &verdict) ? check_of(view)->haemolysed_severity : check_of(view)->severity;
+        verdict.severity = !verdict.fires ? SEVERITY_LOW : series_is_doubtful(view, &verdict, check_of(view)->has_haemolysed) ? check_of(view)->haemolysed_severity : check_of(view)->severity;
     }
     *ret_verdict = verdict;
 }
@@ -70,7 +63,7 @@ explain(const struct series_view *view, const struct series_verdict *verdict, st
     json_out_key_cstr(json, "unit", view->series->unit);
     series_print_decimal(json, "value", view->value);
     series_print_specimen(json, view->is_haemolysed);
-    if (is_doubtful(view, verdict))
+    if (series_is_doubtful(view, verdict, check_of(view)->has_haemolysed))
         json_out_key_cstr(json, "note", SERIES_HAEMOLYSIS_NOTE);
     json_out_key_int(json, "results", finding->time_count);
     series_print_point(json, "first", finding->point_count > 0 ? finding->points : NULL);

@@ -279,12 +279,12 @@ cut_gap_us(int64_t cost_us, int64_t interval_us, bool has_alert)
     return has_alert || gap_us > interval_us ? gap_us : interval_us;
 }
 
-/* An actor's output tells that the epoch will have alerts: the committer need not wait longer than it must. */
+/* An actor's output tells that its epoch will have alerts: the committer need not wait longer than it must, unless it has cut that epoch already. */
 static inline void
-runtime_look_for_alerts(struct runtime *runtime, const struct epoch_output *output)
+runtime_look_for_alerts(struct runtime *runtime, const struct epoch_output *output, uint64_t epoch)
 {
-    if ((output->alert_count > 0 || output->awaits_alert) && !atomic_load_explicit(&runtime->has_alert, memory_order_relaxed)
-        && !atomic_exchange(&runtime->has_alert, true))
+    if ((output->alert_count > 0 || output->awaits_alert) && epoch > atomic_load_explicit(&runtime->announced, memory_order_relaxed)
+        && !atomic_load_explicit(&runtime->has_alert, memory_order_relaxed) && !atomic_exchange(&runtime->has_alert, true))
         waker_wake(&runtime->committer);
 }
 

@@ -206,7 +206,7 @@ shard_rows(struct shard *shard, struct parcel *parcel, struct error *err)
         }
         cost_lap(shard->meter, cost_rows(shard_step_index(shard, i)));
     }
-    runtime_look_for_alerts(shard->runtime, output);
+    runtime_look_for_alerts(shard->runtime, output, shard->actor.epoch);
     return ST_OK;
 }
 

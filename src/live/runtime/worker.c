@@ -160,7 +160,7 @@ take_batch(struct worker *worker, struct partition *partition, const struct reco
         error_at_offset(err, partition->id, (uint64_t)batch->position);
         return ST_ERROR;
     }
-    runtime_look_for_alerts(runtime, output);
+    runtime_look_for_alerts(runtime, output, worker->actor.epoch);
     int64_t before = atomic_fetch_add(&runtime->row_count, (int64_t)batch->record_count);
     atomic_fetch_add(&runtime->bytes, batch->bytes);
     worker->row_count += batch->record_count > 0 ? (int64_t)batch->record_count : 1;
