@@ -106,9 +106,14 @@ run_second(struct program_state *state, struct chunk *out, struct error *err)
     for (uint32_t i = 0; i < program->schema.column_count; i++)
         state->slots[i] = chunk_vector(out, i);
     uint32_t count = 0;
-    for (uint32_t i = 0; i < program->derived_count; i++)
-        if (program->is_computed[program->derived[i].index])
-            state->outs[count++] = chunk_out(out, program->derived[i].index);
+    for (uint32_t i = 0; i < program->derived_count; i++) {
+        const uint32_t index = program->derived[i].index;
+        if (!program->is_computed[index])
+            continue;
+        state->outs[count] = chunk_out(out, index);
+        /* Others are computed from it before it is done: its nulls are in the words by then. */
+        state->slots[index].validity = state->outs[count++].validity;
+    }
     if (expr_evaluate(&state->second, state->slots, out->row_count, state->outs, err) != ST_OK)
         return ST_ERROR;
     count = 0;

@@ -201,6 +201,14 @@ def check_accounts(folder):
     expect("bytes that are not told of", sum(abs(int(row["decoded_bytes"]) - int(row["told"])) for row in inputs), 0)
 
 
+def reproduce(folder):
+    """I5: made again, from the same files in whatever order threads take them, each table has the same digest."""
+    run = json.loads(heddle("runs", "--format", "json", folder=folder).splitlines()[0])["run_id"]
+    told = json.loads(heddle("runs", "reproduce", run, "--format", "json", folder=folder).splitlines()[-1])
+    if not told.get("reproduced"):
+        failures.append(f"not reproduced: {told}")
+
+
 def main():
     if not DATA.is_dir():
         print(f"skipped: {DATA} is absent")
@@ -217,6 +225,7 @@ def main():
         heddle("batch", "pipeline.json", folder=folder)
         check_accounts(folder)
         ask(folder)
+        reproduce(folder)
     print("\n".join(failures + [f"{len(failures)} differences"]))
     return 1 if failures else 0
 

@@ -78,6 +78,8 @@ static const struct scenario SCENARIOS[] = {
         "source_code=36567", "days_supply=-3", "medication_type=Pill", "medication_start_time=2026-01-03T00:00:00Z", "medication_end_time=2026-01-01T00:00:00Z" },
       "loaded", { "medication_id=e", "status_action=retract", "rxnorm_code=36567", "days_supply=", "medication_type=", "medication_end_time=", "effective_time=2026-01-03T00:00:00.000000Z" },
       "repaired medication_type repair;bad_code medication_type null;repaired status repair;out_of_range days_supply null;inconsistent medication_end_time null;" },
+    { "json_medication", { "type=medication", "event_id=e", "event_time=2026-01-02T03:04:05Z", "patient_id=p", "source_code_type=NDC", "source_code=01151327" }, "loaded",
+      { "normalized_code_type=ndc", "normalized_code=", "ndc_code=", "rxnorm_code=" }, "" },
     { "json_appointment", { "type=appointment", "event_id=e", "event_time=2026-01-02T03:04:05Z", "patient_id=p", "status=Cancelled",
         "start_time=2026-01-03T09:00:00Z", "end_time=2026-01-03T08:00:00Z", "department=CARD" },
       "loaded", { "appointment_id=e", "status_action=retract", "effective_time=2026-01-03T09:00:00.000000Z", "end_time=", "department=CARD" },
@@ -413,7 +415,17 @@ fill_row(struct chunk *raw, const struct mapping *mapping, const struct scenario
     }
 }
 
-/* All scenarios of the mapping, over and over until `row_count` rows are full. */
+/* Rows of the scenarios, from the one behind by `shift` on. */
+static void
+fill_rows(struct chunk *raw, const struct mapping *mapping, const struct scenario *const *of_row, uint32_t row_count, uint32_t shift)
+{
+    chunk_clear(raw);
+    for (uint32_t row = 0; row < row_count; row++)
+        fill_row(raw, mapping, of_row[(row + shift) % row_count], row);
+    raw->row_count = row_count;
+}
+
+/* All scenarios of the mapping, over and over until `row_count` rows are full; behind a run over other rows, whose values still lie where nulls are now. */
 static void
 run(const struct mapping *mapping, uint32_t row_count, const bool *wanted)
 {
@@ -443,14 +455,14 @@ run(const struct mapping *mapping, uint32_t row_count, const bool *wanted)
         if (next > 0 && next % SCENARIO_COUNT == 0 && row == 0)
             fail_msg("mapping %s has no scenario", mapping->name);
         if (strcmp(scenario->mapping, mapping->name) == 0) {
-            fill_row(&raw, mapping, scenario, row);
             of_row[row++] = scenario;
         }
     }
-    raw.row_count = row_count;
     uint32_t loaded = 0;
-    for (int again = 0; again < 2; again++)
+    for (uint32_t shift = row_count < 3 ? row_count : 3; shift-- > 0;) {
+        fill_rows(&raw, mapping, of_row, row_count, shift);
         assert_int_equal(program_run(state, &raw, &out, &result, &err), ST_OK);
+    }
     for (uint32_t row = 0; row < row_count; row++) {
         check_row(of_row[row], program, &result, &out, row, wanted);
         loaded += strcmp(of_row[row]->outcome, "loaded") == 0 ? 1 : 0;
