@@ -119,6 +119,12 @@ failing_rename(struct io *io, const char *from, const char *to)
     return fails_now(io) ? -1 : io_system()->rename(io_system(), from, to);
 }
 
+static int
+failing_rename_new(struct io *io, const char *from, const char *to)
+{
+    return fails_now(io) ? -1 : io_system()->rename_new(io_system(), from, to);
+}
+
 /* Cleaning up after a failure must not fail too. */
 static int
 failing_unlink(struct io *io, const char *path)
@@ -264,6 +270,7 @@ io_failing_init(struct io_failing *failing, uint64_t fail_at, int error_number)
                 .stat = failing_stat,
                 .lstat = failing_lstat,
                 .rename = failing_rename,
+                .rename_new = failing_rename_new,
                 .unlink = failing_unlink,
                 .rmdir = failing_rmdir,
                 .mkdir = failing_mkdir,

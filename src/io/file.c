@@ -179,8 +179,10 @@ io_file_copy(struct io *io, const char *path_from, const char *path_to, struct e
     return status;
 }
 
-enum status
-io_file_replace(struct io *io, const char *path, const void *bytes, size_t size, mode_t mode, struct error *err)
+/* Writes a file beside `path`, puts it on disk and gives it its name. */
+static enum status
+place_file(struct io *io, const char *path, const void *bytes, size_t size, mode_t mode,
+           int (*name)(struct io *io, const char *from, const char *to), struct error *err)
 {
     char temporary[PATH_SIZE_MAX];
     int  length = snprintf(temporary, sizeof(temporary), "%s.tmp%ld", path, (long)getpid());
@@ -194,13 +196,25 @@ io_file_replace(struct io *io, const char *path, const void *bytes, size_t size,
         status = io_error(err, "sync", temporary);
     if (io->close(io, fd) != 0 && status == ST_OK)
         status = io_error(err, "close", temporary);
-    if (status == ST_OK && io->rename(io, temporary, path) != 0)
+    if (status == ST_OK && name(io, temporary, path) != 0)
         status = io_error(err, "rename to", path);
     if (status != ST_OK) {
         io->unlink(io, temporary);
         return status;
     }
     return io_folder_sync(io, path, err);
+}
+
+enum status
+io_file_replace(struct io *io, const char *path, const void *bytes, size_t size, mode_t mode, struct error *err)
+{
+    return place_file(io, path, bytes, size, mode, io->rename, err);
+}
+
+enum status
+io_file_create(struct io *io, const char *path, const void *bytes, size_t size, mode_t mode, struct error *err)
+{
+    return place_file(io, path, bytes, size, mode, io->rename_new, err);
 }
 
 enum status

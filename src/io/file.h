@@ -38,6 +38,9 @@ void        file_map_release(struct io *io, struct file_map *map);
 enum status io_file_replace(struct io *io, const char *path, const void *bytes, size_t size, mode_t mode,
                             struct error *err);
 
+/* Likewise a file that is not there yet: ERR_IO where it is. */
+enum status io_file_create(struct io *io, const char *path, const void *bytes, size_t size, mode_t mode, struct error *err);
+
 /* Makes the folder and those above it, mode 0755 less the umask; one that is there already is fine. */
 enum status io_folder_make(struct io *io, const char *path, struct error *err);
 

@@ -32,6 +32,8 @@ struct io {
     int (*stat)(struct io *io, const char *path, struct stat *ret_stat);
     int (*lstat)(struct io *io, const char *path, struct stat *ret_stat);
     int (*rename)(struct io *io, const char *from, const char *to);
+    /* Likewise, but -1 and EEXIST where `to` is there. */
+    int (*rename_new)(struct io *io, const char *from, const char *to);
     int (*unlink)(struct io *io, const char *path);
     int (*rmdir)(struct io *io, const char *path);
     int (*mkdir)(struct io *io, const char *path, mode_t mode);

@@ -185,29 +185,15 @@ key_random(void *out, size_t size, struct error *err)
 enum status
 key_create(struct io *io, const char *path, struct key *ret_key, struct error *err)
 {
-    struct file_writer writer = FILE_WRITER_EMPTY;
-    struct key         key;
-    char               text[KEY_HEX_SIZE + 2];
-    enum status        status = key_random(key.bytes, sizeof key.bytes, err);
-    if (status != ST_OK)
-        return status;
+    struct key key;
+    char       text[KEY_HEX_SIZE + 2];
+    if (key_random(key.bytes, sizeof key.bytes, err) != ST_OK)
+        return ST_ERROR;
     hex_encode(key.bytes, sizeof key.bytes, text);
     memcpy(text + KEY_HEX_SIZE, "\n", 2);
-
-    status = file_writer_open(&writer, io, path, FILE_CREATE, err);
-    if (status != ST_OK)
-        goto out;
-    status = file_writer_write(&writer, str_of(text, KEY_HEX_SIZE + 1), err);
+    enum status status = io_file_create(io, path, text, KEY_HEX_SIZE + 1, 0600, err);
     if (status == ST_OK)
-        status = file_writer_sync(&writer, err);
-    if (status == ST_OK)
-        status = file_writer_close(&writer, err);
-    if (status != ST_OK)
-        io->unlink(io, path);
-    else
         *ret_key = key;
-out:
-    file_writer_release(&writer);
     memory_wipe(text, sizeof text);
     key_clear(&key);
     return status;

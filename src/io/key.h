@@ -24,7 +24,7 @@ struct key {
 enum status key_read(struct io *io, struct str reference, const char *folder, struct key *ret_key, struct error *err);
 
 /* Makes a new random key and writes it to a new file of mode 0600, as hex, on disk when it returns; ERR_IO where
- * the file is there already. */
+ * the file is there already. The file is there with the whole key or not at all, for a cut one would be refused by all further starts. */
 enum status key_create(struct io *io, const char *path, struct key *ret_key, struct error *err);
 
 /* Reads the key; a file that is not there is made. For what is opened for the first time: whoever has sealed something must

@@ -127,6 +127,18 @@ system_rename(struct io *io, const char *from, const char *to)
 }
 
 static int
+system_rename_new(struct io *io, const char *from, const char *to)
+{
+    (void)io;
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    /* Some file systems of networks cannot. A link never replaces either; what is killed in between leaves two names of one file. */
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    return link(from, to) == 0 ? unlink(from) : -1;
+}
+
+static int
 system_unlink(struct io *io, const char *path)
 {
     (void)io;
@@ -302,6 +314,7 @@ io_system(void)
         .stat = system_stat,
         .lstat = system_lstat,
         .rename = system_rename,
+        .rename_new = system_rename_new,
         .unlink = system_unlink,
         .rmdir = system_rmdir,
         .mkdir = system_mkdir,

@@ -105,6 +105,39 @@ test_create(void **state)
     assert_int_equal(key_create(io_system(), path_of("made"), &key, NULL), ST_ERROR);
 }
 
+/* Before each call that may be the last one of a process. */
+static ssize_t
+write_unseen(struct io *io, int fd, const void *bytes, size_t size)
+{
+    (void)io;
+    assert_int_equal(access(path_of("whole"), F_OK), -1);
+    return io_system()->write(io_system(), fd, bytes, size / 2 + 1);
+}
+
+static int
+sync_unseen(struct io *io, int fd)
+{
+    (void)io;
+    struct stat named = { 0 }, opened = { 0 };
+    assert_int_equal(fstat(fd, &opened), 0);
+    assert_true(S_ISDIR(opened.st_mode) || stat(path_of("whole"), &named) == -1);
+    return io_system()->sync(io_system(), fd);
+}
+
+/* A start that was killed while it wrote its key left half of one, which all further starts refused. */
+static void
+test_create_whole(void **state)
+{
+    (void)state;
+    struct key made, read;
+    struct io  io = *io_system();
+    io.write = write_unseen;
+    io.sync  = sync_unseen;
+    assert_int_equal(key_create(&io, path_of("whole"), &made, NULL), ST_OK);
+    assert_int_equal(key_read(io_system(), STR("file:whole"), folder, &read, NULL), ST_OK);
+    assert_memory_equal(made.bytes, read.bytes, KEY_SIZE);
+}
+
 static void
 test_obtain(void **state)
 {
@@ -206,6 +239,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_create),
+        cmocka_unit_test(test_create_whole),
         cmocka_unit_test(test_obtain),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_seal),
