@@ -277,6 +277,16 @@ access_is_explained_by_master(const struct access_record *access)
     return (access->flags & ACCESS_IS_KNOWN_TO_MASTER) != 0;
 }
 
+bool
+access_is_explained_for_good(const struct rule *rule, struct state_entry *entry, const struct access_record *access)
+{
+    const struct access_facts facts = access_facts_unpack(access->facts);
+    if (entry == NULL || access_may_stand(&rule->pack->access, &facts) || access_find(entry, access->identity) != NULL)
+        return false;
+    const struct access_record *first = access_explanation(rule, entry, access);
+    return first != NULL && first->known_us <= access->event_us && !first->is_history;
+}
+
 /* ---- Forgetting ---- */
 
 int64_t

@@ -122,6 +122,12 @@ void access_assess(const struct rule *rule, const struct zone *zone, struct stat
 /* The patient master knows of dealings that explain it, the user's department working for all. Of an access that is assessed. */
 bool access_is_explained_by_master(const struct access_record *access);
 
+/* Whether an access that has just come needs no barrier: nothing that stands before it in other partitions, and nothing that comes later, could make it an
+ * alert. So it is where the explanation that was known first was known in time and is none of history (which the stream may replace), and
+ * where no flag stands beside an explanation that it has or may get by what is known of the patient by then. `entry` NULL: the
+ * patient has none. */
+bool access_is_explained_for_good(const struct rule *rule, struct state_entry *entry, const struct access_record *access);
+
 /* The explanation of the access that was known first, or NULL. Neither was forgotten when the other came: so what is found follows
  * from the log, not from when state was freed. */
 const struct access_record *access_explanation(const struct rule *rule, struct state_entry *entry, const struct access_record *access);

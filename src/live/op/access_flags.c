@@ -82,6 +82,16 @@ access_flags_of(const struct access_rule *rule, const struct access_facts *facts
     return flags;
 }
 
+bool
+access_may_stand(const struct access_rule *rule, const struct access_facts *facts)
+{
+    const uint32_t open = FLAG(AFTER_HOURS) | FLAG(VIP) | FLAG(LONG_DISCHARGED);
+    uint32_t       stands = 0;
+    for (uint32_t i = 0; i < ACCESS_FLAG_COUNT; i++)
+        stands |= (uint32_t)(rule->flags[i].stands && rule->flags[i].weight != 0) << i;
+    return stands != 0 && ((access_flags_of(rule, facts, true) | open) & stands) != 0;
+}
+
 static enum severity
 severity_of(const struct access_rule *rule, int32_t rank, enum severity fallback)
 {

@@ -18,6 +18,10 @@ const struct access_hours *access_after_hours(const struct access_rule *rule, co
  * those that are off. */
 uint32_t access_flags_of(const struct access_rule *rule, const struct access_facts *facts, bool is_after_hours);
 
+/* Whether an access may have a flag that stands beside an explanation, by what is known of it so far: its hours are not looked at yet, and what encounters
+ * tell of the patient (a VIP, how long discharged) may change. */
+bool access_may_stand(const struct access_rule *rule, const struct access_facts *facts);
+
 struct access_weight {
     uint32_t      flags; /* Those that count. */
     int32_t       rank;  /* Their weights' sum. */

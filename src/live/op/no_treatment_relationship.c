@@ -150,6 +150,13 @@ take_explanation(struct no_treatment_relationship *op, const struct chunk *chunk
     return ST_OK;
 }
 
+/* Not a copy, nor late: most rows. */
+static bool
+is_first_of_its_event(const struct chunk *chunk, uint32_t row)
+{
+    return ((const uint8_t *)chunk->columns[EVENT_IS_LATE].data)[row] == 0;
+}
+
 static enum status
 take_access(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t row, uint64_t hash, struct error *err)
 {
@@ -157,6 +164,9 @@ take_access(struct no_treatment_relationship *op, const struct chunk *chunk, uin
     struct str           texts[ACCESS_TEXT_COUNT];
     struct hash128       patient = rule_hash(chunk, EVENT_PATIENT_LOW, row);
     struct access_record record  = access_record_of(&op->rule, &op->departments, chunk, row, true);
+    if (is_first_of_its_event(chunk, row)
+        && access_is_explained_for_good(&op->rule, state_find(table_of(op), hash, &patient, sizeof(patient)), &record))
+        return ST_OK;
     access_texts_of(&op->rule, chunk, row, true, buffer, texts);
     return access_arrivals_add(&op->arrivals, &patient, hash, &record, texts, err);
 }
@@ -175,7 +185,7 @@ is_wanted(const struct no_treatment_relationship *op, const struct chunk *chunk,
                                      : is_explanation(op, event_int64(chunk, EVENT_ENTITY, row));
 }
 
-/* The next rows that are wanted; explanations' entries are on their way then. */
+/* The next rows that are wanted; their patients' entries are on their way then. */
 static enum status
 take_batch(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t *next, struct error *err)
 {
@@ -183,18 +193,17 @@ take_batch(struct no_treatment_relationship *op, const struct chunk *chunk, uint
     for (; *next < event_count(chunk) && ahead.count < STATE_PREFETCH_COUNT; ++*next) {
         const uint32_t       row     = event_row(chunk, *next);
         const struct hash128 patient = rule_hash(chunk, EVENT_PATIENT_LOW, row);
-        if (!is_wanted(op, chunk, row))
-            continue;
-        if (!is_access(op, chunk, row))
+        if (is_wanted(op, chunk, row))
             state_ahead_add(&ahead, table_of(op), row, state_hash(&patient, sizeof(patient)));
-        else if (take_access(op, chunk, row, state_hash(&patient, sizeof(patient)), err) != ST_OK)
-            return ST_ERROR;
     }
     state_ahead_entries(&ahead, table_of(op));
     state_ahead_rest(&ahead);
-    for (uint32_t i = 0; i < ahead.count; i++)
-        if (take_explanation(op, chunk, ahead.rows[i], ahead.hashes[i], err) != ST_OK)
+    for (uint32_t i = 0; i < ahead.count; i++) {
+        const enum status status = is_access(op, chunk, ahead.rows[i]) ? take_access(op, chunk, ahead.rows[i], ahead.hashes[i], err)
+                                                                       : take_explanation(op, chunk, ahead.rows[i], ahead.hashes[i], err);
+        if (status != ST_OK)
             return ST_ERROR;
+    }
     return ST_OK;
 }
 

@@ -342,6 +342,18 @@ dealings_that_the_stream_saw_count_with_those_of_the_master(void **state)
     assert_null(strstr(told[0].explanation, "vip"));
 }
 
+/* An access is explained when it comes, and what makes it an alert all the same stands behind it in the log, or is looked at later. */
+static void
+what_explains_at_once_hides_no_flag_that_may_still_come(void **state)
+{
+    (void)state;
+    pack.access.shortly_after_us                = 0;
+    pack.access.flags[ACCESS_FLAG_VIP].stands   = true;
+    assert_string_equal(told_with("1ed 3ad 2ef", 2, treatment_facts_pack(true, 0, 0)), "e1:open");
+    assert_non_null(strstr(told[0].explanation, "{\"fired_by\":\"vip\",\"rank\":25,"));
+    assert_string_equal(told_with("1ed 3ad 2ef", 2, treatment_facts_pack(false, 0, 0)), "");
+}
+
 struct hours_example {
     const char *department, *time;
     bool        is_after;
@@ -702,6 +714,7 @@ main(void)
         cmocka_unit_test_setup(a_flag_that_is_off_counts_nothing, begin),
         cmocka_unit_test_setup(a_flag_may_stand_beside_an_explanation, begin),
         cmocka_unit_test_setup(dealings_that_the_stream_saw_count_with_those_of_the_master, begin),
+        cmocka_unit_test_setup(what_explains_at_once_hides_no_flag_that_may_still_come, begin),
         cmocka_unit_test_setup(hours_are_of_the_wall_clock, begin),
         cmocka_unit_test_setup(an_alert_shows_the_hours, begin),
         cmocka_unit_test_setup(facts_survive_packing, begin),
