@@ -118,7 +118,7 @@ json_decode(struct decoder *decoder, struct str record, int64_t position, struct
     /* Where rows are handed over before the input goes, texts may point into it. */
     if (!decoder->options.is_borrowing && (copy = json_copy(decoder, record)) == NULL)
         return error_no_memory(err);
-    if (json->may_be_flat && json_flat_read(json, keys, copy == NULL ? record : str_of(copy, record.size)))
+    if (json->may_be_flat && json_flat_read(json, decoder->plan->json, copy == NULL ? record : str_of(copy, record.size)))
         return make_rows_of_type(decoder, record, err);
     if (copy == NULL && (copy = json_copy(decoder, record)) == NULL)
         return error_no_memory(err);

@@ -131,12 +131,6 @@ take_name(struct json_state *json, const struct json_keys *keys, const char *at,
     if (*at != '"')
         return NULL;
     at++;
-    const uint32_t    follows = json->follows[*slot];
-    const struct str *known   = &keys->names[follows];
-    if ((size_t)(end - at) > known->size && at[known->size] == '"' && json_key_equal(known, at, known->size)) {
-        *slot = follows;
-        return at + known->size + 1;
-    }
     const char *stop = scan_plain(at, end);
     if (*stop != '"')
         return NULL;
@@ -144,34 +138,81 @@ take_name(struct json_state *json, const struct json_keys *keys, const char *at,
     return stop + 1;
 }
 
+/* Whether the literal stands at `at`, behind which are JSON_LITERAL_SIZE bytes at least. */
+static inline bool
+is_literal(const char *at, const struct json_literal *literal)
+{
+#if defined(__SSE2__)
+    const __m128i low  = _mm_cmpeq_epi8(scan_load_16(at), scan_load_16(literal->bytes));
+    const __m128i high = _mm_cmpeq_epi8(scan_load_16(at + 16), scan_load_16(literal->bytes + 16));
+    const uint32_t equal = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+    return (equal & literal->mask) == literal->mask && literal->mask != 0;
+#else
+    return literal->mask != 0 && memcmp(at, literal->bytes, literal->size) == 0;
+#endif
+}
+
+/* From behind a value to the next one: what stood there in the record of this type before is compared at once, with all its marks.
+ * NULL: the line is not flat. Only where no '}' stands at `at`. */
+static inline const char *
+take_next(struct json_state *json, const struct json_keys *keys, const char *at, const char *end, uint32_t *slot)
+{
+    const uint32_t             follows = json->follows[*slot * JSON_ORDER_COUNT + json->order];
+    const struct json_literal *literal = &keys->literals[follows];
+    if (end - at >= JSON_LITERAL_SIZE && is_literal(at, literal)) {
+        *slot = follows;
+        at += literal->size;
+        return (unsigned char)*at <= ' ' ? skip_blanks(at) : at;
+    }
+    at = take_mark(at, ',');
+    if (at == NULL || (at = take_name(json, keys, at, end, slot)) == NULL)
+        return NULL;
+    return take_mark(at, ':');
+}
+
+static inline uint32_t
+order_of(yyjson_val *type)
+{
+    const char  *text = unsafe_yyjson_get_str(type);
+    const size_t size = unsafe_yyjson_get_len(type);
+    return unsafe_yyjson_is_str(type) && size > 0 ? (uint32_t)(5 * size + (unsigned char)text[0] + (unsigned char)text[size - 1]) % JSON_ORDER_COUNT : 0;
+}
+
 /* The members of a line that ends in '}'. */
 static bool
-read_members(struct json_state *json, const struct json_keys *keys, const char *at, const char *end)
+read_members(struct json_state *json, const struct json_plan *plan, const char *at, const char *end)
 {
-    uint32_t slot = keys->count;
+    const struct json_keys *keys = &plan->keys;
+    uint32_t                slot = keys->count;
     at = take_mark(at, '{');
     if (at != NULL && *at == '}')
         return at == end;
-    while (at != NULL) {
-        at = take_name(json, keys, at, end, &slot);
-        if (at == NULL || (at = take_mark(at, ':')) == NULL || (at = take_value(at, end, &json->flat[slot])) == NULL)
+    if (at == NULL || (at = take_name(json, keys, at, end, &slot)) == NULL || (at = take_mark(at, ':')) == NULL)
+        return false;
+    for (;;) {
+        at = take_value(at, end, &json->flat[slot]);
+        if (at == NULL)
             return false;
         json->slots[slot] = &json->flat[slot];
+        if ((int32_t)slot == plan->type_slot)
+            json->order = order_of(&json->flat[slot]);
         if (*at == '}' || *(at = skip_blanks(at)) == '}')
             return at == end;
-        at = take_mark(at, ',');
+        at = take_next(json, keys, at, end, &slot);
+        if (at == NULL)
+            return false;
     }
-    return false;
 }
 
 bool
-json_flat_read(struct json_state *json, const struct json_keys *keys, struct str line)
+json_flat_read(struct json_state *json, const struct json_plan *plan, struct str line)
 {
     while (line.size > 0 && is_blank(line.data[line.size - 1]))
         line.size--;
     if (line.size == 0 || line.data[line.size - 1] != '}')
         return false;
-    json->root = NULL;
-    memset(json->slots, 0, keys->count * sizeof json->slots[0]);
-    return read_members(json, keys, line.data, line.data + line.size - 1);
+    json->root  = NULL;
+    json->order = 0;
+    memset(json->slots, 0, plan->keys.count * sizeof json->slots[0]);
+    return read_members(json, plan, line.data, line.data + line.size - 1);
 }

@@ -82,9 +82,18 @@ struct json_probe {
     uint8_t  pseudo; /* As in json_path. */
 };
 
+/* How a member's name stands behind another member's value where there are no blanks: ,"name": */
+#define JSON_LITERAL_SIZE 32
+struct json_literal {
+    char     bytes[JSON_LITERAL_SIZE];
+    uint32_t size;
+    uint32_t mask; /* A bit for each of these bytes; 0: the name is too long. */
+};
+
 /* Members of the record that some path begins with, found by one probe. */
 struct json_keys {
     struct str *names;
+    struct json_literal *literals; /* Of names, one by one. */
     uint32_t    count;
     uint16_t   *slots; /* Index into names plus 1; 0: free. Linear probing, at most half full. */
     uint32_t    mask;
@@ -105,9 +114,14 @@ struct json_plan {
     int32_t           id_slot, contained_slot; /* FHIR: of `id` and `contained`. */
 };
 
+/* Types are told apart by a few bits of theirs: those that share them only guess each other's order. */
+#define JSON_ORDER_COUNT 16
+
 struct json_state {
     /* One a key of the plan, and a last one for members that no path asks for. */
-    uint16_t    *follows; /* Events of one kind have their members in one order: the key that stood behind it last is looked for first. */
+    uint16_t    *follows; /* Of each JSON_ORDER_COUNT: records of one type have their members in one order, so the key that stood behind it last
+                             in such a record is looked for first. */
+    uint32_t     order;   /* Of the record in work, known behind its type. */
     char        *pool; /* For yyjson's values; grows to what the longest line needs. */
     size_t       pool_size;
     yyjson_val **slots; /* NULL where the record has no such member. */
@@ -134,7 +148,7 @@ bool json_plan_may_be_flat(const struct decode_plan *plan);
 /* Fills the slots from a line that is one object of texts, numbers and words, in plain ASCII without escapes: what nearly all events are.
  * No tree of values is made, and texts stay where they lie. False: it is something else, right or wrong,
  * and yyjson's to tell; the slots are then of no use. */
-bool json_flat_read(struct json_state *json, const struct json_keys *keys, struct str line);
+bool json_flat_read(struct json_state *json, const struct json_plan *plan, struct str line);
 
 /* ---- Shared by JSON lines and FHIR ---- */
 
@@ -222,13 +236,13 @@ json_key_find(const struct json_keys *keys, const char *name, size_t size)
 static inline uint32_t
 json_member_slot(struct json_state *json, const struct json_keys *keys, uint32_t before, const char *name, size_t size)
 {
-    const uint32_t follows = json->follows[before];
-    if (json_key_equal(&keys->names[follows], name, size))
-        return follows;
+    uint16_t *follows = &json->follows[before * JSON_ORDER_COUNT + json->order];
+    if (json_key_equal(&keys->names[*follows], name, size))
+        return *follows;
     const int32_t slot = json_key_find(keys, name, size);
     if (slot < 0)
         return keys->count;
-    json->follows[before] = (uint16_t)slot;
+    *follows = (uint16_t)slot;
     return (uint32_t)slot;
 }
 

@@ -276,6 +276,27 @@ add_fhir_keys(struct decode_plan *plan, struct error *err)
 }
 
 static enum status
+make_literals(struct json_keys *keys, struct arena *arena, struct error *err)
+{
+    keys->literals = ARENA_ARRAY(arena, struct json_literal, keys->count);
+    if (keys->literals == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < keys->count; i++) {
+        struct json_literal *literal = &keys->literals[i];
+        const struct str     name    = keys->names[i];
+        memset(literal, 0, sizeof *literal);
+        if (name.size + 4 > JSON_LITERAL_SIZE)
+            continue;
+        memcpy(literal->bytes, ",\"", 2);
+        memcpy(literal->bytes + 2, name.data, name.size);
+        memcpy(literal->bytes + 2 + name.size, "\":", 2);
+        literal->size = (uint32_t)name.size + 4;
+        literal->mask = (uint32_t)(((uint64_t)1 << literal->size) - 1);
+    }
+    return ST_OK;
+}
+
+static enum status
 make_keys(struct decode_plan *plan, struct error *err)
 {
     struct json_plan *json = plan->json;
@@ -316,7 +337,7 @@ make_keys(struct decode_plan *plan, struct error *err)
             entry->fields[f].member = entry->fields[f].path_count == 1 && first->step_count == 1 ? first->slot : -1;
         }
     }
-    return ST_OK;
+    return make_literals(&json->keys, &plan->arena, err);
 }
 
 /* A field tells the type where its one path is the member that tells it: the record's, or in FHIR the element's, which may be a resource

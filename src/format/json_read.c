@@ -23,7 +23,7 @@ json_open(struct decoder *decoder, struct error *err)
     decoder->json   = json;
     json->slots     = memory_alloc_array(slot_count, sizeof(yyjson_val *));
     json->flat      = memory_alloc_array(slot_count, sizeof(yyjson_val));
-    json->follows   = memory_alloc_array_zero(slot_count, sizeof(uint16_t));
+    json->follows   = memory_alloc_array_zero(slot_count * JSON_ORDER_COUNT, sizeof(uint16_t));
     json->found     = memory_alloc_array_zero(decoder->plan->json->node_count, sizeof json->found[0]);
     json->may_be_flat = json_plan_may_be_flat(decoder->plan);
     json->pool      = memory_alloc(POOL_SIZE_FIRST);
@@ -154,6 +154,7 @@ json_find_members(struct json_state *json, const struct json_keys *keys)
     size_t      member_count = unsafe_yyjson_get_len(json->root);
     uint32_t    slot         = keys->count;
 
+    json->order = 0;
     memset(json->slots, 0, keys->count * sizeof json->slots[0]);
     for (size_t n = 0; n < member_count && keys->count > 0; n++, key = unsafe_yyjson_get_next(key + 1)) {
         slot = json_member_slot(json, keys, slot, unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key));

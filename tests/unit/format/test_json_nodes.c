@@ -166,7 +166,7 @@ shared_steps_lead_where_each_path_leads(void **unused)
 {
     const struct json_plan *json_plan = plan.plan->json;
     struct json_state       json      = { .slots = memory_alloc_array_zero(json_plan->keys.count + 1u, sizeof(yyjson_val *)),
-                                          .follows = memory_alloc_array_zero(json_plan->keys.count + 1u, sizeof(uint16_t)),
+                                          .follows = memory_alloc_array_zero((json_plan->keys.count + 1u) * JSON_ORDER_COUNT, sizeof(uint16_t)),
                                           .found = memory_alloc_array_zero(json_plan->node_count, sizeof(struct json_found)) };
     struct str_builder      text      = STR_BUILDER_EMPTY;
     struct random           random;
