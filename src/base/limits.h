@@ -167,6 +167,9 @@
 #define STATE_ENTRY_SIZE_MAX (2 << 20)
 /* What a state table asks of the system at once: some thousand entries, and not a megabyte for a step without any. */
 #define STATE_SLAB_BLOCK_SIZE (256u << 10)
+/* Of a message's key, and of the name and value of each of its headers, what a dead letter keeps; and of all its headers. */
+#define MESSAGE_KEPT_TEXT_SIZE_MAX    1024
+#define MESSAGE_KEPT_HEADERS_SIZE_MAX (8u << 10)
 /* A file of the state's records: old ones are removed whole, so it bounds what is kept beyond need. */
 #define SEGMENT_FILE_SIZE_MAX (64 << 20)
 /* Partitions of one stream: a large Kafka topic has some hundreds. Tables of the runtime are made for so many. */

@@ -139,7 +139,7 @@ show_progress(void *context, const struct live_progress *progress)
 
     tell_state(watch, &progress->state);
     if (line->unit == PROGRESS_BYTES)
-        progress_update(line, (uint64_t)progress->bytes, (uint64_t)progress->bytes_total);
+        progress_update(line, (uint64_t)progress->moved, (uint64_t)progress->move_total);
     else
         progress_update(line, (uint64_t)progress->event_count, 0);
 }

@@ -30,6 +30,8 @@ decode_reason_code(enum decode_reason reason)
         [DECODE_NO_RESOURCE] = "no_resource",
         [DECODE_NO_ENTITY] = "no_entity",
         [DECODE_UNMAPPED_TYPE] = "unmapped_type",
+        [DECODE_EMPTY] = "empty_record",
+        [DECODE_TOMBSTONE] = "tombstone",
     };
     CHECK(reason < DECODE_REASON_COUNT);
     return CODES[reason];
@@ -38,7 +40,8 @@ decode_reason_code(enum decode_reason reason)
 enum outcome
 decode_reason_outcome(enum decode_reason reason)
 {
-    bool is_filtered = reason == DECODE_WRONG_PROCESSING_ID || reason == DECODE_NO_ENTITY || reason == DECODE_UNMAPPED_TYPE;
+    bool is_filtered = reason == DECODE_WRONG_PROCESSING_ID || reason == DECODE_NO_ENTITY || reason == DECODE_UNMAPPED_TYPE
+                       || reason == DECODE_TOMBSTONE;
 
     return is_filtered ? OUTCOME_FILTERED : OUTCOME_QUARANTINED;
 }
@@ -410,5 +413,34 @@ out:
         *ret_used = used;
     else
         error_context(err, "decoding at byte %lld", (long long)(position + (int64_t)used));
+    return status;
+}
+
+/* ---- Messages ---- */
+
+enum status
+decoder_record(struct decoder *decoder, const char *bytes, size_t size, int64_t position, struct error *err)
+{
+    CHECK(!decoder->has_failed && decoder->kind->format == MODEL_JSON);
+
+    struct frame frame = { .kind = FRAME_RECORD, .size = size };
+    if (bytes == NULL) {
+        frame.is_bad = true;
+        frame.reason = DECODE_TOMBSTONE;
+        frame.detail = "the message has no value";
+    } else if (size == 0) {
+        frame.is_bad = true;
+        frame.reason = DECODE_EMPTY;
+        frame.detail = "the value has no bytes";
+    } else if (size > decoder->plan->record_size_max) {
+        frame.is_bad = true;
+        frame.reason = DECODE_TOO_LARGE;
+        frame.detail = "the value is longer than the limit";
+    }
+    enum status status = decode_record(decoder, &frame, str_of(bytes == NULL ? "" : bytes, size), position, err);
+
+    decoder->has_failed = status != ST_OK;
+    if (status != ST_OK)
+        error_context(err, "decoding message %lld", (long long)position);
     return status;
 }

@@ -88,6 +88,8 @@ enum decode_reason {
     DECODE_NO_RESOURCE,         /* no_resource */
     DECODE_NO_ENTITY,           /* no_entity, filtered */
     DECODE_UNMAPPED_TYPE,       /* unmapped_type, filtered */
+    DECODE_EMPTY,               /* empty_record */
+    DECODE_TOMBSTONE,           /* tombstone, filtered */
     DECODE_REASON_COUNT
 };
 
@@ -192,6 +194,11 @@ enum status decoder_open(const struct decode_plan *plan, const struct decode_lay
  * On failure (the sink's, or no memory) the decoder can only be freed. */
 enum status decoder_decode(struct decoder *decoder, const void *bytes, size_t size, int64_t position, bool is_last,
                            uint32_t record_count_max, size_t *ret_used, struct error *err);
+
+/* Decodes bytes that are one record, whatever is in them: a message of a log that keeps them apart, at `position`. `bytes` NULL: it has
+ * no value. Rows wait until a chunk is full or decoder_flush is called, and so must the bytes where texts are borrowed. JSON only.
+ * On failure the decoder can only be freed. */
+enum status decoder_record(struct decoder *decoder, const char *bytes, size_t size, int64_t position, struct error *err);
 
 /* Hands all rows over that wait in chunks. */
 enum status decoder_flush(struct decoder *decoder, struct error *err);

@@ -95,6 +95,7 @@ struct graph_input {
     struct str            charset;        /* "utf-8", "windows-1252", "iso-8859-1"; empty: from the content. */
     char                  delimiter;      /* CSV; 0: from the header line. */
     struct str            log_time;       /* Event logs: path of the member that says when the event was written; empty: none. */
+    bool                  is_log_time_beside; /* The log says it beside each record; log_time is then what it is called. */
     int64_t               log_time_skew_us; /* So far an event's time may lie beyond it. */
     bool                  is_empty_error; /* No file matches: true fails the run, false counts 0 and names it. */
 };

@@ -44,8 +44,8 @@ struct live_delivery {
 struct live_progress {
     uint64_t epoch;
     int64_t  event_count; /* Received since the start. */
-    int64_t  bytes;
-    int64_t  bytes_total; /* With LIVE_ONCE and LIVE_DRAIN; else 0. */
+    int64_t  moved;      /* By how much positions have: bytes of a log of lines, messages of others. */
+    int64_t  move_total; /* With LIVE_ONCE and LIVE_DRAIN; else 0. */
     int64_t  alert_count;
     struct live_state state;
 };

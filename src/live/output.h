@@ -26,6 +26,7 @@ struct output_count {
     int64_t quarantined;
     int64_t late; /* Of the loaded. */
     int64_t bytes; /* Of the records; entity rows have none. */
+    int64_t skipped; /* Positions that no record has, of a log that counts records. */
 };
 
 /* Of one step of a shard. */

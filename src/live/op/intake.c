@@ -101,7 +101,7 @@ make_plan(struct intake *intake, struct error *err)
         if (!is_meant(input, mapping))
             continue;
         CHECK(mapping->each_count == 0);
-        if (input->log_time.size > 0 && intake_log_time_field(intake, &mapping, err) != ST_OK)
+        if (input->log_time.size > 0 && !input->is_log_time_beside && intake_log_time_field(intake, &mapping, err) != ST_OK)
             return ST_ERROR;
         mappings[intake->lane_count++] = mapping;
     }
@@ -206,6 +206,7 @@ intake_create(const struct intake_options *options, struct intake **ret_intake, 
     intake->has_alerts = options->graph->streaming.route_count > 0;
     arena_init(&intake->arena, 0);
     str_builder_init(&intake->text);
+    str_builder_init(&intake->beside);
     if (open_all(intake, err) != ST_OK) {
         error_context(err, "preparing the events of %.*s", STR_PRINTF(options->graph->streaming.source.name));
         intake_free(intake);
@@ -230,6 +231,7 @@ intake_free(struct intake *intake)
     chunk_release(&intake->events);
     zone_drop(intake->zone);
     str_builder_release(&intake->text);
+    str_builder_release(&intake->beside);
     arena_release(&intake->arena);
     memory_free(intake);
 }
@@ -246,6 +248,11 @@ struct str
 intake_record_bytes(const struct intake *intake, int64_t position, int64_t length)
 {
     const struct record_batch *batch = intake->call.batch;
+    if (batch->messages != NULL) {
+        const struct message *message = intake_message(intake, position);
+        CHECK(length == (int64_t)message->size);
+        return message->value == NULL ? STR_EMPTY : str_of(message->value, message->size);
+    }
     CHECK(position >= batch->position && length >= 0 && position - batch->position + length <= batch->bytes);
     return str_of(batch->data + (position - batch->position), (size_t)length);
 }
@@ -256,6 +263,18 @@ intake_partition_id(const struct intake *intake)
     const struct partition_names *names = intake->options.partitions;
     CHECK(intake->call.partition->index < names->count);
     return names->ids[intake->call.partition->index];
+}
+
+/* Each message by itself: what one record is says the log, not what is in it. */
+static enum status
+decode_messages(struct intake *intake, const struct record_batch *batch, struct error *err)
+{
+    for (uint32_t i = 0; i < batch->record_count; i++)
+        if (decoder_record(intake->decoder, batch->messages[i].value, batch->messages[i].size, batch->messages[i].position, err) != ST_OK)
+            return ST_ERROR;
+    if (decoder_flush(intake->decoder, err) != ST_OK || intake_group(intake, err) != ST_OK)
+        return ST_ERROR;
+    return intake_record_end(intake, err);
 }
 
 static enum status
@@ -303,7 +322,7 @@ decode_whole(struct intake *intake, const struct record_batch *batch, struct out
     const struct decode_counts  before = *decoder_counts(intake->decoder);
     const struct decode_counts *after  = decoder_counts(intake->decoder);
 
-    if (decode_all(intake, batch, err) != ST_OK)
+    if ((batch->messages != NULL ? decode_messages : decode_all)(intake, batch, err) != ST_OK)
         return ST_ERROR;
     int64_t bytes = after->record_bytes - before.record_bytes + after->between_bytes - before.between_bytes;
     records->received += after->record_count - before.record_count;
@@ -328,5 +347,6 @@ intake_batch(struct intake *intake, struct intake_partition *partition, const st
     if (status != ST_OK)
         return status;
     records->bytes += batch->bytes;
+    records->skipped += batch->skipped_count;
     return ST_OK;
 }

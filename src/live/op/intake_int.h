@@ -6,6 +6,7 @@
  *     intake_log_time.c when an event was written, as it says itself
  *     intake_access.c   what rules of accesses go by besides
  *     intake_letters.c  dead letters, late events, unevaluated results
+ *     intake_message.c  what a message says beside its value
  *
  * A group is what the decoder hands over together: of each mapping at most one chunk. Rows of one record may lie in two
  * groups, one behind the other, so what is known of the record in work outlives a group. */
@@ -95,6 +96,7 @@ struct intake {
     char                (*persons)[HASH128_TEXT_SIZE]; /* Texts of EVENT_PERSON_ID. */
     struct arena          arena; /* Of the intake's life. */
     struct str_builder    text;  /* Of one alert. */
+    struct str_builder    beside; /* Key and headers of one letter. */
     const struct zone    *zone; /* Of log times without an offset; NULL where nobody asks for them. */
     const struct str     *limit_codes; /* Codes that some critical-value rule of the graph has limits for. */
     uint32_t              limit_code_count;
@@ -136,6 +138,11 @@ enum status intake_letter_row(struct intake *intake, const struct intake_lane *l
 enum status intake_late(struct intake *intake, const struct intake_lane *lane, uint32_t row, int64_t event_us, struct error *err);
 enum status intake_unevaluated(struct intake *intake, const struct intake_lane *lane, uint32_t row, const struct reason *reason,
                                uint32_t column, struct error *err);
+
+/* intake_message.c. The message of the batch in hand that stands there. */
+const struct message *intake_message(const struct intake *intake, int64_t position);
+/* Key and headers of the message, in text that lives as long as the call; empty where the batch in hand has no messages. */
+enum status intake_message_letter(struct intake *intake, int64_t position, struct store_dead_letter *letter, struct error *err);
 
 /* Bytes of a record of the batch in hand. */
 struct str intake_record_bytes(const struct intake *intake, int64_t position, int64_t length);

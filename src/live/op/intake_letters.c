@@ -22,6 +22,14 @@ letter_at(const struct intake *intake, int64_t position, const struct reason *re
     };
 }
 
+static enum status
+give_letter(struct intake *intake, struct store_dead_letter *letter, struct error *err)
+{
+    if (intake_message_letter(intake, letter->position, letter, err) != ST_OK)
+        return ST_ERROR;
+    return output_dead_letter(intake->call.output, letter, err);
+}
+
 enum status
 intake_letter_record(struct intake *intake, const struct record_outcome *outcome, struct error *err)
 {
@@ -30,7 +38,7 @@ intake_letter_record(struct intake *intake, const struct record_outcome *outcome
 
     if (outcome->detail != NULL)
         letter.reason = str_from(outcome->detail);
-    return output_dead_letter(intake->call.output, &letter, err);
+    return give_letter(intake, &letter, err);
 }
 
 enum status
@@ -39,7 +47,7 @@ intake_letter_unknown(struct intake *intake, const struct record_work *record, s
     struct store_dead_letter letter = letter_at(intake, record->position, intake->unknown_type,
                                                 intake_record_bytes(intake, record->position, record->length));
     letter.reason = STR("no mapping takes the record");
-    return output_dead_letter(intake->call.output, &letter, err);
+    return give_letter(intake, &letter, err);
 }
 
 static struct str
@@ -60,7 +68,7 @@ intake_letter_row(struct intake *intake, const struct intake_lane *lane, uint32_
     letter.entity     = str_from(lane->mapping->entity->name);
     letter.path       = column_name(intake, lane, column);
     letter.event_id   = lane_event_text(lane, EVENT_ID, row);
-    if (output_dead_letter(intake->call.output, &letter, err) != ST_OK)
+    if (give_letter(intake, &letter, err) != ST_OK)
         return ST_ERROR;
     return lane->is_lab_result ? intake_unevaluated(intake, lane, row, reason, column, err) : ST_OK;
 }

@@ -41,11 +41,32 @@ intake_log_time_open(struct intake *intake, struct intake_lane *lane, struct err
 /* No time that can be written. */
 #define LOG_TIME_MISSING    INT64_MIN
 #define LOG_TIME_UNREADABLE INT64_MAX
+#define LOG_TIME_NOT_KEPT   (INT64_MAX - 1)
+
+/* Of messages, whose log carries the time beside them. A retried letter moves no watermark, and its message's time is not kept as such. */
+static void
+take_message_times(const struct intake *intake, struct intake_lane *lane, uint32_t row_count)
+{
+    const struct record_batch *batch = intake->call.batch;
+    for (uint32_t row = 0, i = 0; row < row_count; row++) {
+        if (batch->messages == NULL) {
+            lane->log_times[row] = LOG_TIME_NOT_KEPT;
+            continue;
+        }
+        while (batch->messages[i].position < lane->positions[row])
+            i++;
+        lane->log_times[row] = batch->messages[i].time_us;
+    }
+}
 
 /* Texts of the raw chunk do not outlive the call. */
 void
 intake_log_time_take(const struct intake *intake, struct intake_lane *lane, const struct chunk *raw)
 {
+    if (intake->options.input->is_log_time_beside) {
+        take_message_times(intake, lane, raw->row_count);
+        return;
+    }
     const struct column *values = &raw->columns[raw->schema->column_count - 1];
     const struct text   *texts  = values->data;
 
@@ -65,6 +86,8 @@ intake_log_time_refusal(const struct intake *intake, const struct intake_lane *l
     const int64_t event_us = lane_int64(lane, lane->sources[EVENT_TIME].first, row), log_us = lane->log_times[row];
 
     *ret_column = INTAKE_COLUMN_LOG_TIME;
+    if (log_us == LOG_TIME_NOT_KEPT)
+        return NULL;
     if (log_us == LOG_TIME_MISSING)
         return intake->missing_required;
     if (log_us == LOG_TIME_UNREADABLE)

@@ -63,7 +63,7 @@ committer_announce(struct committer *committer, const char *reason, bool is_fina
     committer->reasons[epoch % EPOCHS_UNDER_WAY]     = reason;
     committer->cut_at_us                             = monotonic(runtime);
     committer->rows_at_cut                           = atomic_load(&runtime->row_count);
-    committer->bytes_at_cut                          = atomic_load(&runtime->bytes);
+    committer->moved_at_cut                          = atomic_load(&runtime->moved);
     committer->idle_at_cut                           = idle_count(runtime);
     atomic_store(&runtime->has_alert, false);
     if (is_final)
@@ -136,7 +136,7 @@ cut(struct committer *committer, int64_t *ret_wait_us, struct error *err)
     if (look_for_partitions(committer, err) != ST_OK)
         return ST_ERROR;
     int64_t rows = atomic_load(&runtime->row_count) - committer->rows_at_cut;
-    bool    has_news = atomic_load(&runtime->bytes) != committer->bytes_at_cut || idle_count(runtime) != committer->idle_at_cut;
+    bool    has_news = atomic_load(&runtime->moved) != committer->moved_at_cut || idle_count(runtime) != committer->idle_at_cut;
     if (!has_news || atomic_load(&runtime->announced) >= runtime->committed + 2)
         return ST_OK;
     if (rows >= runtime->graph->runtime.epoch.row_count_max) {
@@ -161,6 +161,18 @@ is_whole(const struct runtime *runtime, uint64_t epoch)
             || atomic_load(&runtime->stage2[i].actor.reported) < epoch)
             return false;
     return true;
+}
+
+/* How far it was read, for who looks on from its side. */
+static void
+tell_source(const struct runtime *runtime, uint64_t epoch)
+{
+    const uint32_t count = atomic_load(&runtime->partition_count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct partition *partition = runtime->partitions[i];
+        if (partition->source->source->kind->committed != NULL)
+            partition->source->source->kind->committed(partition->source, partition->reports[epoch % EPOCHS_UNDER_WAY].end);
+    }
 }
 
 static enum status
@@ -189,6 +201,7 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
         return ST_ERROR;
     runtime->summary.alert_revision_count += runtime->options->store->retraction_count - retractions;
     runtime->committed = epoch;
+    tell_source(runtime, epoch);
     budget_weigh(runtime, epoch);
     if (runtime->summary.epoch_first == 0)
         runtime->summary.epoch_first = epoch;
@@ -203,8 +216,8 @@ tell_progress(const struct runtime *runtime)
     const struct live_options *options  = runtime->options;
     struct live_progress       progress = { .epoch       = runtime->committed,
                                             .event_count = atomic_load(&runtime->row_count),
-                                            .bytes       = atomic_load(&runtime->bytes),
-                                            .bytes_total = runtime->bytes_total,
+                                            .moved       = atomic_load(&runtime->moved),
+                                            .move_total  = runtime->move_total,
                                             .alert_count = runtime->summary.alert_revision_count,
                                             .state       = runtime->summary.state };
     if (options->progress != NULL)

@@ -30,7 +30,7 @@ close_partition(struct source_partition *partition)
 }
 
 /* It is not listed, opened or polled: letters_open and letters_next do that. */
-static const struct source_kind kind = { .name = STORE_LETTERS_SOURCE, .identity = identity, .close = close_partition };
+static const struct source_kind kind = { .name = STORE_LETTERS_SOURCE, .counts_records = true, .identity = identity, .close = close_partition };
 
 static void
 outputs_tell(struct runtime *runtime)

@@ -41,6 +41,7 @@ count_sum(const struct runtime *runtime, uint64_t epoch, uint32_t partition, uin
         sum.quarantined += count->quarantined;
         sum.late += count->late;
         sum.bytes += count->bytes;
+        sum.skipped += count->skipped;
     }
     return sum;
 }
@@ -67,16 +68,16 @@ source_of(const struct runtime *runtime, uint32_t partition)
     return partition_source(&runtime->partition_names, partition);
 }
 
-/* What the partition moved by is what was counted: bytes, of retried letters records. */
+/* What the partition moved by is what was counted: bytes; or records, and positions that none has. */
 static enum status
 check_move(const struct runtime *runtime, uint32_t partition, int64_t moved, const struct output_count *count, struct error *err)
 {
-    bool    counts_records = is_letters(runtime, runtime->partitions[partition]);
-    int64_t counted        = counts_records ? count->received : count->bytes;
+    bool    counts_records = runtime->partitions[partition]->source->source->kind->counts_records;
+    int64_t counted        = counts_records ? count->received + count->skipped : count->bytes;
     if (moved == counted)
         return ST_OK;
     return error_set(err, ERR_INTERNAL, "partition %s moved by %lld %s, %lld are accounted for", runtime->partitions[partition]->id,
-                     (long long)moved, counts_records ? "letters" : "bytes", (long long)counted);
+                     (long long)moved, counts_records ? "records" : "bytes", (long long)counted);
 }
 
 static void

@@ -116,8 +116,10 @@ partition_open(struct runtime *runtime, const struct source_listing *listing, co
     struct str identity = position == NULL ? STR_EMPTY : position->identity;
     if (source->kind->open(source, id, begin, identity, &partition->source, err) != ST_OK)
         return ST_ERROR;
-    partition->begin  = begin;
+    partition->begin  = partition->source->position;
     partition->end    = -1;
+    if (source->kind->watch != NULL)
+        source->kind->watch(partition->source, &runtime->threads[index % runtime->worker_count].waker);
     partition->input  = listing->input;
     partition->id     = id;
     partition->intake = (struct intake_partition){ index, position == NULL ? watermark_us : position->watermark_us, decisions_raised(decisions, id), NULL };
@@ -128,7 +130,7 @@ partition_open(struct runtime *runtime, const struct source_listing *listing, co
         return ST_OK;
     if (source->kind->end(partition->source, &partition->end, err) != ST_OK)
         return ST_ERROR;
-    runtime->bytes_total += partition->end - begin;
+    runtime->move_total += partition->end - partition->begin;
     return ST_OK;
 }
 

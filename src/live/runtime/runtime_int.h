@@ -178,7 +178,7 @@ struct runtime {
     _Atomic(bool)       is_stopping;
     _Atomic(bool)       has_failed;
     _Atomic(int64_t)    row_count; /* Taken by workers, ever. */
-    _Atomic(int64_t)    bytes;
+    _Atomic(int64_t)    moved; /* By how much positions have. */
     _Atomic(bool)       is_state_full; /* State is beyond its budget: logs are read slowly (budget.c). */
     _Atomic(bool)       has_alert; /* The epoch that goes on has alerts, or will have (P2). */
     struct waker        committer;
@@ -194,7 +194,7 @@ struct runtime {
     struct segment      segment;
     struct arena        commit_arena;
     struct letters      letters; /* The committer's, but for what its worker reads of an offer. */
-    int64_t             bytes_total; /* To the end that LIVE_ONCE and LIVE_DRAIN go to. */
+    int64_t             move_total; /* To the end that LIVE_ONCE and LIVE_DRAIN go to. */
     struct arena        load_arena;
     struct live_summary summary;
 };
@@ -297,7 +297,7 @@ struct committer {
     int64_t         delivered_at_us;
     int64_t         cost_us; /* Of the last commit. */
     int64_t         rows_at_cut;
-    int64_t         bytes_at_cut;
+    int64_t         moved_at_cut;
     uint32_t        idle_at_cut;
     bool            has_failed; /* To commit: nothing more is (P8). */
 };

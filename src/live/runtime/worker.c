@@ -162,7 +162,7 @@ take_batch(struct worker *worker, struct partition *partition, const struct reco
     }
     runtime_look_for_alerts(runtime, output, worker->actor.epoch);
     int64_t before = atomic_fetch_add(&runtime->row_count, (int64_t)batch->record_count);
-    atomic_fetch_add(&runtime->bytes, batch->bytes);
+    atomic_fetch_add(&runtime->moved, batch->position_next - batch->position);
     worker->row_count += batch->record_count > 0 ? (int64_t)batch->record_count : 1;
     if (before / runtime->graph->runtime.epoch.row_count_max
         != (before + (int64_t)batch->record_count) / runtime->graph->runtime.epoch.row_count_max)

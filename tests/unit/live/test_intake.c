@@ -653,6 +653,102 @@ any_bytes(void **state)
     }
 }
 
+/* ---- A log of messages ---- */
+
+static char message_large[(1u << 20) + 1];
+
+static bool
+message_header(const struct message *message, size_t index, struct str *ret_name, struct str *ret_value)
+{
+    (void)message;
+    *ret_name  = STR("site");
+    *ret_value = index == 0 ? STR("north \"7\"") : str_of("\xff\x00", 2);
+    return index < 2;
+}
+
+/* As a topic would give them: two numbers between messages belong to none. */
+static enum status
+run_messages(struct run *run, const struct str *values, uint32_t count, uint32_t batch_record_count, struct error *err)
+{
+    struct message messages[16];
+    for (uint32_t begin = 0; begin < count; begin += batch_record_count) {
+        struct record_batch batch = { .messages = messages, .header = message_header, .position = begin * 3 };
+        for (; batch.record_count < batch_record_count && begin + batch.record_count < count; batch.record_count++) {
+            const uint32_t at            = begin + batch.record_count;
+            messages[batch.record_count] = (struct message){ .value = values[at].data, .size = values[at].size, .position = at * 3 + 2,
+                                                             .time_us = INT64_C(1767322740000000), .key = at % 2 == 0 ? STR("P1") : STR_EMPTY }; /* 02:59:00 */
+            batch.bytes += (int64_t)values[at].size;
+        }
+        batch.position_next = batch.position + 3 * batch.record_count;
+        batch.skipped_count = 2 * batch.record_count;
+        if (intake_batch(run->intake, &run->partition, &batch, 77, &run->output, take_rows, &run->told, err) != ST_OK)
+            return ST_ERROR;
+    }
+    return ST_OK;
+}
+
+/* A message is one record, whatever line ends are in it; what has no value, no bytes or too many is told with its key and headers; its time is the
+ * log time. */
+static void
+messages_of_a_topic(void **state)
+{
+    const struct str values[] = {
+        STR(ACCESS("A1", "2026-01-02T03:04:00Z")),
+        { NULL, 0 },
+        STR(""),
+        STR("{\n  \"event_id\": \"A2\", \"type\": \"access_event\",\r\n\n  \"event_time\": \"2026-01-02T03:03:00Z\", \"patient_id\": \"P1\", \"user_id\": \"U1\"\n}\n"),
+        { message_large, sizeof(message_large) },
+        STR("{\"event_id\":\"A3\"}{\"event_id\":\"A4\"}"),
+        STR(ACCESS("A5", "2026-01-02T03:04:01Z")),
+    };
+    static const char wanted[] =
+        "|position=2|event_id=A1|event_time=2026-01-02T03:04:00|is_late=false\n"
+        "|position=11|event_id=A2|event_time=2026-01-02T03:03:00|watermark=2026-01-02T03:03:00|is_late=false\n"
+        "dead a.ndjson 8 decode empty_record   \n"
+        "dead a.ndjson 14 decode too_large   \n"
+        "dead a.ndjson 17 decode malformed_record   \n"
+        "dead a.ndjson 20 validate_event future_time access_event event_time A5\n"
+        "access_event received 3 filtered 0 quarantined 1 bytes 0\n"
+        "  access_event quarantined future_time 1\n"
+        "records received 7 filtered 1 quarantined 4 bytes 1049003\n"
+        "  records filtered tombstone 1\n"
+        "  records quarantined malformed_record 1\n"
+        "  records quarantined too_large 1\n"
+        "  records quarantined empty_record 1\n"
+        "  records quarantined future_time 1\n"
+        "unknown patients 2\n";
+    static const struct cut cuts[] = { { CHUNK_ROW_COUNT_MAX, 16 }, { 7, 7 }, { 3, 2 }, { 2, 7 }, { 1, 1 } };
+    struct graph_input      input  = plan.graph->streaming.source.inputs[0];
+    (void)state;
+    memset(message_large, ' ', sizeof(message_large));
+    input.is_log_time_beside = true;
+    input.log_time           = STR("@timestamp");
+    input.log_time_skew_us   = INT64_C(300000000);
+    special_input            = &input;
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        struct error       err = ERROR_EMPTY;
+        struct str_builder out = STR_BUILDER_EMPTY;
+        struct run         run;
+        must(run_open(&run, cuts[i].chunk_capacity, &err), &err);
+        must(run_messages(&run, values, 7, cuts[i].batch_record_count, &err), &err);
+        str_builder_append(&out, str_builder_text(&run.told.rows));
+        print_output(&out, &run.output);
+        print_counts(&out, &run.output, 0);
+        assert_string_equal(str_builder_cstr(&out), wanted);
+        assert_int_equal(output_counts(&run.output, 0, output_record_entity(&run.output))->skipped, 14);
+        for (size_t k = 0; k < run.output.dead_letter_count; k++) {
+            const struct store_dead_letter *letter = &run.output.dead_letters[k];
+            assert_true(str_equal(letter->event_key, letter->position % 2 == 0 ? STR("P1") : STR_EMPTY));
+            assert_true(str_equal(letter->headers, STR("{\"timestamp\":\"2026-01-02T02:59:00.000000Z\",\"headers\":[[\"site\",\"north \\\"7\\\"\"],[\"site\",{\"hex\":\"ff00\"}]]}")));
+            assert_true(letter->position != 14 || (letter->bytes.size == FORMAT_KEPT_SIZE_MAX && letter->bytes.data[0] == ' '));
+            assert_true(letter->position != 20 || str_equal(letter->bytes, values[6]));
+        }
+        str_builder_release(&out);
+        run_close(&run);
+    }
+    special_input = NULL;
+}
+
 int
 main(void)
 {
@@ -664,6 +760,7 @@ main(void)
         cmocka_unit_test(rows_of_several_mappings),
         cmocka_unit_test(two_mappings_of_one_event),
         cmocka_unit_test(two_refusals_of_one_event),
+        cmocka_unit_test(messages_of_a_topic),
         cmocka_unit_test(every_allocation_fails_once),
         cmocka_unit_test(any_bytes),
     };
