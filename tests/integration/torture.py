@@ -178,6 +178,7 @@ def main():
     with tempfile.TemporaryDirectory() as base:
         base = pathlib.Path(base).resolve()
         world = hybrid.make("11", "120", "1", base)
+        kill.hold_silent_logs(world)
         hybrid.heddle("batch", "pipeline.json", folder=world)
         folder = base / "quiet"
         shutil.copytree(world, folder)
