@@ -401,6 +401,8 @@ def lab_alerts(accepted, birth_dates):
         for chain in versions.values():
             firing, status, latest = None, None, None
             for event in chain:
+                if event["status"] == "U" and (status in ("open", "revised") or not is_critical(event, birth_dates)):
+                    continue  # "Now final" says nothing new.
                 if event["status"] in "DW" or not is_critical(event, birth_dates):
                     status = "retracted" if firing else status
                 elif firing is None:

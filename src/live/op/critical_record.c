@@ -53,7 +53,8 @@ critical_row_of(const struct rule *rule, const struct critical_limits *limits, c
     record.numbers    = event_is_null(chunk, EVENT_VALUE, row) ? 0 : HAS_VALUE;
     record.is_shadow  = cause.limit != NULL && !cause.is_flagged && !rule->pack->is_approved;
     record.severity   = (uint8_t)cause.severity;
-    record.traits     = cause.is_haemolysed ? RECORD_HAEMOLYSED : 0;
+    record.traits     = (uint8_t)((cause.is_haemolysed ? RECORD_HAEMOLYSED : 0)
+                              | (str_equal(event_text(chunk, EVENT_STATUS_ACTION, row), STR("promote")) ? RECORD_PROMOTION : 0));
     if (cause.limit != NULL)
         set_limit(&record, cause.limit);
     ret_row->record      = record;

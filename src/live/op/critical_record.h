@@ -51,6 +51,8 @@ _Static_assert(TEXT_COUNT <= RECORD_TEXT_COUNT_MAX, "the texts of a record");
 
 /* Of traits, in both kinds of rules about results. */
 #define RECORD_HAEMOLYSED 128u
+/* Of critical values: the version is a promotion. */
+#define RECORD_PROMOTION 1u
 
 /* What the world was told last of the alert that a version fires. */
 struct critical_told {

@@ -108,14 +108,12 @@ take_row(struct critical_value *op, const struct chunk *chunk, uint32_t row, con
     return new->is_critical ? take_critical(op, entry, own, new, texts, err) : take_normal(op, entry, normals, hash, new, texts, err);
 }
 
-/* What was before the stream fires nothing, and neither hides nor changes what the stream fires: it is passed by. A promotion
- * ("now final") brings no value. */
+/* What was before the stream fires nothing, and neither hides nor changes what the stream fires: it is passed by. */
 static bool
 is_wanted(const struct critical_value *op, const struct chunk *chunk, uint32_t row)
 {
-    struct str action = event_text(chunk, EVENT_STATUS_ACTION, row);
     return event_int64(chunk, EVENT_ENTITY, row) == op->rule.entity_index && event_int64(chunk, EVENT_PARTITION, row) != EVENT_PARTITION_HISTORY
-           && !str_equal(action, STR("promote")) && !str_equal(action, STR("ignore"));
+           && !str_equal(event_text(chunk, EVENT_STATUS_ACTION, row), STR("ignore"));
 }
 
 static enum status
@@ -133,6 +131,8 @@ critical_value_rows(struct operator *base, struct chunk *chunk, struct epoch_out
             if (!is_wanted(op, chunk, row))
                 continue;
             critical_row_of(&op->rule, &op->limits, chunk, row, new);
+            if ((new->record.traits & RECORD_PROMOTION) != 0 && !new->is_critical)
+                continue; /* "Now final" takes nothing back. */
             state_ahead_add(&ahead, normals_of(op), row, state_hash(&new->normal_key, sizeof(new->normal_key)));
         }
         state_ahead_entries(&ahead, normals_of(op));

@@ -29,6 +29,8 @@ judge_result(const struct critical_result *results, size_t count, size_t first, 
         if (!same_result(result, &results[first]))
             continue;
         bool is_firing = result->is_critical && !result->is_withdrawn;
+        if (result->is_promotion && (!is_firing || (has_fired && ret_alert->status != CRITICAL_RETRACTED)))
+            continue;
         if (is_firing && !has_fired) {
             *ret_alert = (struct critical_alert){ i, i, CRITICAL_OPEN, result->severity, result->is_shadow };
             has_fired  = true;

@@ -21,6 +21,8 @@ struct critical_result {
     struct str     event_id;
     struct hash128 result_key;   /* Versions of one result share it. */
     bool           is_withdrawn; /* Status D or W: it takes the result back. */
+    bool           is_promotion; /* Status U: what was preliminary is final. It says nothing new while an alert of the result is open; a critical value
+                                    that was never stated before, or was taken back, fires. */
     bool           is_critical;
     bool           is_shadow;    /* Where is_critical: for reasons that nobody has approved; shown, not sent. */
     bool          is_cooled; /* An alert that is forgotten meanwhile was sent within the cooldown before it. */

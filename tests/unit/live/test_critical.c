@@ -11,7 +11,8 @@
 
 #define HISTORY_MAX 8
 
-/* A result a word: "<hour><result><what>", what: c critical, m critical of medium severity, n normal, w withdrawn. */
+/* A result a word: "<hour><result><what>", what: c critical, m critical of medium severity, n normal, w withdrawn,
+ * p a promotion that says the critical value, q one that says a normal one. */
 struct example {
     const char *history;
     const char *alerts; /* "<index of the firing result>:<status>" joined by blanks. */
@@ -37,6 +38,16 @@ static const struct example examples[] = {
     { "1Ac 2Bc 6Cc", "0:open 1:closed 2:open" },
     { "1Ac 2Bc 2Bn", "0:open 1:closed" },
     { "1Am 1Ac 2Bm", "0:revised 2:closed" },
+    { "1Ap", "0:open" },
+    { "1Aq", "" },
+    { "1Ac 1Ap", "0:open" },
+    { "1Ac 1Ac 1Ap", "0:revised" },
+    { "1Ac 1Aq", "0:open" },
+    { "1An 1Ap", "1:open" },
+    { "1Ac 1An 1Ap", "0:revised" },
+    { "1Ac 1An 1Aq", "0:retracted" },
+    { "1Ap 1Ac", "0:revised" },
+    { "1Ap 2Bc", "0:open 1:closed" },
 };
 
 static size_t
@@ -51,7 +62,8 @@ read_history(const char *text, struct critical_result *results, char ids[HISTORY
             .event_id = str_from(ids[count]),
             .result_key = { .low = (uint64_t)text[1] },
             .is_withdrawn = text[2] == 'w',
-            .is_critical = text[2] == 'c' || text[2] == 'm',
+            .is_promotion = text[2] == 'p' || text[2] == 'q',
+            .is_critical = text[2] == 'c' || text[2] == 'm' || text[2] == 'p',
             .severity = text[2] == 'm' ? SEVERITY_MEDIUM : SEVERITY_CRITICAL,
         };
     }

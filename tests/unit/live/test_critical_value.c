@@ -12,7 +12,7 @@ setup(void **state)
 }
 
 /* A word a result: "<minutes><result><what>[<status>]" in partition 0. What: c above the limit, n normal, h flagged HH and normal,
- * b both. Status: w withdrawn, u promoted. Upper case: it comes from history. */
+ * b both. Status: w withdrawn, u promoted, p promoted and stated again. Upper case: it comes from history. */
 static uint32_t
 read_events(const char *text, struct event *events)
 {
@@ -30,10 +30,10 @@ read_events(const char *text, struct event *events)
         event->value     = what == 'c' || what == 'b' ? 7100000 : 4200000;
         if (what == 'h' || what == 'b')
             SET(event->flag, "HH");
-        if (*end == 'w' || *end == 'u') {
+        if (*end == 'w' || *end == 'u' || *end == 'p') {
             SET(event->status, *end == 'w' ? "W" : "U");
-            SET(event->action, *end++ == 'w' ? "retract" : "promote");
-            event->has_value = false;
+            SET(event->action, *end == 'w' ? "retract" : "promote");
+            event->has_value = *end++ == 'p';
         }
         text = end + strspn(end, " ");
     }
@@ -65,6 +65,13 @@ alerts_follow_from_results(void **state)
         { "1Ac 2An", "e0:retracted/corrected" },
         { "1Ac 2Anw", "e0:retracted/withdrawn" },
         { "1Ac 2Anu", "e0:open" },
+        { "1Ac 2Acp", "e0:open" }, /* Now final, and the same again: nothing new. */
+        { "1Ac 2Anp", "e0:open" },
+        { "1Acp", "e0:open" },     /* The preliminary never came. */
+        { "1Ahu", "e0:open" },
+        { "1Anu", "" },
+        { "1An 2Acp", "e1:open" },
+        { "2Acp 1Ac", "e0:retracted/superseded e1:open" }, /* It is read later. */
         { "1An 2Ac", "e1:open" },
         { "1Ac 60Bc", "e0:open e1:closed/cooldown" },
         { "1Ac 1500Bc", "e0:open e1:open" },
@@ -235,6 +242,8 @@ make_world(uint64_t seed, int64_t step_us, struct event *events)
             SET(event->flag, "LL");
         if (random_below(&random, 12) == 0)
             SET(event->status, "D");
+        if (random_below(&random, 12) == 0)
+            SET(event->action, "promote");
         if (i > 0 && strcmp(event->id, events[i - 1].id) == 0) { /* A copy, maybe from another partition. */
             int32_t partition = event->partition;
             *event            = events[i - 1];
