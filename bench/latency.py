@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 HEDDLE = str(pathlib.Path(sys.argv[1]).resolve()) if len(sys.argv) > 1 else str(ROOT / "build/heddle")
 SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 20.0
 SHARES = [int(share) for share in sys.argv[3:]] or [10, 50, 90]
-PATIENTS, PARTITIONS, ONE_IN, WARM_UP = 100_000, 4, 1000, 3.0
+PATIENTS, PARTITIONS, ONE_IN, WARM_UP, SLICE_S = 100_000, 4, 1000, 3.0, 0.002
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 EVENT = ('{"event_id":"L%08d","type":"lab_result","event_time":"%sZ","effective_time":"%sZ","facility":"STW","patient_id":"P%06d","encounter_id":"V%08d",'
          '"lab_result_id":"R%08d","accession_number":"A%08d","source_order_code":"51990-0","source_component_code":"2823-3","result":"%s","source_units":"mmol/L",'
@@ -80,18 +80,27 @@ def find_rate(folder, count):
     return count / json.loads(told.stdout.splitlines()[-1])["duration_us"] * 1e6
 
 
-def write_at(folder, rate, events):
-    """Returns when event 0 was due."""
+def slices_of(rate, count):
+    """What is written each SLICE_S, by log, made beforehand so that writing takes little of the processors."""
+    slices, first = [], 0
+    while first < count:
+        end = min(count, int((len(slices) + 1) * SLICE_S * rate))
+        slices.append([b"".join(event(number) for number in range(first + (part - first) % PARTITIONS, end, PARTITIONS)) for part in range(PARTITIONS)])
+        first = end
+    return slices
+
+
+def write_at(folder, slices):
+    """Returns when event 0 was due. An event is due in its slice, which is written when all of it is."""
     logs = [open(folder / "events" / f"part-{part}.ndjson", "ab", buffering=0) for part in range(PARTITIONS)]
-    begin, written = time.monotonic(), 0
-    while written < len(events):
-        due = min(len(events), int((time.monotonic() - begin) * rate))
-        for part in range(PARTITIONS):
-            first = written + (part - written) % PARTITIONS
-            if first < due:
-                logs[part].write(b"".join(events[first:due:PARTITIONS]))
-        written = max(written, due)
-        time.sleep(0.002)
+    begin = time.monotonic()
+    for number, texts in enumerate(slices, 1):
+        wait = begin + number * SLICE_S - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        for log, text in zip(logs, texts):
+            if text:
+                log.write(text)
     for log in logs:
         log.close()
     return begin
@@ -100,15 +109,16 @@ def write_at(folder, rate, events):
 def measure(folder, rate):
     start_anew(folder)
     Receiver.arrivals.clear()
-    events = [event(number) for number in range(int(rate * (WARM_UP + SECONDS)))]
+    count  = int(rate * (WARM_UP + SECONDS))
+    slices = slices_of(rate, count)
     process = subprocess.Popen([HEDDLE, "stream", "pipeline.json"], cwd=folder, **QUIET)
     time.sleep(1.0)
-    begin = write_at(folder, rate, events)
+    begin = write_at(folder, slices)
     time.sleep(5.0)
     process.send_signal(signal.SIGTERM)
     _, _, usage = os.wait4(process.pid, 0)
     process.returncode = 0
-    wanted = range(int(rate * WARM_UP) // ONE_IN * ONE_IN + ONE_IN - 1, len(events), ONE_IN)
+    wanted = range(int(rate * WARM_UP) // ONE_IN * ONE_IN + ONE_IN - 1, count, ONE_IN)
     taken = {f"P{PATIENTS + number // ONE_IN:06d}": begin + number / rate for number in wanted}
     latencies = sorted(Receiver.arrivals[subject] - due for subject, due in taken.items() if subject in Receiver.arrivals)
     return latencies, len(taken) - len(latencies), usage.ru_maxrss / 1024
