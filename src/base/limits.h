@@ -193,6 +193,8 @@
 #define TREND_DAYS_MAX 366
 /* Encounters, orders and accesses of one patient that a rule remembers: a chart that a whole hospital opens in a month. */
 #define RULE_ACCESS_COUNT_MAX 4000
+/* Days over which users are compared: a quarter. More would say how a department worked then, and holds a counter for each user and day. */
+#define VOLUME_DAY_COUNT_MAX 92
 /* A text of an alert (a narrative result); 1,000 records of identifiers and some long texts fit an entry of the state. */
 #define RECORD_TEXT_SIZE_MAX 200
 /* Keyed steps behind dedup: the window and the rules of a pipeline. */

@@ -19,6 +19,7 @@ struct generate_options {
     int64_t    seed;
     int64_t    patients;
     int64_t    days;
+    int64_t    snoopers;
     struct str start;
     struct str out;
 };
@@ -31,6 +32,8 @@ static const struct option options[] = {
       OPTION_FIELD(struct generate_options, days) },
     { .name = "start", .type = OPTION_TEXT, .default_text = "2026-03-02", .help = "The first of the days, YYYY-MM-DD.",
       OPTION_FIELD(struct generate_options, start) },
+    { .name = "snoopers", .type = OPTION_INT, .default_text = "0", .min = 0, .max = 100, .help = "Users who look at far more charts than others on one day, each explained.",
+      OPTION_FIELD(struct generate_options, snoopers) },
     { .name = "from", .type = OPTION_TEXT, .help = "The binding of a warehouse: the events are about adults whom it knows, and no files of history are written.",
       OPTION_FIELD(struct generate_options, from) },
     { .name = "scale", .type = OPTION_INT, .default_text = "0", .min = 0, .max = INT64_C(1000000000), .help = "Instead: snapshots of about so many observations, for measuring; 0: none.",
@@ -119,7 +122,8 @@ static enum status
 run(const struct verb_call *call, struct error *err)
 {
     const struct generate_options *given = call->options;
-    struct world_options           wanted = { .seed = (uint64_t)given->seed, .patient_count = given->patients, .day_count = given->days };
+    struct world_options           wanted = { .seed = (uint64_t)given->seed, .patient_count = given->patients, .day_count = given->days,
+                                              .snooper_count = given->snoopers };
     struct arena                   arena;
     enum status                    status = ST_OK;
     char                           out[1024];
@@ -132,6 +136,8 @@ run(const struct verb_call *call, struct error *err)
         return error_set(err, ERR_USAGE, "--out is longer than %zu bytes", sizeof(out) - 64);
     memcpy(out, given->out.data, given->out.size);
     out[given->out.size] = '\0';
+    if (given->snoopers > 0 && (given->scale > 0 || given->from.size > 0))
+        return error_set(err, ERR_USAGE, "--snoopers wants the stays of a hospital that is made up: not with --scale or --from");
     if (given->scale > 0 && given->from.size > 0)
         return error_set(err, ERR_USAGE, "--scale and --from exclude each other");
     if (given->scale > 0)

@@ -200,6 +200,15 @@ print_duration(const char *what, int64_t duration_us, struct str_builder *out)
 }
 
 static void
+print_severities(const struct access_rule *rule, struct str_builder *out)
+{
+    str_builder_append_cstr(out, "\n* Severities by weight:");
+    for (uint32_t i = 0; rule->has_severities && i < SEVERITY_COUNT; i++)
+        if (rule->severity_from[i] != INT32_MAX)
+            str_builder_printf(out, " %s from %d;", severity_name((enum severity)i), rule->severity_from[i]);
+}
+
+static void
 print_access_rule(const struct access_rule *rule, struct str_builder *out)
 {
     if (rule->shortly_after_us > 0)
@@ -208,10 +217,38 @@ print_access_rule(const struct access_rule *rule, struct str_builder *out)
     for (uint32_t i = 0; i < ACCESS_FLAG_COUNT; i++)
         if (rule->flags[i].weight > 0)
             str_builder_printf(out, " `%s` %d%s;", access_flag_name((enum access_flag)i), rule->flags[i].weight, rule->flags[i].stands ? " (also beside an explanation)" : "");
-    str_builder_append_cstr(out, "\n* Severities by weight:");
-    for (uint32_t i = 0; rule->has_severities && i < SEVERITY_COUNT; i++)
-        if (rule->severity_from[i] != INT32_MAX)
-            str_builder_printf(out, " %s from %d;", severity_name((enum severity)i), rule->severity_from[i]);
+    print_severities(rule, out);
+}
+
+static void
+print_measure(enum access_measure measure, const struct access_measure_rule *rule, struct str_builder *out)
+{
+    if (rule->weight == 0)
+        return;
+    str_builder_printf(out, "\n* `%s` (weight %d): %s, from %d on, where their robust z is ", access_measure_name(measure), rule->weight,
+                       measure == ACCESS_MEASURE_VOLUME ? "accesses" : "different patients", rule->at_least);
+    print_value(rule->z, out);
+    str_builder_append_cstr(out, " or more");
+    if (rule->times > 0) {
+        str_builder_append_cstr(out, " and they are ");
+        print_value(rule->times, out);
+        str_builder_append_cstr(out, " times the median or more");
+    }
+    str_builder_append_char(out, '.');
+}
+
+static void
+print_volume_rule(const struct rule_pack *rule, struct str_builder *out)
+{
+    const struct access_volume_rule *volume = &rule->volume;
+    str_builder_printf(out, "* A user's day is compared with those of other users of the role and department of %d days, that day among them; of the role alone, where there are "
+                            "fewer than %d others; with nobody, where these are too few.", volume->day_count, volume->peers);
+    for (int i = 0; i < ACCESS_MEASURE_COUNT; i++)
+        print_measure((enum access_measure)i, &volume->measures[i], out);
+    print_duration("\n* A day is judged ", volume->settle_us, out);
+    print_duration(" after its end, and for good ", volume->late_us, out);
+    str_builder_append_cstr(out, " after it.");
+    print_severities(&rule->access, out);
 }
 
 static void
@@ -367,8 +404,9 @@ print_rule(const struct rule_pack *rule, struct str_builder *out)
 {
     str_builder_printf(out, "### %s\n\n%s `%s`, version %s\n\n* Of [%s](#%s), severity %s.\n", rule->name, rule->help, rule->file, rule->version, rule->entity->name,
                        rule->entity->name, severity_name(rule->severity));
-    print_duration("* After an alert it is silent for ", rule->cooldown_us, out);
-    print_duration(", but for a higher severity; it remembers ", rule->history_us, out);
+    if (rule->kind != RULE_ACCESS_VOLUME) /* An alert a day at most. */
+        print_duration("* After an alert it is silent for ", rule->cooldown_us, out);
+    print_duration(rule->kind == RULE_ACCESS_VOLUME ? "* It remembers " : ", but for a higher severity; it remembers ", rule->history_us, out);
     str_builder_printf(out, " of the past.\n* %s\n", rule->is_approved ? "Approved: its alerts are sent."
                                                                         : "Not approved: it runs in shadow (its alerts are kept and shown, not sent) until a site approves it.");
     for (uint32_t i = 0; i < rule->member_count; i++)
@@ -389,6 +427,8 @@ print_rule(const struct rule_pack *rule, struct str_builder *out)
         str_builder_append_cstr(out, " after it");
         print_access_rule(&rule->access, out);
     }
+    if (rule->kind == RULE_ACCESS_VOLUME)
+        print_volume_rule(rule, out);
     str_builder_append_cstr(out, ".\n\n");
     if (rule->limit_count > 0)
         print_limits(rule, out);

@@ -183,6 +183,13 @@ state_set_add(struct state_set *set, const struct hash128 *key, int64_t expires_
     return ST_OK;
 }
 
+bool
+state_set_has(const struct state_set *set, const struct hash128 *key)
+{
+    const struct state_set_group *group = &set->groups[state_group_of(key->low)];
+    return group->slot_count > 0 && slot_find(group, key)->expires_us != FREE;
+}
+
 /* ---- Sections ---- */
 
 enum status

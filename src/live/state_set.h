@@ -53,6 +53,9 @@ void state_set_release(struct state_set *set);
 enum status state_set_add(struct state_set *set, const struct hash128 *key, int64_t expires_us, int64_t watermark_us, bool *ret_is_new,
                           struct error *err);
 
+/* Whether the key is there, expired or not. */
+bool state_set_has(const struct state_set *set, const struct hash128 *key);
+
 /* Fetches the lines that state_set_add looks at. For batches of it. */
 static inline void
 state_set_prefetch(const struct state_set *set, const struct hash128 *key)

@@ -52,4 +52,29 @@ struct access_rule {
     int64_t                    house_wide_us; /* So long after the dealings. */
 };
 
+/* ---- How much one looks at (live/op/access_volume.h) ---- */
+
+enum access_measure {
+    ACCESS_MEASURE_VOLUME,  /* Accesses. */
+    ACCESS_MEASURE_BREADTH, /* Different patients. */
+    ACCESS_MEASURE_COUNT
+};
+const char *access_measure_name(enum access_measure measure); /* "volume", "breadth" */
+
+struct access_measure_rule {
+    int32_t weight;   /* 0: it is not judged. */
+    int32_t at_least; /* Fewer are never an alert. */
+    int64_t z;        /* From this robust z on, millionths. */
+    int64_t times;    /* And from so many times the median of peers on, millionths; 0: of any. */
+};
+
+struct access_volume_rule {
+    struct access_measure_rule measures[ACCESS_MEASURE_COUNT];
+    int32_t     day_count; /* Days that peers are compared over: the one judged and those before it. */
+    int32_t     peers;     /* So many other users, or nobody is compared. */
+    int64_t     settle_us; /* So long after its end a day is judged. */
+    int64_t     late_us;   /* So long after its end it is judged again, and then for good. */
+    const char *zone;      /* Of its days; NULL: the pipeline's. */
+};
+
 #endif

@@ -90,6 +90,7 @@ void load_rule(struct loader *loader, const struct document *document, struct ru
 void load_rule_members(struct loader *loader, const struct document *const *documents, struct rule_pack *rules, uint32_t count);
 /* What only rules of accesses have, but for what explains them (load_rule_access.c). */
 void load_access_rule(struct loader *loader, const struct document *document, struct rule_pack *rule);
+void load_access_volume(struct loader *loader, const struct document *document, struct rule_pack *rule);
 
 /* The last file of a rule that gives the key: sets loader->file, so that what is wrong with it is told of that file. The first
  * file where none does. */

@@ -16,12 +16,14 @@ static const char *const KIDNEY_KEYS[]   = { "codes",       "reference", "days",
 static const char *const CHECKS_KEYS[]   = { "checks", "adult_years", NULL };
 static const char *const INTERACTION_KEYS[] = { "source", "orders", "types", "order_types", "single_dose", "not_taken", "stopped", "completed",
                                                 "ingredients", "groups", "pairs", NULL };
-static const char *const *const KIND_KEYS[RULE_KIND_COUNT] = { CRITICAL_KEYS, ACCESS_KEYS, KIDNEY_KEYS, CHECKS_KEYS, CHECKS_KEYS, INTERACTION_KEYS };
+static const char *const VOLUME_KEYS[]      = { "days", "peers", "settle", "late", "zone", "volume", "breadth", "severities", NULL };
+static const char *const *const KIND_KEYS[RULE_KIND_COUNT] = { CRITICAL_KEYS, ACCESS_KEYS, KIDNEY_KEYS, CHECKS_KEYS, CHECKS_KEYS, INTERACTION_KEYS,
+                                                                   VOLUME_KEYS };
 static const char *const LIMIT_KEYS[]    = { "code", "help", "unit", "low", "high", "age_min_years", "age_max_years",
                                              "severity", "haemolysed", NULL };
 static const char *const APPROVED_KEYS[] = { "version", "by", "on", NULL };
 static const char *const KIND_NAMES[]    = { "critical_value", "no_treatment_relationship", "acute_kidney_injury", "delta_check", "relative_trend",
-                                             "medication_interaction", NULL };
+                                             "medication_interaction", "access_volume", NULL };
 
 #define LIMIT_SCALE   6
 #define AGE_MAX_YEARS 200
@@ -248,10 +250,13 @@ check_columns(struct loader *loader, const struct json *value, const struct rule
                                             "status_action", "effective_time", NULL };
     static const char *const ACCESS[]   = { "patient_system",  "patient_id",     "access_event_id", "user_system", "user_id",
                                             "user_department", "effective_time", NULL };
+    static const char *const VOLUME[]   = { "patient_system",  "patient_id",     "access_event_id", "user_system", "user_id",
+                                            "user_department", "effective_time", "user_role",       NULL };
     static const char *const DRUG[]     = { "patient_system",     "patient_id",            "medication_id",       "medication_type", "source_code_type",
                                             "source_code",        "source_description",    "status",              "status_action",   "days_supply",
                                             "medication_start_time", "medication_end_time", "effective_time",     NULL };
-    const char *const *names = rule->kind == RULE_NO_TREATMENT_RELATIONSHIP ? ACCESS : rule->kind == RULE_MEDICATION_INTERACTION ? DRUG : CRITICAL;
+    const char *const *names = rule->kind == RULE_NO_TREATMENT_RELATIONSHIP ? ACCESS : rule->kind == RULE_ACCESS_VOLUME ? VOLUME
+                               : rule->kind == RULE_MEDICATION_INTERACTION  ? DRUG : CRITICAL;
     for (size_t i = 0; names[i] != NULL; i++)
         if (entity_column_find(rule->entity, names[i]) < 0)
             load_error(loader, value, NULL, "entity \"%s\" has no column \"%s\", which rules of this kind judge",
@@ -332,6 +337,9 @@ load_parts(struct loader *loader, const struct document *document, struct rule_p
         return;
     case RULE_MEDICATION_INTERACTION:
         load_interaction(loader, document, rule);
+        return;
+    case RULE_ACCESS_VOLUME:
+        load_access_volume(loader, document, rule);
         return;
     }
     CHECK(false); /* The kind is one of KIND_NAMES. */

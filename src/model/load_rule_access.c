@@ -1,10 +1,13 @@
 /* What only rules of accesses have: flags, severities, hours, departments that work for all others. */
+#include "base/limits.h"
 #include "base/time.h"
 #include "model/load_int.h"
 
 #define WEIGHT_MAX       1000000
 #define MINUTES_PER_DAY  (24 * 60)
 #define EVERY_DAY        0x7fu
+#define VOLUME_Z         INT64_C(3500000)    /* Millionths: what Iglewicz and Hoaglin (1993) label an outlier from. */
+#define VOLUME_Z_MAX     INT64_C(1000000000)
 #define SURNAME_MAX      255 /* As far as the patient master counts (match/master.h). */
 
 static const char *const FLAG_NAMES[]     = { "no_treatment_relationship", "break_glass_without_reason", "own_chart", "same_household", "same_surname", "coworker",
@@ -183,6 +186,59 @@ load_house_wide(struct loader *loader, const struct document *document, struct a
     }
     rule->house_wide       = names;
     rule->house_wide_count = count;
+}
+
+/* ---- How much one looks at ---- */
+
+const char *
+access_measure_name(enum access_measure measure)
+{
+    static const char *const names[] = { "volume", "breadth" };
+    return names[measure];
+}
+
+static void
+load_measure(struct loader *loader, const struct document *document, enum access_measure measure, struct access_measure_rule *out)
+{
+    static const char *const keys[] = { "weight", "at_least", "z", "times", NULL };
+    const char              *name   = access_measure_name(measure);
+    const struct json       *value  = json_find(find_in_files(loader, document, name), name);
+    if (value == NULL || !load_keys(loader, value, keys))
+        return;
+    if (json_find(value, "weight") == NULL)
+        load_error(loader, value, NULL, "\"weight\" is missing; 0 switches it off");
+    out->weight   = load_whole(loader, value, "weight", 0, WEIGHT_MAX);
+    out->at_least = load_whole(loader, value, "at_least", 1, WEIGHT_MAX);
+    out->z        = load_positive(loader, value, "z", VOLUME_Z);
+    out->times    = load_positive(loader, value, "times", 0);
+    if (out->z > VOLUME_Z_MAX)
+        load_error(loader, json_find(value, "z"), NULL, "\"z\" is above 1000: nobody would ever reach it");
+    if (out->times > VOLUME_Z_MAX)
+        load_error(loader, json_find(value, "times"), NULL, "\"times\" is above 1000: nobody would ever reach it");
+}
+
+void
+load_access_volume(struct loader *loader, const struct document *document, struct rule_pack *rule)
+{
+    struct access_volume_rule *volume = &rule->volume;
+    struct str                 zone   = load_text(loader, find_in_files(loader, document, "zone"), "zone", false);
+    for (int i = 0; i < ACCESS_MEASURE_COUNT; i++)
+        load_measure(loader, document, (enum access_measure)i, &volume->measures[i]);
+    load_severities(loader, document, &rule->access);
+    volume->zone      = zone.size == 0 ? NULL : load_cstr(loader, zone);
+    volume->day_count = load_whole(loader, find_in_files(loader, document, "days"), "days", 28, VOLUME_DAY_COUNT_MAX);
+    volume->peers     = load_whole(loader, find_in_files(loader, document, "peers"), "peers", 10, WEIGHT_MAX);
+    volume->settle_us = load_duration(loader, find_in_files(loader, document, "settle"), "settle", US_PER_HOUR);
+    volume->late_us   = load_duration(loader, find_in_files(loader, document, "late"), "late", 2 * US_PER_DAY);
+    if (volume->day_count < 1)
+        load_error(loader, json_find(find_in_files(loader, document, "days"), "days"), NULL, "\"days\" is 0: the day that is judged is one of them");
+    if (volume->peers < 2)
+        load_error(loader, json_find(find_in_files(loader, document, "peers"), "peers"), NULL, "\"peers\" is below 2: of one other user nothing follows");
+    if (volume->late_us < volume->settle_us)
+        load_error(loader, json_find(find_in_files(loader, document, "late"), "late"), NULL, "\"late\" is shorter than \"settle\"");
+    /* What is counted is kept so long, and a backtest reads so far back: the days, one that is in progress, and one of 25 hours. */
+    if (rule->history_us < (volume->day_count + 1) * US_PER_DAY + volume->late_us)
+        load_error(loader, find_in_files(loader, document, "days"), NULL, "\"history\" is shorter than \"days\", one day more, and \"late\"");
 }
 
 void

@@ -197,8 +197,9 @@ enum rule_kind {
     RULE_DELTA_CHECK,               /* A result that differs much from an earlier one. */
     RULE_RELATIVE_TREND,            /* Results whose line falls or rises by a share of itself. */
     RULE_MEDICATION_INTERACTION,    /* Two drugs at the same time that are not to be taken together. */
+    RULE_ACCESS_VOLUME,             /* More accesses, or patients, of a user's day than of peers. */
 };
-#define RULE_KIND_COUNT 6
+#define RULE_KIND_COUNT 7
 
 enum severity {
     SEVERITY_LOW,
@@ -330,6 +331,8 @@ struct rule_pack {
     const struct rule_trend  *trends; /* RULE_RELATIVE_TREND: one a series. */
 
     struct interaction_rule interaction; /* RULE_MEDICATION_INTERACTION */
+
+    struct access_volume_rule volume; /* RULE_ACCESS_VOLUME; its severities are those of `access`. */
 };
 
 /* Entities whose rows the rule goes by besides its own entity's, one after the other: what explains accesses, orders of drugs. NULL: no more. */

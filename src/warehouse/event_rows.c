@@ -108,11 +108,11 @@ add_candidate(struct candidates *candidates, const struct entity *entity, int32_
 }
 
 static void
-add_named(struct candidates *candidates, const struct entity *entity, bool has_drugs, enum event_column to)
+add_named(struct candidates *candidates, const struct entity *entity, unsigned extras, enum event_column to)
 {
     enum event_column found;
     const char       *name;
-    for (size_t i = 0; intake_column(i, has_drugs, &found, &name); i++)
+    for (size_t i = 0; intake_column(i, extras, &found, &name); i++)
         if (found == to)
             add_candidate(candidates, entity, entity_column_find(entity, name), to);
 }
@@ -124,21 +124,21 @@ add_times(struct candidates *candidates, const struct entity *entity, enum event
     if (to == EVENT_END_TIME && entity_column_find(entity, ENTITY_DRUG_END) >= 0)
         return;
     if (to == EVENT_END_TIME)
-        add_named(candidates, entity, false, EVENT_BEGIN_TIME);
+        add_named(candidates, entity, 0, EVENT_BEGIN_TIME);
     if (to != EVENT_TIME)
         add_candidate(candidates, entity, entity->effective_time_column, to);
     add_candidate(candidates, entity, entity->event_time_column, to);
 }
 
 static bool
-append_column(struct str_builder *out, const struct entity *entity, bool has_drugs, enum event_column to)
+append_column(struct str_builder *out, const struct entity *entity, unsigned extras, enum event_column to)
 {
     struct candidates candidates = { .out = out };
 
     if (to == EVENT_SYSTEM)
         add_candidate(&candidates, entity, entity_column_find(entity, "patient_system"), to);
     else
-        add_named(&candidates, entity, has_drugs, to);
+        add_named(&candidates, entity, extras, to);
     if (to == EVENT_TIME || to == EVENT_EFFECTIVE_TIME || to == EVENT_BEGIN_TIME || to == EVENT_END_TIME)
         add_times(&candidates, entity, to);
     if (candidates.is_any)
@@ -159,13 +159,13 @@ append_range(struct str_builder *out, const struct entity *entity)
 }
 
 static bool
-append_any(struct str_builder *out, const struct entity *entity, bool has_drugs, enum event_column to)
+append_any(struct str_builder *out, const struct entity *entity, unsigned extras, enum event_column to)
 {
     switch (to) {
     case EVENT_PERSON_ID: str_builder_append_cstr(out, "e.person_id"); return true;
     case EVENT_BIRTH_DATE: str_builder_append_cstr(out, "b.birth_date"); return true;
     case EVENT_REFERENCE_RANGE: return append_range(out, entity);
-    default: return append_column(out, entity, has_drugs, to);
+    default: return append_column(out, entity, extras, to);
     }
 }
 
@@ -184,13 +184,13 @@ has_vip(const struct entity *entity)
 static void
 set_columns(struct event_rows *rows, struct sql_names *names)
 {
-    const bool         has_drugs = intake_has_drugs(rows->graph, rows->entity);
+    const unsigned     extras = intake_extras(rows->graph, rows->entity);
     struct str_builder list      = STR_BUILDER_EMPTY;
 
     rows->column_count = 0;
     for (int column = EVENT_SYSTEM; column < EVENT_COLUMN_COUNT; column++) {
         if (column == EVENT_ID || column == EVENT_WATERMARK || column == EVENT_IS_LATE
-            || !append_any(&list, rows->entity, has_drugs, (enum event_column)column))
+            || !append_any(&list, rows->entity, extras, (enum event_column)column))
             continue;
         str_builder_append_cstr(&list, ", ");
         rows->columns[rows->column_count++] = (enum event_column)column;
@@ -231,7 +231,7 @@ set_expression(struct sql_names *names, const char *name, const struct entity *e
 {
     struct str_builder text = STR_BUILDER_EMPTY;
 
-    append_column(&text, entity, false, column);
+    append_column(&text, entity, 0, column);
     sql_set(names, name, str_builder_text(&text));
     names->has_failed |= !str_builder_is_ok(&text);
     str_builder_release(&text);

@@ -161,7 +161,7 @@ static const struct column_source *
 source_at(const struct warehouse_history *history, const struct entity *entity, uint32_t index)
 {
     if (index >= SOURCE_COUNT)
-        return intake_has_drugs(history->graph, entity) && index < SOURCE_COUNT + DRUG_SOURCE_COUNT ? &DRUG_SOURCES[index - SOURCE_COUNT] : NULL;
+        return (intake_extras(history->graph, entity) & INTAKE_DRUGS) != 0 && index < SOURCE_COUNT + DRUG_SOURCE_COUNT ? &DRUG_SOURCES[index - SOURCE_COUNT] : NULL;
     return SOURCES[index].column == EVENT_END_TIME && entity_column_find(entity, ENTITY_DRUG_END) >= 0 ? &DRUG_END : &SOURCES[index];
 }
 

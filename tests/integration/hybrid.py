@@ -75,6 +75,20 @@ def reasons_and_counts(folder):
             {(row["entity"] or "", o): row[o] for row in counted for o in outcomes if row[o] > 0})
 
 
+def volumes(folder):
+    """Alerts of access_volume by user, role, department and day: status, severity, rank, measures; each names an access of the user's."""
+    found = {}
+    for alert in query(folder, "REALTIME_ANALYTICS_STORE", "select * from alert where rule = 'access_volume'"):
+        why = json.loads(alert["explanation"])
+        key = "/".join([alert["subject_id"], why["user_role"], why.get("user_department", ""), why["day"]])
+        found[key] = [alert["status"], alert["severity"], why["rank"], sorted(measure["measure"] for measure in why["measures"] if measure["is_beyond"])]
+        first = json.loads(alert["evidence"])["events"][0]
+        with (folder / "events" / first["partition_id"]).open("rb") as log:
+            log.seek(first["position"])
+            expect(f"who the access behind {key} is of", json.loads(log.readline())["user_id"], alert["subject_id"])
+    return found
+
+
 def compare_store(folder, wanted, ids, what):
     live = wanted["live"]
     dead = query(folder, "REALTIME_ANALYTICS_STORE", "select partition_id, position, reason_code from dead_letter")
@@ -117,6 +131,7 @@ def compare_store(folder, wanted, ids, what):
         expect(f"{what}: facts of {rule}", facts, wanted["facts"][rule])
         if rule == "unusual_access":
             expect(f"{what}: ranks of {rule}", ranks, wanted["ranks"])
+    expect(f"{what}: access_volume", volumes(folder), wanted["volume"])
     alerts = query(folder, "REALTIME_ANALYTICS_STORE", "select status_reason, evidence from alert where rule = 'unevaluated_result' and status = 'open'")
     found = {"{partition_id}:{position}".format(**json.loads(alert["evidence"])["events"][0]): alert["status_reason"] for alert in alerts}
     expect(f"{what}: unevaluated_result", found, wanted["alerts"]["unevaluated_result"])

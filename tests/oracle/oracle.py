@@ -18,6 +18,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import course
+import volume
 
 ZONE = ZoneInfo("America/New_York")
 UTC = dt.timezone.utc
@@ -639,6 +640,8 @@ def expectations(directory, logical="1970-01-01"):
         # Whom or what the alert is of: subject, code, value and unit of the newest version, event and effective time of the firing one.
         "facts": {"abnormal_lab_trends": lab_facts, "unusual_access": access_facts, **{rule: facts for rule, (_, facts) in courses.items()}},
         "ranks": ranks,  # Rank, severity and flags of alerts of accesses.
+        # By user, role, department and day: status, severity, rank, measures.
+        "volume": volume.alerts([event for event in accepted if event["type"] == "access_event"], ZONE),
     }
 
 

@@ -92,8 +92,8 @@ access_may_stand(const struct access_rule *rule, const struct access_facts *fact
     return stands != 0 && ((access_flags_of(rule, facts, true) | open) & stands) != 0;
 }
 
-static enum severity
-severity_of(const struct access_rule *rule, int32_t rank, enum severity fallback)
+enum severity
+access_severity(const struct access_rule *rule, int32_t rank, enum severity fallback)
 {
     enum severity severity = SEVERITY_LOW;
     if (!rule->has_severities)
@@ -115,7 +115,7 @@ access_weigh(const struct access_rule *rule, uint32_t flags, bool is_explained, 
     for (uint32_t i = 0; i < ACCESS_FLAG_COUNT; i++)
         weight.rank += (weight.flags & (1u << i)) != 0 ? rule->flags[i].weight : 0;
     weight.is_alert = weight.flags != 0 && weight.rank >= rule->alert_from;
-    weight.severity = severity_of(rule, weight.rank, fallback);
+    weight.severity = access_severity(rule, weight.rank, fallback);
     return weight;
 }
 

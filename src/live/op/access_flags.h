@@ -33,6 +33,9 @@ struct access_weight {
  * rule that names none by weight. */
 struct access_weight access_weigh(const struct access_rule *rule, uint32_t flags, bool is_explained, enum severity fallback);
 
+/* The rule's severity of so much weight. */
+enum severity access_severity(const struct access_rule *rule, int32_t rank, enum severity fallback);
+
 /* Whether users of the department work for all others. */
 bool access_is_house_wide(const struct access_rule *rule, struct str department);
 

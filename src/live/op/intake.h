@@ -45,9 +45,10 @@ struct intake_options {
 
 /* Which column of an entity an event column is, one after the other: of several the first that the entity has, in the event column's type, comes first,
  * the next one stands in where it is null. False: no more. Times, identities and the reference range have rules of their own (intake_columns.c).
- * `has_drugs`: also those of drugs (live/event.h), where a rule judges the entity's. */
-bool intake_column(size_t index, bool has_drugs, enum event_column *ret_to, const char **ret_from);
-bool intake_has_drugs(const struct graph *graph, const struct entity *entity);
+ * `extras`: also columns that stand in for others (live/event.h), where a rule goes by them. */
+enum { INTAKE_DRUGS = 1, INTAKE_ROLES = 2 };
+bool     intake_column(size_t index, unsigned extras, enum event_column *ret_to, const char **ret_from);
+unsigned intake_extras(const struct graph *graph, const struct entity *entity);
 
 /* The column of a medication's end: an entity that has it has an open end where it is null; all others end when they begin. */
 #define ENTITY_DRUG_END "medication_end_time"

@@ -78,7 +78,7 @@ intake_access_find(const struct intake *intake, struct intake_lane *lane)
     const struct graph *graph = intake->options.graph;
     for (size_t i = 0; i < graph->streaming.rule_count; i++) {
         const struct rule_pack *rule = model_rule(graph->model, graph->streaming.rules[i].step.name);
-        if (rule->kind != RULE_NO_TREATMENT_RELATIONSHIP)
+        if (rule->kind != RULE_NO_TREATMENT_RELATIONSHIP && rule->kind != RULE_ACCESS_VOLUME)
             continue;
         lane->is_access |= rule->entity == lane->mapping->entity;
         for (uint32_t k = 0; k < rule->explained_by_count; k++)

@@ -64,23 +64,29 @@ static const struct {
 #define DRUG_NAME_COUNT (sizeof(drug_names) / sizeof(drug_names[0]))
 
 bool
-intake_column(size_t index, bool has_drugs, enum event_column *ret_to, const char **ret_from)
+intake_column(size_t index, unsigned extras, enum event_column *ret_to, const char **ret_from)
 {
-    const size_t drug = index - NAME_COUNT;
-    if (index >= NAME_COUNT + (has_drugs ? DRUG_NAME_COUNT : 0))
-        return false;
-    *ret_to   = index < NAME_COUNT ? names[index].to : drug_names[drug].to;
-    *ret_from = index < NAME_COUNT ? names[index].from : drug_names[drug].from;
-    return true;
+    const size_t drugs = (extras & INTAKE_DRUGS) != 0 ? DRUG_NAME_COUNT : 0, drug = index - NAME_COUNT;
+    if (index < NAME_COUNT + drugs) {
+        *ret_to   = index < NAME_COUNT ? names[index].to : drug_names[drug].to;
+        *ret_from = index < NAME_COUNT ? names[index].from : drug_names[drug].from;
+        return true;
+    }
+    *ret_to   = EVENT_USER_ROLE;
+    *ret_from = "user_role";
+    return (extras & INTAKE_ROLES) != 0 && index == NAME_COUNT + drugs;
 }
 
-bool
-intake_has_drugs(const struct graph *graph, const struct entity *entity)
+unsigned
+intake_extras(const struct graph *graph, const struct entity *entity)
 {
-    bool has_drugs = false;
-    for (size_t i = 0; i < graph->streaming.rule_count; i++)
-        has_drugs |= rule_judges_drugs_of(model_rule(graph->model, graph->streaming.rules[i].step.name), entity);
-    return has_drugs;
+    unsigned extras = 0;
+    for (size_t i = 0; i < graph->streaming.rule_count; i++) {
+        const struct rule_pack *rule = model_rule(graph->model, graph->streaming.rules[i].step.name);
+        extras |= rule_judges_drugs_of(rule, entity) ? INTAKE_DRUGS : 0;
+        extras |= rule->kind == RULE_ACCESS_VOLUME && rule->entity == entity ? INTAKE_ROLES : 0;
+    }
+    return extras;
 }
 
 static void
@@ -100,7 +106,7 @@ add_source(struct intake_lane *lane, enum event_column to, int32_t column)
 enum status
 intake_columns_wanted(struct intake *intake, const struct entity *entity, const bool **ret_wanted, struct error *err)
 {
-    const bool        has_drugs = intake_has_drugs(intake->options.graph, entity);
+    const unsigned    extras = intake_extras(intake->options.graph, entity);
     enum event_column to;
     const char       *from;
     static const char *const others[] = { "source_reference_range_low", "source_reference_range_high", "source_value", "purpose_of_use", "reason", "vip_indicator" };
@@ -108,7 +114,7 @@ intake_columns_wanted(struct intake *intake, const struct entity *entity, const 
     if (wanted == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < entity->column_count; i++) {
-        for (size_t k = 0; intake_column(k, has_drugs, &to, &from); k++)
+        for (size_t k = 0; intake_column(k, extras, &to, &from); k++)
             wanted[i] |= strcmp(entity->columns[i].name, from) == 0;
         for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++)
             wanted[i] |= strcmp(entity->columns[i].name, others[k]) == 0;
@@ -144,10 +150,11 @@ intake_columns_find(struct intake *intake, struct intake_lane *lane, struct erro
     const struct schema *schema = program_schema(lane->program);
     enum event_column    to;
     const char          *from;
+    const unsigned       extras = intake_extras(intake->options.graph, entity);
 
     for (uint32_t i = 0; i < EVENT_COLUMN_COUNT; i++)
         lane->sources[i] = (struct lane_source){ -1, -1 };
-    for (size_t i = 0; intake_column(i, intake_has_drugs(intake->options.graph, entity), &to, &from); i++)
+    for (size_t i = 0; intake_column(i, extras, &to, &from); i++)
         add_source(lane, to, schema_find(schema, from));
     add_source(lane, EVENT_SYSTEM, program_event_system_column(lane->program));
     add_source(lane, EVENT_ID, program_event_id_column(lane->program));

@@ -56,6 +56,10 @@ struct operator_kind {
      * keys of the step begin with it. Touches nothing of the operator that changes: workers call it too. */
     void (*exchange)(const struct operator *op, const struct chunk *chunk, uint64_t *ret_hashes);
 
+    /* Whether the step wants the row at all; what it does not want need not be sent to its shard, and may come all the same. Touches nothing of
+     * the operator that changes: other threads call it, too. NULL: all rows. */
+    bool (*wants)(const struct operator *op, const struct chunk *chunk, uint32_t row);
+
     /* One chunk of event_schema; its selection counts. Rows of one partition come to dedup in its order; behind it no order is
      * defined, for they come through several shards, and the content of the outputs must not depend on it. The operator
      * may narrow the selection, or hide copies from windows (dedup); it changes nothing else. */

@@ -41,6 +41,8 @@ rule_init(struct rule *rule, const struct operator_kind *kind, const struct grap
     str_builder_init(&rule->explanation);
     for (uint32_t i = 0; kind->state_names[i] != NULL; i++)
         state_table_init(&rule->op.states[i]);
+    for (uint32_t i = 0; kind->set_names[i] != NULL; i++)
+        state_set_init(&rule->op.sets[i]);
     CHECK(rule->entity_index >= 0 && rule->entity_index < graph->model->entity_count);
     return join_labels(rule, err);
 }
@@ -50,6 +52,8 @@ rule_release(struct rule *rule)
 {
     for (uint32_t i = 0; rule->op.kind != NULL && rule->op.kind->state_names[i] != NULL; i++)
         state_table_release(&rule->op.states[i]);
+    for (uint32_t i = 0; rule->op.kind != NULL && rule->op.kind->set_names[i] != NULL; i++)
+        state_set_release(&rule->op.sets[i]);
     str_builder_release(&rule->labels);
     str_builder_release(&rule->evidence);
     str_builder_release(&rule->explanation);

@@ -259,6 +259,13 @@ exchange_release(struct exchange *exchange)
     *exchange = (struct exchange){ 0 };
 }
 
+static bool
+is_wanted(const struct exchange *exchange, uint32_t row)
+{
+    const struct operator *op = exchange->op;
+    return op->kind->wants == NULL || op->kind->wants(op, exchange->chunk, row);
+}
+
 /* Counts the rows of each shard, then puts them in their places: within a shard they keep their order. */
 void
 exchange_begin(struct exchange *exchange, const struct chunk *chunk)
@@ -269,14 +276,17 @@ exchange_begin(struct exchange *exchange, const struct chunk *chunk)
     exchange->op->kind->exchange(exchange->op, chunk, exchange->hashes);
     memset(exchange->end, 0, exchange->shard_count * sizeof(*exchange->end));
     for (uint32_t i = 0; i < count; i++)
-        exchange->end[shard_of_group(state_group_of(exchange->hashes[event_row(chunk, i)]), exchange->shard_count)]++;
+        if (is_wanted(exchange, event_row(chunk, i)))
+            exchange->end[shard_of_group(state_group_of(exchange->hashes[event_row(chunk, i)]), exchange->shard_count)]++;
     for (uint32_t i = 0; i < exchange->shard_count; i++) {
         exchange->next[i] = place;
         place += exchange->end[i];
         exchange->end[i] = exchange->next[i];
     }
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t row   = event_row(chunk, i);
+        uint32_t row = event_row(chunk, i);
+        if (!is_wanted(exchange, row))
+            continue;
         uint32_t shard = shard_of_group(state_group_of(exchange->hashes[row]), exchange->shard_count);
         exchange->rows[exchange->end[shard]++] = (uint16_t)row;
     }

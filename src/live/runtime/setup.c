@@ -51,15 +51,20 @@ lanes_init(struct runtime *runtime, struct error *err)
     return ST_OK;
 }
 
-/* Operators with the same exchange share a port. */
+/* Operators with the same exchange share a port, unless one of them wants other rows. */
+static bool
+share_port(const struct operator *a, const struct operator *b)
+{
+    return a->kind->exchange == b->kind->exchange && a->kind->wants == b->kind->wants;
+}
+
 static void
 ports_find(struct runtime *runtime)
 {
     const struct step_set *steps = &runtime->steps[0];
     for (uint32_t i = 0; i < steps->operator_count; i++) {
         uint32_t port = 0;
-        while (port < runtime->port_count
-               && steps->operators[runtime->port_operators[port]]->kind->exchange != steps->operators[i]->kind->exchange)
+        while (port < runtime->port_count && !share_port(steps->operators[runtime->port_operators[port]], steps->operators[i]))
             port++;
         if (port == runtime->port_count)
             runtime->port_operators[runtime->port_count++] = i;

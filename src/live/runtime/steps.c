@@ -1,6 +1,7 @@
 #include "live/runtime/steps.h"
 
 #include "base/check.h"
+#include "live/op/access_volume.h"
 #include "live/op/critical_value.h"
 #include "live/op/dedup.h"
 #include "live/op/medication_interaction.h"
@@ -23,6 +24,8 @@ rule_create(const struct graph *graph, const struct rule_pack *rule, const struc
         return result_series_create(graph, rule, person_key, partitions, ret_operator, err);
     case RULE_MEDICATION_INTERACTION:
         return medication_interaction_create(graph, rule, person_key, partitions, ret_operator, err);
+    case RULE_ACCESS_VOLUME:
+        return access_volume_create(graph, rule, person_key, partitions, ret_operator, err);
     }
     return error_set(err, ERR_INTERNAL, "rule %s is of a kind that the live leg does not know", rule->name);
 }

@@ -326,6 +326,8 @@ world_init(struct world *world, const struct world_options *options, struct erro
                 live_day_of_patient(world, &random, i, day);
     if (options->people == NULL)
         world_traffic(world);
+    if (options->snooper_count > 0 && !world->is_out_of_memory)
+        world_plant_volumes(world);
     cut_future(world);
     return world->is_out_of_memory ? error_no_memory(err) : ST_OK;
 }

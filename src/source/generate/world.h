@@ -27,6 +27,7 @@ struct world_options {
     int64_t                    patient_count;
     int64_t                    day_count;  /* Days of history by file and of live events; before them lie 60 quiet days. */
     int32_t                    start_date; /* Days since 1970-01-01. */
+    int64_t                    snooper_count; /* Users who look at far more charts than others on one day (volume.c); 0: none. */
     const struct world_person *people; /* patient_count adults, whose history is elsewhere: only the live log is written. NULL: made up.
                                           They live as long as the world. */
 };
@@ -160,6 +161,8 @@ bool     world_next_patient(struct world *world, struct random *random, struct s
 void     world_plant_accesses(struct world *world, struct story_patients *patients, int64_t count);
 /* Whoever opens charts besides, once all else is there. */
 void     world_traffic(struct world *world);
+/* Users who look at far more charts than others, as many as the options want, behind the traffic. */
+void     world_plant_volumes(struct world *world);
 uint32_t world_order(struct world *world, uint32_t patient, uint32_t user, uint32_t encounter, int64_t event_us, uint8_t facility);
 /* An encounter with a department; returns its index. */
 uint32_t world_encounter(struct world *world, struct random *random, uint32_t patient, uint32_t user, int64_t start_us,

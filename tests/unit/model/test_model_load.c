@@ -46,7 +46,7 @@ test_embedded(void **state)
     for (size_t i = 0; i < sizeof(ENTITIES) / sizeof(*ENTITIES); i++)
         if (model_entity(model, str_from(ENTITIES[i])) == NULL)
             fail_msg("no entity %s", ENTITIES[i]);
-    assert_int_equal(model->rule_count, 6);
+    assert_int_equal(model->rule_count, 7);
     const struct entity *lab = model_entity(model, STR("lab_result"));
     assert_non_null(lab);
     assert_int_equal(lab->kind, ENTITY_FACT);
@@ -126,7 +126,7 @@ test_members(void **state)
     (void)state;
     struct error            err     = ERROR_EMPTY;
     struct model           *model   = NULL;
-    const char *const       all[]   = {"b", "unusual_access", "c"};
+    const char *const       all[]   = {"b", "unusual_access", "c", "access_volume"};
     const struct model_file files[] = {
         {.path = "a", .text = STR(RULE_OF("a", "[\"b\", \"unusual_access\", \"b\"]"))},
         {.path = "b", .text = STR(RULE_OF("b", "[\"c\", \"unusual_access\"]"))},
@@ -134,7 +134,7 @@ test_members(void **state)
         {.path = "site", .text = STR("{ \"rule\": \"c\", \"rules\": [] }")},
     };
     assert_int_equal(model_load(files, 4, NULL, NULL, &model, &err), ST_OK);
-    assert_members(model, "a", all, 3);
+    assert_members(model, "a", all, 4);
     assert_members(model, "c", NULL, 0);
     model_free(model);
 }
@@ -322,6 +322,19 @@ static const struct {
     { "{ \"rule\": \"medication_interactions\", \"orders\": [\"encounter\"] }", "f:1:49", "clinical_order_id" },
     { "{ \"rule\": \"medication_interactions\", \"cooldown\": \"366d\" }", "f:1:1", "longer than the history" },
     { "{ \"rule\": \"medication_interactions\", \"entity\": \"lab_result\" }", "f:1:48", "medication_id" },
+    { "{ \"rule\": \"access_volume\", \"days\": 0 }", "f:1:36", "is 0" },
+    { "{ \"rule\": \"access_volume\", \"days\": 93 }", "f:1:36", "from 0 to 92" },
+    { "{ \"rule\": \"access_volume\", \"days\": 30 }", "f:1:1", "\"history\" is shorter" },
+    { "{ \"rule\": \"access_volume\", \"peers\": 1 }", "f:1:37", "below 2" },
+    { "{ \"rule\": \"access_volume\", \"late\": \"30m\" }", "f:1:36", "shorter than \"settle\"" },
+    { "{ \"rule\": \"access_volume\", \"volume\": { \"z\": 3 } }", "f:1:38", "\"weight\" is missing" },
+    { "{ \"rule\": \"access_volume\", \"breadth\": { \"weight\": 1, \"z\": 0 } }", "f:1:59", "no number above 0" },
+    { "{ \"rule\": \"access_volume\", \"breadth\": { \"weight\": 1, \"z\": 1000.1 } }", "f:1:59", "nobody would ever reach it" },
+    { "{ \"rule\": \"access_volume\", \"breadth\": { \"weight\": 1, \"times\": 1001 } }", "f:1:63", "nobody would ever reach it" },
+    { "{ \"rule\": \"access_volume\", \"breadth\": { \"weight\": 1, \"at_leats\": 7 } }", "f:1:54", "did you mean \"at_least\"" },
+    { "{ \"rule\": \"access_volume\", \"flags\": { } }", "f:1:28", "a rule of kind access_volume has no \"flags\"" },
+    { "{ \"rule\": \"access_volume\", \"entity\": \"lab_result\" }", "f:1:38", "user_role" },
+    { "{ \"rule\": \"unusual_access\", \"days\": 3 }", "f:1:29", "has no \"days\"" },
     { "{ \"rule\": \"unusual_access\", \"pairs\": [] }", "f:1:29", "has no \"pairs\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"abnormal_lab_trend\"] }", "f:1:39", "did you mean \"abnormal_lab_trends\"" },
     { "{ \"rule\": \"unusual_access\", \"rules\": [\"unusual_access\"] }", "f:1:39", "cannot belong to itself" },
