@@ -63,7 +63,7 @@ enum event_column {
     EVENT_DRUG_CODE   = EVENT_COMPARATOR,   /* text: as received. */
     EVENT_DRUG_NAME   = EVENT_RESULT,       /* text: as received. */
     EVENT_DRUG_TYPE   = EVENT_LOCATION,     /* text: prescription, dispense …; of an order its type. */
-    EVENT_USER_ROLE   = EVENT_RESULT_UNIT,  /* text: of an access, where a rule compares users with their peers. */
+    EVENT_USER_ROLE   = EVENT_RESULT,       /* text: of an access, where a rule compares users with their peers. */
     EVENT_DRUG_DAYS   = EVENT_ACCESS_FACTS, /* int64: for how many days it was supplied. Of orders it is what the rules of accesses go by. */
 };
 

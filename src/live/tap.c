@@ -16,7 +16,7 @@
 #define CODE_SIZE_MAX 32
 
 /* Those that a row has for people. One that is not here is not shown: a new column is added where somebody has thought of what it tells. Of drugs, result_unit
- * and comparator are system and code (EVENT_DRUG_SYSTEM, EVENT_DRUG_CODE), result and location name and type. */
+ * and comparator are system and code (EVENT_DRUG_SYSTEM, EVENT_DRUG_CODE), result and location name and type; of accesses result is the user's role. */
 struct tap_column {
     enum event_column column;
     bool              is_shown; /* Also masked. All else tells whose row it is, or what was found. */

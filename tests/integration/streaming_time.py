@@ -169,13 +169,13 @@ def changed_pipeline(folder):
         changed["pipeline"]["streaming"].update(changes)
         (world.folder / "pipeline.json").write_text(json.dumps(changed))
 
-    expect("before there is a store", check(0), (False, {"dedup": "begins", "window_5m": "begins", "unusual_access": "begins"}))
+    expect("before there is a store", check(0), (False, {"dedup": "begins", "window_5m": "begins", "unusual_access": "begins", "access_volume": "begins"}))
     world.append("a.ndjson", events[:30])
     world.stream()
-    expect("the same pipeline", check(0), (True, {"dedup": "kept", "window_5m": "kept", "unusual_access": "kept"}))
+    expect("the same pipeline", check(0), (True, {"dedup": "kept", "window_5m": "kept", "unusual_access": "kept", "access_volume": "kept"}))
     window = json.loads(plan)["pipeline"]["streaming"]["windows"]
     write(windows={**window, "lateness": "2h", "disorder": "2m"}, idle_keep="2d")
-    expect("lateness is of no definition", check(0), (True, {"dedup": "kept", "window_5m": "kept", "unusual_access": "kept"}))
+    expect("lateness is of no definition", check(0), (True, {"dedup": "kept", "window_5m": "kept", "unusual_access": "kept", "access_volume": "kept"}))
 
     # A window of another size and name, and a rule less: three steps, two of them lost.
     write(windows={**window, "size": "10m"}, alerts={"enabled": True, "rules": ["abnormal_lab_trends"]})
@@ -194,7 +194,7 @@ def changed_pipeline(folder):
     told = world.stream("--accept-state-loss", "dedup, window_5m")
     expect("what went on", [told["received"], told["loaded"]], [30, 30])
     expect("windows of the new definition", world.windows(), {1800: 10, 2400: 10, 3000: 10})
-    expect("and it is lost once", check(0), (True, {"dedup": "kept", "window_5m": "kept", "unusual_access": "kept"}))
+    expect("and it is lost once", check(0), (True, {"dedup": "kept", "window_5m": "kept", "unusual_access": "kept", "access_volume": "kept"}))
     world.heddle("check", "pipeline.json", "--against", "LOG", code=2)
 
 

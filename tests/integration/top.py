@@ -38,10 +38,10 @@ def look(folder, process):
     told = until(process, folder, lambda t: t["stream"]["steps"][0]["events"] == 50 and t["outbox"])
     stream = told["stream"]
     steps = {step["step"]: step for step in stream["steps"]}
-    expect("steps", list(steps), ["decode", "dedup", "window_5m", "abnormal_lab_trends", "acute_kidney_injury", "delta_check", "relative_trend", "unusual_access"])
+    expect("steps", list(steps), ["decode", "dedup", "window_5m", "abnormal_lab_trends", "acute_kidney_injury", "delta_check", "relative_trend", "unusual_access", "access_volume"])
     expect("events", [steps[name]["events"] for name in ("decode", "dedup", "window_5m", "abnormal_lab_trends")], [50, 50, 50, 50])
     expect("identities", steps["dedup"]["state_entries"], 50)
-    expect("state", [name for name, step in steps.items() if (step["state_bytes"] > 0) != (name not in ("decode", "acute_kidney_injury", "delta_check", "relative_trend", "unusual_access"))], [])
+    expect("state", [name for name, step in steps.items() if (step["state_bytes"] > 0) != (name not in ("decode", "acute_kidney_injury", "delta_check", "relative_trend", "unusual_access", "access_volume"))], [])
     expect("partitions", {p["partition_id"]: (p["position"], p["lag"], p["watermark"], p["holds_back"]) for p in stream["partitions"]},
            {log: ((folder / "events" / log).stat().st_size, 0, time, False)
             for log, time in (("a.ndjson", "2026-03-02T12:49:00.000000Z"), ("b.ndjson", "2026-03-02T12:09:00.000000Z"))})
