@@ -264,7 +264,7 @@ dirty_reserve(struct state_table *table)
     if (table->dirty_count < table->dirty_capacity)
         return true;
     uint32_t             capacity = table->dirty_capacity == 0 ? 64 : table->dirty_capacity * 2;
-    struct state_entry **dirty    = memory_resize_array(table->dirty, capacity, sizeof(*dirty));
+    struct state_change *dirty    = memory_resize_array(table->dirty, capacity, sizeof(*dirty));
     if (dirty == NULL)
         return false;
     table->dirty          = dirty;
@@ -277,7 +277,7 @@ mark_dirty(struct state_table *table, struct state_entry *entry)
 {
     if (entry->dirty_index == CLEAN)
         entry->dirty_index = table->dirty_count++;
-    table->dirty[entry->dirty_index] = entry; /* An entry that grew lies elsewhere now. */
+    table->dirty[entry->dirty_index] = (struct state_change){ entry, STATE_KEPT_NOTHING }; /* An entry that grew lies elsewhere now. */
 }
 
 /* The slot of the key, or a free one for it with room around it. A group grows for a new key only: whoever goes through its
@@ -347,7 +347,7 @@ state_put(struct state_table *table, uint64_t hash, const void *key, size_t key_
           int64_t expires_us, struct state_entry **ret_entry, bool *ret_is_new, struct error *err)
 {
     struct state_group *group = &table->groups[state_group_of(hash)];
-    if (key_size > UINT16_MAX || value_size > STATE_ENTRY_SIZE_MAX
+    if (key_size >= SECTION_KEY_PATCHES || value_size > STATE_ENTRY_SIZE_MAX
         || value_offset(key_size) + value_size > STATE_ENTRY_SIZE_MAX)
         return error_set(err, ERR_FULL, "an entry of the state would have %zu bytes; at most %d", key_size + value_size,
                          STATE_ENTRY_SIZE_MAX);
@@ -387,6 +387,30 @@ write_entry(struct str_builder *out, struct state_entry *entry)
     out->data[out->size] = '\0';
 }
 
+/* What is new of the value: its beginning, what stands between what is kept, and what stands behind. */
+static void
+write_patch(struct str_builder *out, const struct state_change *change)
+{
+    struct state_entry      *entry = change->entry;
+    const struct state_kept *kept  = &change->kept;
+    const char              *value = state_value(entry);
+    const size_t             end   = (size_t)kept->begin + kept->front + kept->middle + kept->back;
+    CHECK(end <= entry->value_size);
+    const size_t value_size = SECTION_PATCH_HEAD_SIZE + kept->begin + kept->middle + (entry->value_size - end);
+    const size_t size       = SECTION_ENTRY_HEAD_SIZE + entry->key_size + value_size;
+    if (!str_builder_reserve(out, size))
+        return; /* Which the builder remembers. */
+    char *to = out->data + out->size;
+    section_entry_head(to, entry->key_size | SECTION_KEY_PATCHES, value_size, entry->expires_us);
+    to = mempcpy(to + SECTION_ENTRY_HEAD_SIZE, state_key(entry), entry->key_size);
+    section_patch_head(to, kept);
+    to = mempcpy(to + SECTION_PATCH_HEAD_SIZE, value, kept->begin);
+    to = mempcpy(to, value + kept->begin + kept->front, kept->middle);
+    memcpy(to, value + end, entry->value_size - end);
+    out->size += size;
+    out->data[out->size] = '\0';
+}
+
 enum status
 state_write_delta(struct state_table *table, struct str_builder *out, struct error *err)
 {
@@ -395,7 +419,10 @@ state_write_delta(struct state_table *table, struct str_builder *out, struct err
     section_write_head(out, SECTION_DELTA, 0, table->dirty_count);
     for (uint32_t i = 0; i < table->dirty_count; i++) {
         state_dirty_prefetch(table, i);
-        write_entry(out, table->dirty[i]);
+        if (table->dirty[i].kept.begin != UINT32_MAX)
+            write_patch(out, &table->dirty[i]);
+        else
+            write_entry(out, table->dirty[i].entry);
     }
     if (str_builder_status(out, err) != ST_OK)
         return ST_ERROR;
@@ -407,7 +434,7 @@ void
 state_forget_changes(struct state_table *table)
 {
     for (uint32_t i = 0; i < table->dirty_count; i++)
-        table->dirty[i]->dirty_index = CLEAN;
+        table->dirty[i].entry->dirty_index = CLEAN;
     table->dirty_count = 0;
 }
 
@@ -434,29 +461,86 @@ state_read(struct state_table *table, struct str bytes, size_t *ret_used, struct
     return state_read_groups(table, bytes, 0, STATE_GROUP_COUNT, ret_used, err);
 }
 
+bool
+state_is_whole(const struct state_table *table)
+{
+    uint64_t any = 0;
+    for (uint32_t i = 0; i < STATE_GROUP_COUNT / 64; i++)
+        any |= table->holes[i];
+    return any == 0;
+}
+
+static void
+set_hole(struct state_table *table, uint32_t group, bool is_hole)
+{
+    const uint64_t bit = UINT64_C(1) << (group & 63);
+    table->holes[group >> 6] = (table->holes[group >> 6] & ~bit) | (is_hole ? bit : 0);
+}
+
+/* Gives the entry, which has what it had, the bytes that the patch brings. One that is not what the patch is of becomes zeros: a hole. */
+static enum status
+apply_patch(struct state_table *table, const struct section_entry *read, struct state_entry **ret_entry, struct error *err)
+{
+    const struct state_kept *kept  = &read->kept;
+    struct state_entry      *old   = state_find(table, read->hash, read->key.data, read->key.size);
+    const size_t             size  = read->value.size + kept->front + kept->back;
+    const uint32_t           group = state_group_of(read->hash);
+    const bool               is_of = old != NULL && old->value_size == (uint64_t)kept->begin + kept->front + kept->back;
+    if (state_put(table, read->hash, read->key.data, read->key.size, size, read->expires_us, ret_entry, NULL, err) != ST_OK)
+        return ST_ERROR;
+    char *value = state_value(*ret_entry);
+    if (!is_of) {
+        memset(value, 0, size);
+        set_hole(table, group, true);
+        return ST_OK;
+    }
+    const char *bytes  = read->value.data;
+    char       *middle = value + kept->begin + kept->front;
+    memmove(middle + kept->middle, middle, kept->back);
+    memcpy(value, bytes, kept->begin);
+    memcpy(middle, bytes + kept->begin, kept->middle);
+    memcpy(middle + kept->middle + kept->back, bytes + kept->begin + kept->middle, read->value.size - kept->begin - kept->middle);
+    return ST_OK;
+}
+
+static enum status
+apply_entry(struct state_table *table, const struct section_entry *read, struct error *err)
+{
+    struct state_entry *entry;
+    if (read->is_patch) {
+        if (apply_patch(table, read, &entry, err) != ST_OK)
+            return ST_ERROR;
+    } else {
+        if (state_put(table, read->hash, read->key.data, read->key.size, read->value.size, read->expires_us, &entry, NULL, err) != ST_OK)
+            return ST_ERROR;
+        memcpy(state_value(entry), read->value.data, read->value.size);
+    }
+    entry->dirty_index = CLEAN;
+    table->dirty_count = 0; /* Only the one just put was there. */
+    return ST_OK;
+}
+
 enum status
 state_read_groups(struct state_table *table, struct str bytes, uint32_t group_begin, uint32_t group_end,
                   size_t *ret_used, struct error *err)
 {
     struct section       section;
     struct section_entry read;
-    struct state_entry  *entry;
     bool                 is_end;
     CHECK(table->dirty_count == 0);
     if (section_begin(&section, bytes, group_begin, group_end, err) != ST_OK)
         return ST_ERROR;
-    if (section_replaces(&section))
+    if (section_replaces(&section)) {
         group_clear(table, &table->groups[section.group]);
+        set_hole(table, section.group, false);
+    }
     for (;;) {
         if (section_next(&section, &read, &is_end, err) != ST_OK)
             return ST_ERROR;
         if (is_end)
             break;
-        if (state_put(table, read.hash, read.key.data, read.key.size, read.value.size, read.expires_us, &entry, NULL, err) != ST_OK)
+        if (apply_entry(table, &read, err) != ST_OK)
             return ST_ERROR;
-        memcpy(state_value(entry), read.value.data, read.value.size);
-        entry->dirty_index = CLEAN;
-        table->dirty_count = 0; /* Only the one just put was there. */
     }
     *ret_used = section.used;
     return ST_OK;

@@ -10,6 +10,13 @@
  * Sections, little-endian: kind u8 (1 delta, 2 snapshot), group u16, entry count u32, then for each entry key size u16,
  * value size u32, expiry i64, key, value. A delta holds entries of any group (its group is 0); a snapshot is all of its group.
  *
+ * A value that only grew is written as what is new of it (a patch; the key size's highest bit says so), for a long history is not to be
+ * written again for each event: begin, front, middle and back, u32 each, then the new bytes. What was read so far of the entry
+ *
+ *     begin │ front │ back          becomes          begin' │ front │ middle' │ back │ end'
+ *
+ * Who reads a tail of records may meet a patch before the snapshot that has what it is of: the entry is a hole until its group comes.
+ *
  * Every key begins with 8 bytes: the hash by which its rows were exchanged (op/operator.h), or one of the same key group. Its top bits are the key group,
  * so that an entry and the rows that touch it are always on the same shard. The rest of an entry's hash is of the whole key;
  * reading it back computes it again (state_hash).
@@ -63,11 +70,27 @@ struct state_free {
     void              *entries[];
 };
 
+/* What of an entry's value is as the record has it, in bytes: see above. */
+struct state_kept {
+    uint32_t begin;
+    uint32_t front;
+    uint32_t middle;
+    uint32_t back;
+};
+/* All of it is to be written. */
+#define STATE_KEPT_NOTHING ((struct state_kept){ UINT32_MAX, 0, 0, 0 })
+
+struct state_change {
+    struct state_entry *entry;
+    struct state_kept   kept;
+};
+
 struct state_table {
     struct arena         arena;
     struct state_free   *free_entries[STATE_CLASS_COUNT];
     struct state_group   groups[STATE_GROUP_COUNT];
-    struct state_entry **dirty;
+    uint64_t             holes[STATE_GROUP_COUNT / 64]; /* Groups of which patches were read, but not what they are of. */
+    struct state_change *dirty;
     uint32_t             dirty_count;
     uint32_t             dirty_capacity;
     uint64_t             entry_count;
@@ -179,7 +202,7 @@ state_ahead_rest(const struct state_ahead *ahead)
 static inline void
 state_dirty_prefetch(const struct state_table *table, uint32_t index)
 {
-    const char *entry = index + STATE_PREFETCH_COUNT / 2 < table->dirty_count ? (const char *)table->dirty[index + STATE_PREFETCH_COUNT / 2] : NULL;
+    const char *entry = index + STATE_PREFETCH_COUNT / 2 < table->dirty_count ? (const char *)table->dirty[index + STATE_PREFETCH_COUNT / 2].entry : NULL;
     for (uint32_t line = 0; entry != NULL && line < 4; line++)
         PREFETCH(entry + line * 64);
 }
@@ -189,6 +212,19 @@ static inline bool
 state_is_changed(const struct state_entry *entry)
 {
     return entry->dirty_index != UINT32_MAX;
+}
+
+/* What of a changed entry's value is as the record has it, as far as it was told. A put or a touch makes it nothing; who knows better says so behind it. */
+static inline struct state_kept
+state_kept_of(const struct state_table *table, const struct state_entry *entry)
+{
+    return table->dirty[entry->dirty_index].kept;
+}
+
+static inline void
+state_keep(struct state_table *table, const struct state_entry *entry, struct state_kept kept)
+{
+    table->dirty[entry->dirty_index].kept = kept;
 }
 
 /* An entry of no table, to work on: in `memory`, which is aligned to 16 and has state_entry_size bytes. With the key, and a value whose first bytes
@@ -224,6 +260,9 @@ void state_expire(struct state_table *table, int64_t watermark_us);
 /* Reads one section at the beginning of `bytes`: a snapshot replaces its group, a delta its entries. Nothing becomes
  * dirty. ERR_CORRUPT where the bytes are no section; the table then holds a part of it and can only be released. */
 enum status state_read(struct state_table *table, struct str bytes, size_t *ret_used, struct error *err);
+
+/* Whether all that patches are of was read. */
+bool state_is_whole(const struct state_table *table);
 
 /* The same, but takes only what belongs to the key groups [group_begin, group_end): for a table that owns only these. */
 enum status state_read_groups(struct state_table *table, struct str bytes, uint32_t group_begin, uint32_t group_end,

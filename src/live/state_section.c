@@ -1,6 +1,6 @@
 #include "live/state_section.h"
 
-#include "live/state.h"
+#include "base/limits.h"
 
 #define HEAD_SIZE 7
 
@@ -56,6 +56,25 @@ section_replaces(const struct section *section)
     return section->kind == SECTION_SNAPSHOT && is_wanted(section, section->group);
 }
 
+/* Sizes that no entry has are refused here, so that sums of them are numbers. */
+static enum status
+read_patch(const struct section *section, struct section_entry *entry, struct error *err)
+{
+    uint32_t numbers[4];
+    if (section->kind != SECTION_DELTA || entry->value.size < SECTION_PATCH_HEAD_SIZE)
+        return error_set(err, ERR_CORRUPT, "a patch of the state's record is none");
+    for (uint32_t i = 0; i < 4; i++) {
+        numbers[i] = (uint32_t)read_number(entry->value.data + 4 * i, 4);
+        if (numbers[i] > STATE_ENTRY_SIZE_MAX)
+            return error_set(err, ERR_CORRUPT, "a patch of the state's record is none");
+    }
+    entry->value = str_slice(entry->value, SECTION_PATCH_HEAD_SIZE, entry->value.size);
+    entry->kept  = (struct state_kept){ numbers[0], numbers[1], numbers[2], numbers[3] };
+    if ((uint64_t)numbers[0] + numbers[2] > entry->value.size)
+        return error_set(err, ERR_CORRUPT, "a patch of the state's record is none");
+    return ST_OK;
+}
+
 static enum status
 read_entry(struct section *section, struct section_entry *ret_entry, struct error *err)
 {
@@ -64,15 +83,18 @@ read_entry(struct section *section, struct section_entry *ret_entry, struct erro
     if (bytes.size - at < SECTION_ENTRY_HEAD_SIZE)
         return error_set(err, ERR_CORRUPT, "the state's record ends inside an entry");
     const char  *head       = bytes.data + at;
-    const size_t key_size   = (size_t)read_number(head, 2);
+    const bool   is_patch   = (read_number(head, 2) & SECTION_KEY_PATCHES) != 0;
+    const size_t key_size   = (size_t)read_number(head, 2) & ~(size_t)SECTION_KEY_PATCHES;
     const size_t value_size = (size_t)read_number(head + 2, 4);
     if (bytes.size - at - SECTION_ENTRY_HEAD_SIZE < key_size + value_size)
         return error_set(err, ERR_CORRUPT, "the state's record ends inside an entry");
     if (key_size < sizeof(uint64_t))
         return error_set(err, ERR_CORRUPT, "a key of the state's record is shorter than its key group");
     const char *key = head + SECTION_ENTRY_HEAD_SIZE;
-    *ret_entry = (struct section_entry){ state_hash(key, key_size), (int64_t)read_number(head + 6, 8), str_of(key, key_size),
-                                         str_of(key + key_size, value_size) };
+    *ret_entry = (struct section_entry){ .hash = state_hash(key, key_size), .expires_us = (int64_t)read_number(head + 6, 8),
+                                         .key = str_of(key, key_size), .value = str_of(key + key_size, value_size), .is_patch = is_patch };
+    if (is_patch && read_patch(section, ret_entry, err) != ST_OK)
+        return ST_ERROR;
     if (section->kind == SECTION_SNAPSHOT && state_group_of(ret_entry->hash) != section->group)
         return error_set(err, ERR_CORRUPT, "an entry of the state lies in the wrong key group");
     section->used += SECTION_ENTRY_HEAD_SIZE + key_size + value_size;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/str_builder.h"
+#include "live/state.h"
 
 enum section_kind {
     SECTION_DELTA    = 1, /* Entries of any group; its group is 0. */
@@ -16,6 +17,9 @@ enum section_kind {
 };
 
 #define SECTION_ENTRY_HEAD_SIZE 14
+/* In the key's size: the value is a patch. */
+#define SECTION_KEY_PATCHES     0x8000u
+#define SECTION_PATCH_HEAD_SIZE 16
 
 void section_write_head(struct str_builder *out, enum section_kind kind, uint32_t group, uint32_t entry_count);
 
@@ -31,6 +35,14 @@ section_entry_head(char *to, size_t key_size, size_t value_size, int64_t expires
     memcpy(to + 6, &expiry, sizeof(expiry));
 }
 
+/* Writes SECTION_PATCH_HEAD_SIZE bytes. */
+static inline void
+section_patch_head(char *to, const struct state_kept *kept)
+{
+    const uint32_t numbers[4] = { htole32(kept->begin), htole32(kept->front), htole32(kept->middle), htole32(kept->back) };
+    memcpy(to, numbers, sizeof(numbers));
+}
+
 /* A section that is being read, and which groups' entries are wanted of it. */
 struct section {
     enum section_kind kind;
@@ -43,10 +55,12 @@ struct section {
 };
 
 struct section_entry {
-    uint64_t   hash;
-    int64_t    expires_us;
-    struct str key;
-    struct str value;
+    uint64_t          hash;
+    int64_t           expires_us;
+    struct str        key;
+    struct str        value; /* Of a patch the new bytes. */
+    bool              is_patch;
+    struct state_kept kept;
 };
 
 /* ERR_CORRUPT where no section begins here. */

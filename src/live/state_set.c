@@ -264,7 +264,7 @@ state_set_read_groups(struct state_set *set, struct str bytes, uint32_t group_be
         if (is_end)
             break;
         struct hash128 key;
-        if (entry.key.size != sizeof(key) || entry.value.size > 0 || entry.expires_us == FREE)
+        if (entry.key.size != sizeof(key) || entry.is_patch || entry.value.size > 0 || entry.expires_us == FREE)
             return error_set(err, ERR_CORRUPT, "an entry of the state is none of its set");
         memcpy(&key, entry.key.data, sizeof(key));
         struct state_set_group *group = &set->groups[state_group_of(key.low)];

@@ -134,14 +134,18 @@ access_has_any(struct state_entry *entry)
     return false;
 }
 
-void
+bool
 access_replace_history(const struct rule *rule, struct state_entry *entry, const struct access_record *statement)
 {
-    struct access_record *records = records_of(entry);
+    struct access_record *records    = records_of(entry);
+    bool                  is_changed = false;
     for (uint32_t i = 0; i < records_head(entry)->record_count; i++)
         if (records[i].is_history && !records[i].is_access && hash128_equal(records[i].thing, statement->thing)
-            && statement->known_us < records[i].replaced_us && statement->known_us < access_kept_until(rule, &records[i]))
+            && statement->known_us < records[i].replaced_us && statement->known_us < access_kept_until(rule, &records[i])) {
             records[i].replaced_us = statement->known_us;
+            is_changed             = true;
+        }
+    return is_changed;
 }
 
 /* ---- Judging ---- */
@@ -343,12 +347,13 @@ weight_of(const struct access_record *record)
     return record->stage == ACCESS_WAITS ? 2 : 0;
 }
 
-void
+bool
 access_make_room(const struct rule *rule, struct state_entry *entry)
 {
     const struct access_record *records  = records_of(entry);
     const struct records_head  *head     = records_head(entry);
     const size_t                size_max = STATE_ENTRY_SIZE_MAX - (64u << 10);
+    bool                        is_changed = false;
     while (head->record_count >= RULE_ACCESS_COUNT_MAX
            || (head->record_count > 0 && head->record_count * sizeof(*records) + head->texts_size > size_max)) {
         uint32_t first = 0;
@@ -358,5 +363,7 @@ access_make_room(const struct rule *rule, struct state_entry *entry)
                 first = i;
         }
         remove_record(rule, entry, first);
+        is_changed = true;
     }
+    return is_changed;
 }

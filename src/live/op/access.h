@@ -98,11 +98,11 @@ bool access_has_any(struct state_entry *entry);
 void access_note(struct state_entry *entry, struct hash128 identity);
 
 /* The stream speaks of the encounter or order itself: what history knew of it no longer counts, but for accesses that are forgotten
- * by then, and where it is forgotten itself. */
-void access_replace_history(const struct rule *rule, struct state_entry *entry, const struct access_record *statement);
+ * by then, and where it is forgotten itself. Whether a record changed. */
+bool access_replace_history(const struct rule *rule, struct state_entry *entry, const struct access_record *statement);
 
-/* Makes room for one more record where the entry is full: accesses that are judged go first, the longest known of them. */
-void access_make_room(const struct rule *rule, struct state_entry *entry);
+/* Makes room for one more record where the entry is full: accesses that are judged go first, the longest known of them. Whether one went. */
+bool access_make_room(const struct rule *rule, struct state_entry *entry);
 
 /* Whether an explanation that was known before the access has been read from all partitions. */
 bool access_time_has_come(const struct access_record *access, const struct epoch_decision *decision);

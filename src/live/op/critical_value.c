@@ -299,7 +299,7 @@ critical_value_barrier(struct operator *base, const struct epoch_decision *decis
     struct critical_value *op = (struct critical_value *)base;
     for (uint32_t i = 0; i < patients_of(op)->dirty_count; i++) {
         state_dirty_prefetch(patients_of(op), i);
-        if (judge_entry(op, patients_of(op)->dirty[i], decision, output, err) != ST_OK)
+        if (judge_entry(op, patients_of(op)->dirty[i].entry, decision, output, err) != ST_OK)
             return ST_ERROR;
     }
     return ST_OK;

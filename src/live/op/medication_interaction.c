@@ -192,7 +192,7 @@ medication_interaction_barrier(struct operator *base, const struct epoch_decisio
     rule_take_decision(&op->rule, decision);
     for (uint32_t i = 0; i < table->dirty_count; i++) {
         state_dirty_prefetch(table, i);
-        if (judge_entry(op, table->dirty[i], decision, output, err) != ST_OK)
+        if (judge_entry(op, table->dirty[i].entry, decision, output, err) != ST_OK)
             return ST_ERROR;
     }
     return ST_OK;

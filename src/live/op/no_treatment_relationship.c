@@ -29,6 +29,7 @@ struct no_treatment_relationship {
     struct access_departments departments;
     void                  *desk;     /* Where a patient's entry is judged together with its arrivals. */
     size_t                 desk_size;
+    struct records_watch   watch; /* Of the entry that is judged where it lies. */
     const struct zone *zone; /* Of the departments' hours. */
     const struct zone *held; /* NULL: it is UTC. */
 };
@@ -137,14 +138,13 @@ take_explanation(struct no_treatment_relationship *op, const struct chunk *chunk
         return ST_OK;
     if (copy != NULL)
         return records_touch(table_of(op), entry, sizeof(record), entry->expires_us, err);
-    if (entry != NULL && !record.is_history)
-        access_replace_history(&op->rule, entry, &record);
-    if (entry != NULL)
-        access_make_room(&op->rule, entry);
+    bool is_changed = entry != NULL && !record.is_history && access_replace_history(&op->rule, entry, &record);
+    is_changed |= entry != NULL && access_make_room(&op->rule, entry);
+    if (is_changed && records_touch(table_of(op), entry, sizeof(record), entry->expires_us, err) != ST_OK)
+        return ST_ERROR;
     access_texts_of(&op->rule, chunk, row, false, buffer, texts);
-    if (records_insert(table_of(op), entry, hash, &patient, sizeof(patient), sizeof(record), entry == NULL ? 0 : records_head(entry)->record_count, texts,
-                       ACCESS_TEXT_COUNT_EXPLANATION, access_kept_until(&op->rule, &record), &entry, err)
-        != ST_OK)
+    if (records_append(table_of(op), entry, hash, &patient, sizeof(patient), sizeof(record), texts, ACCESS_TEXT_COUNT_EXPLANATION,
+                       access_kept_until(&op->rule, &record), &entry, err) != ST_OK)
         return ST_ERROR;
     access_set_last(entry, &record);
     return ST_OK;
@@ -366,9 +366,11 @@ judge_patient(struct no_treatment_relationship *op, struct state_entry *entry, c
         records_head(entry)->flags &= ~ACCESS_IS_JUDGED;
         return ST_OK;
     }
-    if (judge_entry(op, entry, decision, output, &expires_us, err) != ST_OK)
+    if (records_watch_begin(&op->watch, table_of(op), entry, err) != ST_OK || judge_entry(op, entry, decision, output, &expires_us, err) != ST_OK
+        || records_touch(table_of(op), entry, sizeof(struct access_record), expires_us, err) != ST_OK)
         return ST_ERROR;
-    return records_touch(table_of(op), entry, sizeof(struct access_record), expires_us, err);
+    records_watch_end(&op->watch, table_of(op), entry);
+    return ST_OK;
 }
 
 /* ---- Arrivals ---- */
@@ -482,7 +484,7 @@ no_treatment_relationship_barrier(struct operator *base, const struct epoch_deci
         return ST_ERROR;
     for (uint32_t i = 0; i < base->states[0].dirty_count; i++) {
         state_dirty_prefetch(&base->states[0], i);
-        if (judge_patient(op, base->states[0].dirty[i], decision, output, err) != ST_OK)
+        if (judge_patient(op, base->states[0].dirty[i].entry, decision, output, err) != ST_OK)
             return ST_ERROR;
     }
     pending_drop_judged(op);
@@ -499,6 +501,7 @@ no_treatment_relationship_free(struct operator *base)
     zone_drop(op->held);
     access_arrivals_release(&op->arrivals);
     memory_free(op->desk);
+    records_watch_release(&op->watch);
     memory_free(op->pending.patients);
     memory_free(op);
 }

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/memory.h"
 
 static size_t
 texts_size_of(const struct record_texts *texts)
@@ -115,6 +116,67 @@ records_insert(struct state_table *table, struct state_entry *old, uint64_t hash
     records_add(entry, record_size, index, texts, text_count);
     *ret_entry = entry;
     return ST_OK;
+}
+
+/* ---- What stays ---- */
+
+/* What of the entry is as the record has it. */
+static struct state_kept
+kept_of(const struct state_table *table, struct state_entry *entry, size_t record_size)
+{
+    const struct records_head *head = records_head(entry);
+    if (state_is_changed(entry))
+        return state_kept_of(table, entry);
+    return (struct state_kept){ sizeof(*head), head->record_count * (uint32_t)record_size, 0, head->texts_size };
+}
+
+enum status
+records_append(struct state_table *table, struct state_entry *old, uint64_t hash, const void *key, size_t key_size, size_t record_size,
+               const struct str *texts, uint32_t text_count, int64_t expires_us, struct state_entry **ret_entry, struct error *err)
+{
+    struct state_kept kept = old == NULL ? STATE_KEPT_NOTHING : kept_of(table, old, record_size);
+    if (records_insert(table, old, hash, key, key_size, record_size, old == NULL ? 0 : records_head(old)->record_count, texts, text_count, expires_us,
+                       ret_entry, err) != ST_OK)
+        return ST_ERROR;
+    if (kept.begin == STATE_KEPT_NOTHING.begin)
+        return ST_OK;
+    kept.middle += (uint32_t)record_size;
+    state_keep(table, *ret_entry, kept);
+    return ST_OK;
+}
+
+enum status
+records_watch_begin(struct records_watch *watch, const struct state_table *table, struct state_entry *entry, struct error *err)
+{
+    const struct records_head *head = records_head(entry);
+    watch->kept         = state_kept_of(table, entry);
+    watch->record_count = head->record_count;
+    if (watch->kept.begin == STATE_KEPT_NOTHING.begin)
+        return ST_OK;
+    if (watch->kept.front > watch->capacity) {
+        void *copy = memory_resize(watch->copy, watch->kept.front * 2);
+        if (copy == NULL)
+            return error_no_memory(err);
+        watch->copy     = copy;
+        watch->capacity = watch->kept.front * 2;
+    }
+    memcpy(watch->copy, records_of(entry), watch->kept.front);
+    return ST_OK;
+}
+
+void
+records_watch_end(const struct records_watch *watch, struct state_table *table, struct state_entry *entry)
+{
+    if (watch->kept.begin != STATE_KEPT_NOTHING.begin && records_head(entry)->record_count == watch->record_count
+        && memcmp(watch->copy, records_of(entry), watch->kept.front) == 0)
+        state_keep(table, entry, watch->kept);
+}
+
+void
+records_watch_release(struct records_watch *watch)
+{
+    memory_free(watch->copy);
+    *watch = (struct records_watch){ 0 };
 }
 
 size_t

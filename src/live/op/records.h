@@ -50,6 +50,11 @@ enum status records_insert(struct state_table *table, struct state_entry *old, u
                            size_t record_size, uint32_t index, const struct str *texts, uint32_t text_count, int64_t expires_us,
                            struct state_entry **ret_entry, struct error *err);
 
+/* The same behind all other records, none of which has changed unless it is known already (the entry is marked as changed): so only what is new goes into the
+ * epoch's record. */
+enum status records_append(struct state_table *table, struct state_entry *old, uint64_t hash, const void *key, size_t key_size, size_t record_size,
+                           const struct str *texts, uint32_t text_count, int64_t expires_us, struct state_entry **ret_entry, struct error *err);
+
 /* The same in an entry whose value has room for it; which entry that is, and that it changed, is the caller's affair. */
 void records_add(struct state_entry *entry, size_t record_size, uint32_t index, const struct str *texts, uint32_t text_count);
 
@@ -62,5 +67,18 @@ void records_remove(struct state_entry *entry, size_t record_size, uint32_t inde
 /* Gives the entry the size that it needs and a time to expire, and marks it as changed. The size never grows, so the entry stays where it is. */
 enum status records_touch(struct state_table *table, struct state_entry *entry, size_t record_size, int64_t expires_us,
                           struct error *err);
+
+/* A barrier looks at records, and changes few of those that the record has already. Between begin and end it may change and take out any, and touch the entry,
+ * which is marked as changed; behind end what did not change is not written again. One watch serves one entry after the other; a zeroed one is empty. */
+struct records_watch {
+    struct state_kept kept;
+    uint32_t          record_count;
+    uint32_t          capacity;
+    void             *copy; /* Of the records that are as the record has them. */
+};
+
+enum status records_watch_begin(struct records_watch *watch, const struct state_table *table, struct state_entry *entry, struct error *err);
+void        records_watch_end(const struct records_watch *watch, struct state_table *table, struct state_entry *entry);
+void        records_watch_release(struct records_watch *watch);
 
 #endif

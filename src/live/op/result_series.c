@@ -12,6 +12,7 @@ struct result_series {
     struct series_codes       codes;
     struct hash128           *keys; /* Of pack->series: the second half of a state's key. */
     struct critical_history   history;
+    struct records_watch      watch;      /* Of the entry in hand. */
     struct series_views       views;      /* Both of the entry in hand, and */
     int64_t                   changed_us; /* the effective time from which on what came since the last barrier may change a verdict. */
 };
@@ -67,18 +68,21 @@ take_row(struct result_series *op, const struct chunk *chunk, uint32_t row, cons
     struct str             texts[TEXT_COUNT];
     struct critical_record record;
     struct state_entry    *entry = state_find(patients_of(op), hash, &new->key, sizeof(new->key));
-    uint32_t               index = 0;
+    uint32_t               index = 0, count = 0;
 
     if (critical_has(entry, rule_hash(chunk, EVENT_IDENTITY_LOW, row))) /* A copy. */
         return ST_OK;
     series_record_of(&op->rule, &op->rule.pack->series[op->codes.series[new->code]], op->codes.codes[new->code], chunk, row, &record);
     const uint32_t text_count = texts_of(op, chunk, row, &record, buffers, texts);
     if (entry != NULL) {
+        count = records_head(entry)->record_count;
         critical_make_room(&op->rule, entry);
         index = critical_place_of(entry, &record.version, texts[TEXT_SYSTEM], texts[TEXT_ID]);
     }
-    if (records_insert(patients_of(op), entry, hash, &new->key, sizeof(new->key), sizeof(record), index, texts, text_count,
-                       record.version.known_us + kept_us(op), &entry, err) != ST_OK)
+    const int64_t     until_us = record.version.known_us + kept_us(op);
+    const enum status status   = index == count ? records_append(patients_of(op), entry, hash, &new->key, sizeof(new->key), sizeof(record), texts, text_count, until_us, &entry, err)
+                                                : records_insert(patients_of(op), entry, hash, &new->key, sizeof(new->key), sizeof(record), index, texts, text_count, until_us, &entry, err);
+    if (status != ST_OK)
         return ST_ERROR;
     struct critical_record *stored = critical_records(entry) + index;
     record.version.texts           = stored->version.texts;
@@ -450,8 +454,10 @@ result_series_barrier(struct operator *base, const struct epoch_decision *decisi
     rule_take_decision(&op->rule, decision);
     for (uint32_t i = 0; i < patients_of(op)->dirty_count; i++) {
         state_dirty_prefetch(patients_of(op), i);
-        if (judge_entry(op, patients_of(op)->dirty[i], decision, output, err) != ST_OK)
+        struct state_entry *entry = patients_of(op)->dirty[i].entry;
+        if (records_watch_begin(&op->watch, patients_of(op), entry, err) != ST_OK || judge_entry(op, entry, decision, output, err) != ST_OK)
             return ST_ERROR;
+        records_watch_end(&op->watch, patients_of(op), entry);
     }
     return ST_OK;
 }
@@ -465,6 +471,7 @@ result_series_free(struct operator *base)
     rule_release(&op->rule);
     series_codes_release(&op->codes);
     series_views_release(&op->views);
+    records_watch_release(&op->watch);
     critical_history_release(&op->history);
     memory_free(op->keys);
     memory_free(op);

@@ -374,7 +374,7 @@ revise_changed(struct window *window, const struct epoch_decision *decision, str
 
     for (uint32_t i = 0; i < table->dirty_count; i++) {
         state_dirty_prefetch(table, i);
-        struct state_entry   *entry = table->dirty[i];
+        struct state_entry   *entry = table->dirty[i].entry;
         const struct row_key *key   = state_key(entry);
         struct row_value     *value = state_value(entry);
         value->is_closed |= closes(window, key, decision);

@@ -45,6 +45,20 @@ read_section(struct runtime *runtime, struct shard *shards, struct str name, str
     return ST_OK;
 }
 
+/* Patches without what they are of are before the last round of snapshots only. */
+static enum status
+check_whole(const struct runtime *runtime, const struct shard *shards, struct error *err)
+{
+    for (uint32_t s = 0; s < runtime->worker_count; s++)
+        for (uint32_t i = 0; i < shards[s].operator_count; i++) {
+            const struct operator *op = shards[s].operators[i];
+            for (uint32_t state = 0; op->kind->state_names[state] != NULL; state++)
+                if (!state_is_whole(&op->states[state]))
+                    return error_set(err, ERR_CORRUPT, "the state's record lacks what entries of %s are made of", op->step_name);
+        }
+    return ST_OK;
+}
+
 /* A step that is no longer there: its section is passed over, by a table that owns no group. */
 static enum status
 skip_section(struct str section, size_t *ret_used, struct error *err)
@@ -231,6 +245,8 @@ recover(struct runtime *runtime, bool *ret_needs_start, struct error *err)
     if (runtime->segment.epoch != state.epoch)
         return error_set(err, ERR_CORRUPT, "the store is at epoch %llu, its state's record at %llu",
                          (unsigned long long)state.epoch, (unsigned long long)runtime->segment.epoch);
+    if (check_whole(runtime, runtime->stage1, err) != ST_OK || check_whole(runtime, runtime->stage2, err) != ST_OK)
+        return ST_ERROR;
     if (partitions_open(runtime, &state, &decisions, state.epoch == 0 ? STORE_TIME_NONE : runtime->min_watermark_us, err) != ST_OK
         || letters_open(runtime, position_find(&state, STR(STORE_LETTERS_SOURCE), runtime->options->source->name), err) != ST_OK
         || outputs_clear(runtime, err) != ST_OK)
