@@ -80,7 +80,7 @@ result_of(const struct critical_place *place, struct hash128 result_key)
                                      .event_id     = critical_place_text(place, TEXT_ID),
                                      .result_key   = result_key,
                                      .is_withdrawn = place->version->is_withdrawn != 0,
-                                     .is_promotion = record != NULL && (record->traits & RECORD_PROMOTION) != 0,
+                                     .is_promotion = record != NULL && (record->numbers & IS_PROMOTION) != 0,
                                      .is_critical  = record != NULL,
                                      .is_shadow    = record != NULL && record->is_shadow,
                                      .is_cooled    = record != NULL && record->is_cooled,

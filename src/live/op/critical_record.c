@@ -53,8 +53,9 @@ critical_row_of(const struct rule *rule, const struct critical_limits *limits, c
     record.numbers    = event_is_null(chunk, EVENT_VALUE, row) ? 0 : HAS_VALUE;
     record.is_shadow  = cause.limit != NULL && !cause.is_flagged && !rule->pack->is_approved;
     record.severity   = (uint8_t)cause.severity;
-    record.traits     = (uint8_t)((cause.is_haemolysed ? RECORD_HAEMOLYSED : 0)
-                              | (str_equal(event_text(chunk, EVENT_STATUS_ACTION, row), STR("promote")) ? RECORD_PROMOTION : 0));
+    record.traits     = cause.is_haemolysed ? RECORD_HAEMOLYSED : 0;
+    if (str_equal(event_text(chunk, EVENT_STATUS_ACTION, row), STR("promote")))
+        record.numbers |= IS_PROMOTION;
     if (cause.limit != NULL)
         set_limit(&record, cause.limit);
     ret_row->record      = record;

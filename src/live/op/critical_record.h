@@ -48,11 +48,11 @@ _Static_assert(TEXT_COUNT <= RECORD_TEXT_COUNT_MAX, "the texts of a record");
 #define HAS_LOW   1u
 #define HAS_HIGH  2u
 #define HAS_VALUE 4u
+/* Of critical values, and no number: the version is a promotion. Traits have no bit left that rules about courses do not use otherwise. */
+#define IS_PROMOTION 8u
 
 /* Of traits, in both kinds of rules about results. */
 #define RECORD_HAEMOLYSED 128u
-/* Of critical values: the version is a promotion. */
-#define RECORD_PROMOTION 1u
 
 /* What the world was told last of the alert that a version fires. */
 struct critical_told {
@@ -85,7 +85,7 @@ struct critical_record {
     int64_t                 low;   /* The limit that it is beyond. */
     int64_t                 high;
     struct critical_told    told;
-    uint8_t                 numbers; /* HAS_… */
+    uint8_t                 numbers; /* HAS_…, IS_PROMOTION */
     uint8_t                 severity;
     uint8_t                 is_shadow; /* Critical by limits alone, which nobody had approved when it came. */
     uint8_t                 is_born;   /* It has fired an alert, at some time of the log. */

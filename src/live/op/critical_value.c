@@ -131,7 +131,7 @@ critical_value_rows(struct operator *base, struct chunk *chunk, struct epoch_out
             if (!is_wanted(op, chunk, row))
                 continue;
             critical_row_of(&op->rule, &op->limits, chunk, row, new);
-            if ((new->record.traits & RECORD_PROMOTION) != 0 && !new->is_critical)
+            if ((new->record.numbers & IS_PROMOTION) != 0 && !new->is_critical)
                 continue; /* "Now final" takes nothing back. */
             state_ahead_add(&ahead, normals_of(op), row, state_hash(&new->normal_key, sizeof(new->normal_key)));
         }
