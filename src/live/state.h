@@ -187,15 +187,20 @@ state_ahead_entries(struct state_ahead *ahead, const struct state_table *table)
     }
 }
 
-/* Fetches the rest of large entries, whose beginnings have come by now. */
+/* Fetches the rest of a large entry, whose beginning has come by now. */
+static inline void
+state_prefetch_rest(const struct state_entry *entry)
+{
+    for (uint32_t at = 4 * 64; at < entry->value_size && at < STATE_PREFETCH_SIZE_MAX; at += 64)
+        PREFETCH((const char *)entry + at);
+}
+
 static inline void
 state_ahead_rest(const struct state_ahead *ahead)
 {
-    for (uint32_t i = 0; i < ahead->count; i++) {
-        const struct state_entry *entry = ahead->entries[i];
-        for (uint32_t at = 4 * 64; entry != NULL && at < entry->value_size && at < STATE_PREFETCH_SIZE_MAX; at += 64)
-            PREFETCH((const char *)entry + at);
-    }
+    for (uint32_t i = 0; i < ahead->count; i++)
+        if (ahead->entries[i] != NULL)
+            state_prefetch_rest(ahead->entries[i]);
 }
 
 /* Fetches the beginnings of entries that are looked at soon by who goes through the dirty list and is at `index`. */

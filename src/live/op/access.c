@@ -1,5 +1,7 @@
 #include "live/op/access.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -31,15 +33,29 @@ time_or(const struct chunk *chunk, enum event_column column, uint32_t row, int64
     return event_is_null(chunk, column, row) ? otherwise : event_int64(chunk, column, row);
 }
 
-static uint32_t
-department_number(const struct rule *rule, struct access_departments *departments, struct hash128 hash, struct str department)
+static struct access_department
+department_make(const struct rule *rule, struct str department)
 {
-    const uint64_t place = hash.low % (sizeof(departments->known) / sizeof(departments->known[0]));
-    if (!hash128_equal(departments->known[place].department, hash)) {
-        departments->known[place].department = hash;
-        departments->known[place].number     = master_short(access_department_hash(&rule->person_key, department));
+    return (struct access_department){ .hash          = rule_text_hash(department),
+                                       .number        = master_short(access_department_hash(&rule->person_key, department)),
+                                       .is_house_wide = access_is_house_wide(&rule->pack->access, department) };
+}
+
+/* The row's department, which it has. A text that lies elsewhere is not remembered. */
+static struct access_department
+department_of(const struct rule *rule, struct access_departments *departments, const struct chunk *chunk, uint32_t row)
+{
+    const struct text *text = &((const struct text *)chunk->columns[EVENT_DEPARTMENT].data)[row];
+    uint64_t           words[2];
+    memcpy(words, text, sizeof(words));
+    if (text->size > TEXT_INLINE_SIZE || text->size == 0)
+        return department_make(rule, event_text(chunk, EVENT_DEPARTMENT, row));
+    struct access_department *known = &departments->known[((words[0] ^ words[1]) * UINT64_C(0x9e3779b97f4a7c15)) >> 58];
+    if (memcmp(&known->text, text, sizeof(*text)) != 0) {
+        *known      = department_make(rule, event_text(chunk, EVENT_DEPARTMENT, row));
+        known->text = *text;
     }
-    return departments->known[place].number;
+    return *known;
 }
 
 struct access_record
@@ -61,13 +77,14 @@ access_record_of(const struct rule *rule, struct access_departments *departments
     record.is_void      = !is_access && str_equal(event_text(chunk, EVENT_STATUS_ACTION, row), STR("retract"));
     record.is_shadow    = !rule->pack->is_approved;
     record.facts        = event_int64(chunk, EVENT_ACCESS_FACTS, row);
-    record.flags        = is_access && access_is_house_wide(&rule->pack->access, event_text(chunk, EVENT_DEPARTMENT, row)) ? ACCESS_IS_HOUSE_WIDE : 0;
-    if (!event_is_null(chunk, EVENT_DEPARTMENT, row))
-        record.department = rule_text_hash(event_text(chunk, EVENT_DEPARTMENT, row));
     if (is_access && !event_is_null(chunk, EVENT_USER_ID, row))
         record.user_short = master_short(record.user.low);
-    if (is_access && !event_is_null(chunk, EVENT_DEPARTMENT, row))
-        record.department_short = department_number(rule, departments, record.department, event_text(chunk, EVENT_DEPARTMENT, row));
+    if (event_is_null(chunk, EVENT_DEPARTMENT, row))
+        return record;
+    const struct access_department department = department_of(rule, departments, chunk, row);
+    record.department       = department.hash;
+    record.department_short = is_access ? department.number : 0;
+    record.flags            = is_access && department.is_house_wide ? ACCESS_IS_HOUSE_WIDE : 0;
     return record;
 }
 
@@ -285,10 +302,23 @@ bool
 access_is_explained_for_good(const struct rule *rule, struct state_entry *entry, const struct access_record *access)
 {
     const struct access_facts facts = access_facts_unpack(access->facts);
-    if (entry == NULL || access_may_stand(&rule->pack->access, &facts) || access_find(entry, access->identity) != NULL)
+    if (entry == NULL || access_may_stand(&rule->pack->access, &facts))
         return false;
-    const struct access_record *first = access_explanation(rule, entry, access);
-    return first != NULL && first->known_us <= access->event_us && !first->is_history;
+    const struct access_record *records = records_of(entry);
+    uint32_t                    i       = records_head(entry)->record_count; /* What came last explains most. */
+    while (i > 0 && (records[i - 1].known_us > access->event_us || records[i - 1].is_history || !fits(rule, &records[i - 1], access)))
+        i--;
+    return i > 0 && access_find(entry, access->identity) == NULL;
+}
+
+void
+access_prefetch_last(const struct state_entry *entry)
+{
+    const struct access_record *records = (const struct access_record *)(records_head((struct state_entry *)entry) + 1);
+    const uint32_t              count   = records_head((struct state_entry *)entry)->record_count;
+    const char                 *begin   = (const char *)(records + (count < 2 ? 0 : count - 2));
+    for (size_t at = 0; at < 2 * sizeof(*records) + 64; at += 64)
+        PREFETCH(begin + at);
 }
 
 /* ---- Forgetting ---- */

@@ -71,12 +71,18 @@ access_text(struct state_entry *entry, const struct access_record *record, uint3
     return records_text(entry, sizeof(*record), record, number);
 }
 
-/* Departments met already, by their hashes; who comes later takes the place. Zeros: none. */
+/* Departments met already, by their texts as they lie in the column; who comes later takes the place. Zeros: the empty text, which is none. */
+#define ACCESS_DEPARTMENT_COUNT 64
+
+struct access_department {
+    struct text    text;
+    struct hash128 hash;
+    uint32_t       number; /* As treatment_department has it. */
+    bool           is_house_wide;
+};
+
 struct access_departments {
-    struct {
-        struct hash128 department;
-        uint32_t       number; /* As treatment_department has it. */
-    } known[16];
+    struct access_department known[ACCESS_DEPARTMENT_COUNT];
 };
 
 /* What the row says, without its texts. */
@@ -123,10 +129,12 @@ void access_assess(const struct rule *rule, const struct zone *zone, struct stat
 bool access_is_explained_by_master(const struct access_record *access);
 
 /* Whether an access that has just come needs no barrier: nothing that stands before it in other partitions, and nothing that comes later, could make it an
- * alert. So it is where the explanation that was known first was known in time and is none of history (which the stream may replace), and
- * where no flag stands beside an explanation that it has or may get by what is known of the patient by then. `entry` NULL: the
- * patient has none. */
+ * alert. So it is where an explanation was known in time that is none of history (which the stream may replace), and where no flag stands beside an
+ * explanation that it has or may get by what is known of the patient by then. `entry` NULL: the patient has none. */
 bool access_is_explained_for_good(const struct rule *rule, struct state_entry *entry, const struct access_record *access);
+
+/* Fetches what that looks at mostly, once the entry's beginning is there. */
+void access_prefetch_last(const struct state_entry *entry);
 
 /* The explanation of the access that was known first, or NULL. Neither was forgotten when the other came: so what is found follows
  * from the log, not from when state was freed. */

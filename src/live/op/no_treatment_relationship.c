@@ -185,6 +185,20 @@ is_wanted(const struct no_treatment_relationship *op, const struct chunk *chunk,
                                      : is_explanation(op, event_int64(chunk, EVENT_ENTITY, row));
 }
 
+/* Of an access's patient the records that came last, of an explanation's all, for the entry may move. */
+static void
+prefetch_records(const struct no_treatment_relationship *op, const struct chunk *chunk, const struct state_ahead *ahead)
+{
+    for (uint32_t i = 0; i < ahead->count; i++) {
+        if (ahead->entries[i] == NULL)
+            continue;
+        if (is_access(op, chunk, ahead->rows[i]))
+            access_prefetch_last(ahead->entries[i]);
+        else
+            state_prefetch_rest(ahead->entries[i]);
+    }
+}
+
 /* The next rows that are wanted; their patients' entries are on their way then. */
 static enum status
 take_batch(struct no_treatment_relationship *op, const struct chunk *chunk, uint32_t *next, struct error *err)
@@ -197,7 +211,7 @@ take_batch(struct no_treatment_relationship *op, const struct chunk *chunk, uint
             state_ahead_add(&ahead, table_of(op), row, state_hash(&patient, sizeof(patient)));
     }
     state_ahead_entries(&ahead, table_of(op));
-    state_ahead_rest(&ahead);
+    prefetch_records(op, chunk, &ahead);
     for (uint32_t i = 0; i < ahead.count; i++) {
         const enum status status = is_access(op, chunk, ahead.rows[i]) ? take_access(op, chunk, ahead.rows[i], ahead.hashes[i], err)
                                                                        : take_explanation(op, chunk, ahead.rows[i], ahead.hashes[i], err);
