@@ -16,6 +16,7 @@ static const struct {
     [DIFFERENCE_LETTERS]      = { "letters", "the live leg's alert goes by a letter that was tried again" },
     [DIFFERENCE_SUPERSEDED]   = { "superseded", "the live leg read a later version first, and took its alert back" },
     [DIFFERENCE_EXPLAINED]    = { "explained", "the explanation came late, but is dated before the access" },
+    [DIFFERENCE_LATE]         = { "late", "what the rule counts came to the live leg when its day had been judged" },
     [DIFFERENCE_HISTORY_FROM] = { "history_from", "the live leg could not see as far back" },
     [DIFFERENCE_OUTSIDE]      = { "outside", "the stream has no events of that time" },
 };
@@ -137,6 +138,8 @@ reason_of_live(const struct store_alert *live, const struct store_alert *history
         return DIFFERENCE_SUPERSEDED;
     if (history == NULL && str_equal(live->status_reason, STR("explained")))
         return DIFFERENCE_EXPLAINED;
+    if (str_equal(live->status_reason, STR("late")))
+        return DIFFERENCE_LATE;
     if (evidence.history_from_us > input->result->history_us)
         return DIFFERENCE_HISTORY_FROM;
     return DIFFERENCE_UNKNOWN;

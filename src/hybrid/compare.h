@@ -19,6 +19,7 @@ enum difference_reason {
     DIFFERENCE_LETTERS,      /* The store's goes by a letter that was tried again, which the warehouse may not have. */
     DIFFERENCE_SUPERSEDED,   /* The live leg read a later version first, told its alert, and took it back: in the order of event times it never was. */
     DIFFERENCE_EXPLAINED,    /* The explanation came behind the access but is dated before it: in the order of event times there was no alert to take back. */
+    DIFFERENCE_LATE,         /* What the rule counts came to the live leg when its day had been judged; history knows it from its event time. */
     DIFFERENCE_HISTORY_FROM, /* The live leg could not see as far back. */
     DIFFERENCE_OUTSIDE,      /* The stream has no event as early or as late as it: it began later, or has not got there. */
     DIFFERENCE_REASON_COUNT

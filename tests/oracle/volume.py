@@ -7,9 +7,9 @@ from fractions import Fraction
 HOUR = 3_600_000_000
 # The delivered rule.
 DAYS, PEERS, SETTLE, LATE = 28, 10, HOUR, 48 * HOUR
-MEASURES = {"volume": (20, 60, Fraction(7, 2)), "breadth": (30, 40, Fraction(7, 2))}  # Weight, at least, z.
+MEASURES = {"volume": (20, 60, Fraction(7, 2), 2), "breadth": (30, 40, Fraction(7, 2), 2)}  # Weight, at least, z, times the median.
 SEVERITIES = (("critical", 100), ("high", 60), ("medium", 20), ("low", 0))
-RANK_TIMES, TIMES_MEDIAN = 3, 2
+RANK_TIMES = 3
 
 
 def median(numbers):
@@ -64,12 +64,12 @@ def judge(values, key, stage, first, now):
     else:
         return {}, None
     beyond, numbers = {}, [place, users, len({other[3] for other in group})]
-    for name, (weight, least, limit) in MEASURES.items():
+    for name, (weight, least, limit, times_median) in MEASURES.items():
         of = [n for n in ((now if other[3] == date else first)[other][name] for other in peers) if n]
         middle, value = median(of), now[key][name]
         spread = spread_of(of, middle)
         numbers += [value, middle, spread, len(of)]
-        if value < least or value <= middle or value < TIMES_MEDIAN * middle or (value - middle) < limit * spread:
+        if value < least or value <= middle or value < times_median * middle or (value - middle) < limit * spread:
             continue
         times = min((value - middle) / spread / limit, RANK_TIMES) if spread else RANK_TIMES
         z = (value - middle) / spread * 1000 // 1 if spread else None  # Ranks go by thousandths.
@@ -84,7 +84,7 @@ def alerts(accesses, zone):
     first = {key: counts(unit, days[key[3]].moments[0]) for key, unit in units.items()}
     late = {key: counts(unit, days[key[3]].moments[1]) for key, unit in units.items()}
     for key in units:
-        if all(late[key][name] < least for name, (_, least, _) in MEASURES.items()):
+        if all(late[key][name] < least for name, (_, least, _, _) in MEASURES.items()):
             continue
         (before, numbers), (now, newest) = judge(units, key, 0, first, first), judge(units, key, 1, first, late)
         if not before and not now:

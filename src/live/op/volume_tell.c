@@ -22,7 +22,7 @@ hash_of(const struct volume_verdict *verdict, enum volume_told told)
     for (int i = 0; i < ACCESS_MEASURE_COUNT; i++) {
         const struct robust *robust = &verdict->robust[i];
         hash = hash64_combine(hash, hash64_combine(verdict->values[i], (uint64_t)robust->count));
-        hash = hash64_combine(hash, hash64_combine((uint64_t)robust->median2, hash64_combine((uint64_t)robust->mad4, (uint64_t)robust->deviations2)));
+        hash = hash64_combine(hash, hash64_combine((uint64_t)robust->median2, hash64_combine((uint64_t)robust->mad4, robust->mad4 > 0 ? 0 : (uint64_t)robust->deviations2)));
     }
     return hash;
 }
