@@ -16,8 +16,12 @@ from collections import Counter, defaultdict
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
 import oracle  # noqa: E402
+import volume  # noqa: E402
 
 CHUNK = 50
+# The rule of tests/sim/model/access_volume.json.
+volume.PEERS, volume.DAYS, volume.SETTLE, volume.LATE = 2, 2, volume.HOUR // 6, 3 * volume.HOUR
+volume.MEASURES = {"volume": (20, 2, volume.Fraction(3, 2), 0), "breadth": (30, 2, volume.Fraction(1), volume.Fraction(3, 2))}
 MIN = -(1 << 63)
 
 
@@ -47,7 +51,7 @@ class Said:
     def __init__(self, lines, places):
         self.windows, self.open, self.alerts, self.reasons = {}, set(), {}, Counter()
         self.letters, self.late, self.accounts = [], [], defaultdict(list)
-        self.revisions = Counter()
+        self.revisions, self.volumes = Counter(), {}
         for kind, *values in lines:
             getattr(self, f"take_{kind}")(*values)
         self.places = places
@@ -60,6 +64,10 @@ class Said:
     def take_alert(self, alert_id, rule, status, severity, status_reason, subject, code, value, unit, evidence, explanation, event, effective):
         self.revisions[alert_id] += 1
         self.alerts[alert_id] = (rule, status, status_reason, evidence, [subject, code or None, value or None, unit or None, event, effective])
+        if rule == "access_volume":
+            why = json.loads(explanation)
+            key = "/".join([subject, why["user_role"], why.get("user_department", ""), why["day"]])
+            self.volumes[key] = [status, severity, why["rank"], sorted(measure["measure"] for measure in why["measures"] if measure["is_beyond"])]
 
     def take_account(self, partition, entity, *numbers):
         self.accounts[partition, entity].append(numbers)
@@ -183,6 +191,11 @@ def judge(world):
                **{rule: oracle.course_alerts(accepted, nobody, *how) for rule, how in oracle.course_rules({}).items()}}
     for rule, wanted in results.items():
         yield from judge_rule(rule, said.alerts_of(rule), *wanted, len(logs) > 1)
+    wanted = volume.alerts([event for event in accepted if event["type"] == "access_event"], oracle.UTC)
+    # As of accesses: time may have gone on without a partition; and a stream that was declared ended has judged days that then went on.
+    is_strict = len(logs) == 1 and not any(header["decisions"]["drain"] for header in world["headers"][:-1])
+    found = {key: says for key, says in said.volumes.items() if key in wanted or is_strict or says[0] != "retracted"}
+    yield from differences("access_volume", found, wanted)
     # A result that is rejected twice has one alert.
     wanted = {places[place.rpartition(":")[0], int(place.rpartition(":")[2])]: reason for place, reason in unevaluated.items()}
     yield from differences("unevaluated results", {event: told[0] for event, told in said.alerts_of("unevaluated_result").items()}, wanted)
