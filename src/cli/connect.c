@@ -8,6 +8,7 @@
 #include "cli/keys.h"
 #include "io/key.h"
 #include "io/walk.h"
+#include "source/kafka/kafka.h"
 #include "store/outbox.h"
 #include "store/query.h"
 #include "warehouse/ask.h"
@@ -80,8 +81,24 @@ connect_input(struct connector *connector, const struct graph_source *source, co
 }
 
 static void
+connect_kafka(struct connector *connector, const struct graph_source *source)
+{
+    struct error               err  = ERROR_EMPTY;
+    const struct kafka_options with = { .io = connector->io, .binding = source };
+    size_t                     topics = 0, partitions = 0;
+
+    (void)kafka_probe(&with, &topics, &partitions, &err);
+    add(connector, source->name, source->inputs[0].path,
+        arena_printf(connector->arena, "%zu %s, %zu %s", topics, topics == 1 ? "topic" : "topics", partitions, partitions == 1 ? "partition" : "partitions"), &err);
+}
+
+static void
 connect_source(struct connector *connector, const struct graph_source *source)
 {
+    if (source->inputs[0].type == GRAPH_INPUT_KAFKA) {
+        connect_kafka(connector, source);
+        return;
+    }
     for (size_t i = 0; i < source->input_count; i++)
         connect_input(connector, source, &source->inputs[i]);
 }

@@ -16,6 +16,7 @@ struct run_verb_options {
     bool       is_once;
     bool       is_drain;
     struct str accepted_losses;
+    bool       accepts_loss;
 };
 
 static const struct option options[] = {
@@ -26,6 +27,7 @@ static const struct option options[] = {
     { .name = "for", .type = OPTION_TEXT, .help = "The batch run's logical date, YYYY-MM-DD. Default: today, in UTC.",
       OPTION_FIELD(struct run_verb_options, logical_date) },
     STREAM_ACCEPT_OPTION(struct run_verb_options, accepted_losses),
+    STREAM_ACCEPT_LOSS_OPTION(struct run_verb_options, accepts_loss),
     PIPELINE_BINDINGS_OPTION(struct run_verb_options, bindings),
 };
 
@@ -78,7 +80,7 @@ run_legs(const struct graph *graph, const struct run_verb_options *given, int32_
     struct stream_summary summary    = { 0 };
     struct error        copy_error   = ERROR_EMPTY;
     bool                is_published = true;
-    struct stream_how   how          = { stream_end(given->is_once, given->is_drain), given->accepted_losses };
+    struct stream_how   how          = { stream_end(given->is_once, given->is_drain), given->accepted_losses, given->accepts_loss };
     enum status         status       = batch_open(graph, &person_key, &warehouse, &control, err);
 
     if (status == ST_OK)

@@ -18,6 +18,7 @@
 #include "match/master_files.h"
 #include "server/commands.h"
 #include "source/eventlog.h"
+#include "source/kafka/kafka.h"
 #include "store/open.h"
 #include "store/outbox.h"
 #include "store/query.h"
@@ -30,6 +31,7 @@ struct stream_verb_options {
     bool       is_drain;
     bool       is_explained;
     struct str accepted_losses;
+    bool       accepts_loss;
 };
 
 static const struct option options[] = {
@@ -40,6 +42,7 @@ static const struct option options[] = {
     { .name = "explain-slow", .type = OPTION_BOOL, .help = "Tells at the end where the processor's time went, part by part and step by step, and what the threads waited for. Costs some 2 % more.",
       OPTION_FIELD(struct stream_verb_options, is_explained) },
     STREAM_ACCEPT_OPTION(struct stream_verb_options, accepted_losses),
+    STREAM_ACCEPT_LOSS_OPTION(struct stream_verb_options, accepts_loss),
     PIPELINE_BINDINGS_OPTION(struct stream_verb_options, bindings),
 };
 
@@ -244,6 +247,22 @@ start_commands(const struct graph *graph, struct store *store, struct errands *e
     return commands_start(&with, &errands->commands, err);
 }
 
+/* Brokers that are away are waited for, but somebody must hear of it. */
+static void
+tell_notice(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "heddle: %s\n", text);
+}
+
+static enum status
+open_source(const struct graph_source *binding, const struct stream_how *how, struct source **ret_source, struct error *err)
+{
+    const struct kafka_options with = { .io = io_system(), .binding = binding, .accepts_loss = how->accepts_loss, .notice = tell_notice };
+
+    return binding->inputs[0].type == GRAPH_INPUT_KAFKA ? kafka_create(&with, ret_source, err) : eventlog_create(io_system(), binding, ret_source, err);
+}
+
 enum status
 stream_run(const struct graph *graph, const struct siphash_key *person_key, struct db *warehouse, const struct stream_how *how,
            struct stream_summary *ret_summary, struct error *err)
@@ -260,7 +279,7 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
         fprintf(stderr, "heddle: the store %.*s is not encrypted (\"encryption\": \"none\")\n", STR_PRINTF(bound->path));
     status = store_lock_graph(io_system(), graph, &lock, err);
     if (status == ST_OK)
-        status = eventlog_create(io_system(), &graph->streaming.source, &source, err);
+        status = open_source(&graph->streaming.source, how, &source, err);
     if (status == ST_OK)
         status = store_open_graph(io_system(), graph, &store, err);
     if (status == ST_OK)
@@ -514,7 +533,7 @@ run(const struct verb_call *call, struct error *err)
     struct plan                       plan       = PLAN_EMPTY;
     struct siphash_key                person_key = { { 0 } };
     static struct live_cost           cost; /* Of the one stream of this process; 20 KB. */
-    const struct stream_how           how        = { stream_end(given->is_once, given->is_drain), given->accepted_losses };
+    const struct stream_how           how        = { stream_end(given->is_once, given->is_drain), given->accepted_losses, given->accepts_loss };
     enum status                       status     = pipeline_load_argument(call, given->bindings, &plan, err);
 
     if (status == ST_OK && !plan.graph->has_streaming)

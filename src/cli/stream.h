@@ -20,6 +20,7 @@ struct stream_summary {
 struct stream_how {
     enum live_end end;
     struct str    accepted_losses; /* As live_options has it. */
+    bool          accepts_loss;    /* Of messages, as kafka_options has it. */
 };
 
 /* Takes the lock beside the store (ERR_BUSY: another process owns it), opens source and store, says aloud where the store is not encrypted, and runs to its end; a signal that process_signals_init
@@ -33,6 +34,11 @@ enum status stream_run(const struct graph *graph, const struct siphash_key *pers
 #define STREAM_ACCEPT_OPTION(type_, member_)                                                                                           \
     { .name = "accept-state-loss", .type = OPTION_TEXT, .max = PLAN_TEXT_SIZE_MAX,                                                      \
       .help = "Steps, with commas between, whose state may be lost because the pipeline was changed; see check --against.",             \
+      OPTION_FIELD(type_, member_) }
+
+#define STREAM_ACCEPT_LOSS_OPTION(type_, member_)                                                                                       \
+    { .name = "accept-loss", .type = OPTION_BOOL,                                                                                       \
+      .help = "Kafka: goes on where the broker's retention deleted messages before they were read; how many is counted as lost.",       \
       OPTION_FIELD(type_, member_) }
 
 /* The summary; alerts a rule are counted in the store; where the time went, if that was measured. */

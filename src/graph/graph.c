@@ -65,6 +65,15 @@ graph_route_type_name(enum graph_route_type type)
     return names[type];
 }
 
+const char *
+graph_sasl_name(enum graph_sasl sasl)
+{
+    static const char *const names[] = { "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER" };
+
+    CHECK(sasl < GRAPH_SASL_NONE);
+    return names[sasl];
+}
+
 bool
 graph_route_takes(const struct graph_route *route, struct str rule)
 {

@@ -63,7 +63,45 @@ struct graph_encryption {
 /* ---- Sources -------------------------------------------------------------------------------------------------------- */
 
 enum graph_input_type {
-    GRAPH_INPUT_FILE, /* Files, in batch whole, in the streaming leg followed as they grow. */
+    GRAPH_INPUT_FILE,  /* Files, in batch whole, in the streaming leg followed as they grow. */
+    GRAPH_INPUT_KAFKA, /* Topics; the streaming leg alone. */
+};
+
+enum graph_sasl {
+    GRAPH_SASL_PLAIN,
+    GRAPH_SASL_SCRAM_SHA_256,
+    GRAPH_SASL_SCRAM_SHA_512,
+    GRAPH_SASL_GSSAPI,
+    GRAPH_SASL_OAUTHBEARER,
+    GRAPH_SASL_NONE,
+};
+
+/* Where a partition begins that nothing was committed of when the store was new. */
+enum graph_start {
+    GRAPH_START_EARLIEST,
+    GRAPH_START_LATEST,
+    GRAPH_START_TIME, /* At the first message that is not older. */
+};
+
+struct graph_offset {
+    struct str partition; /* "edw.events/0" */
+    int64_t    offset;
+};
+
+struct graph_kafka {
+    struct str                 brokers; /* "k1:9093,k2:9093" */
+    struct graph_names         topics;  /* Names, or patterns that begin with '^'. */
+    struct str                 group;   /* What positions are told under. */
+    enum graph_start           start;
+    int64_t                    start_us;
+    const struct graph_offset *offsets; /* Before `start`, for the partitions that it names. */
+    size_t                     offset_count;
+    bool                       has_tls;
+    struct graph_secret        ca, certificate, key; /* PEM; kind NONE: the system's authorities, no certificate. */
+    enum graph_sasl            sasl;
+    struct graph_secret        username, password; /* PLAIN, SCRAM; of OAUTHBEARER the client's id and secret. */
+    struct str                 principal, keytab, service; /* GSSAPI; empty: the library's own defaults. */
+    struct str                 token_url, scope;           /* OAUTHBEARER */
 };
 
 enum graph_format {
@@ -79,6 +117,7 @@ enum graph_format {
 struct graph_input {
     struct graph_origin   origin;
     enum graph_input_type type;
+    struct graph_kafka    kafka;   /* Of type KAFKA; then root and pattern are empty, and path is only to be shown. */
     struct str            root;    /* Absolute folder, to be taken literally: "/srv/edw". */
     struct str            pattern; /* Path below root, with *, **, ? and [...]: "in/lab/?*.hl7". */
     struct str            path;    /* Root and pattern joined, as walk_files takes it (wildcards of the root escaped). */
@@ -384,6 +423,7 @@ const char *graph_window_key_name(enum graph_window_key key);
 const char *graph_aggregate_name(enum graph_aggregate aggregate);
 const char *graph_phi_name(enum graph_phi phi);
 const char *graph_route_type_name(enum graph_route_type type);
+const char *graph_sasl_name(enum graph_sasl sasl); /* As Kafka calls it; not of NONE. */
 
 /* Whether the route takes alerts of this rule (or of GRAPH_RULE_UNEVALUATED_RESULT). */
 bool graph_route_takes(const struct graph_route *route, struct str rule);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const OUTCOME_NAMES[]  = { "loaded", "deduplicated", "filtered", "quarantined", "late", "field" };
+static const char *const OUTCOME_NAMES[]  = { "loaded", "deduplicated", "filtered", "quarantined", "late", "field", "lost" };
 static const char *const ACTION_NAMES[]   = { "null", "quarantine", "warn", "repair" };
 static const char *const FORMAT_NAMES[]   = { "csv", "hl7v2", "json", "fhir-r4", "x12", "fixed" };
 static const char *const SEVERITY_NAMES[] = { "low", "medium", "high", "critical" };

@@ -39,10 +39,11 @@ enum outcome {
     OUTCOME_QUARANTINED,
     OUTCOME_LATE,  /* Not an outcome of I1: where a loaded event went besides. */
     OUTCOME_FIELD, /* A value was repaired, nulled or warned of; its row went on. */
+    OUTCOME_LOST,  /* Nor this: records of a log that were gone before they were read. */
 };
-#define OUTCOME_COUNT 6
+#define OUTCOME_COUNT 7
 
-/* "loaded", "deduplicated", "filtered", "quarantined", "late", "field". */
+/* "loaded", "deduplicated", "filtered", "quarantined", "late", "field", "lost". */
 const char *outcome_name(enum outcome outcome);
 
 /* One of the closed list of model/terms/reasons.json. */

@@ -66,17 +66,53 @@ static const struct option RUNTIME_OPTIONS[] = {
 static const struct option_table RUNTIME_TABLE = OPTION_TABLE("runtime", RUNTIME_OPTIONS, struct runtime_config,
     .help = "How much of the machine is used. Results do not depend on it.");
 
-static const char *const INPUT_TYPE_NAMES[] = { "file", NULL };
+static const struct option TLS_OPTIONS[] = {
+    { .name = "ca", .type = OPTION_SECRET,
+      .help = "Who vouches for the other side: certificates in PEM. By default the system's authorities.",
+      OPTION_FIELD(struct tls_config, ca) },
+    { .name = "certificate", .type = OPTION_SECRET, .help = "Our own certificate in PEM, for who asks for one.",
+      OPTION_FIELD(struct tls_config, certificate) },
+    { .name = "key", .type = OPTION_SECRET, .help = "The private key of \"certificate\", in PEM; a file of mode 0600.",
+      OPTION_FIELD(struct tls_config, key) },
+};
+static const struct option_table TLS_TABLE = OPTION_TABLE("tls", TLS_OPTIONS, struct tls_config,
+    .help = "Certificates of a connection.");
+
+static const char *const SASL_NAMES[] = { "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER", NULL };
+
+static const struct option SASL_OPTIONS[] = {
+    { .name = "mechanism", .type = OPTION_ENUM, .names = SASL_NAMES, .is_required = true,
+      .help = "How we say who we are, as the broker wants it. GSSAPI is Kerberos; OAUTHBEARER gets its tokens by client credentials.",
+      OPTION_FIELD(struct sasl_config, mechanism) },
+    { .name = "username", .type = OPTION_SECRET, .help = "Where the user's name is kept; OAUTHBEARER: the client's id.",
+      OPTION_FIELD(struct sasl_config, username) },
+    { .name = "password", .type = OPTION_SECRET, .help = "Where the password is kept; OAUTHBEARER: the client's secret.",
+      OPTION_FIELD(struct sasl_config, password) },
+    { .name = "principal", .type = OPTION_TEXT, .max = PLAN_TEXT_SIZE_MAX, .help = "GSSAPI: who we are, like \"heddle/host@REALM\".",
+      OPTION_FIELD(struct sasl_config, principal) },
+    { .name = "keytab", .type = OPTION_PATH, .help = "GSSAPI: the file of the principal's key.", OPTION_FIELD(struct sasl_config, keytab) },
+    { .name = "service", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX, .help = "GSSAPI: the first part of the broker's own principal; by default \"kafka\".",
+      OPTION_FIELD(struct sasl_config, service) },
+    { .name = "token_url", .type = OPTION_TEXT, .max = PLAN_TEXT_SIZE_MAX, .help = "OAUTHBEARER: where tokens are given, https.",
+      OPTION_FIELD(struct sasl_config, token_url) },
+    { .name = "scope", .type = OPTION_TEXT, .max = PLAN_TEXT_SIZE_MAX, .help = "OAUTHBEARER: what the token is to be for.",
+      OPTION_FIELD(struct sasl_config, scope) },
+};
+static const struct option_table SASL_TABLE = OPTION_TABLE("sasl", SASL_OPTIONS, struct sasl_config,
+    .help = "Who we are to a broker of Kafka.");
+
+static const char *const INPUT_TYPE_NAMES[] = { "file", "kafka", NULL };
+static const char *const CLEAR_NAMES[]      = { "required", "none", NULL };
 static const char *const FORMAT_NAMES[]     = { "auto", "csv", "hl7v2", "json", "fhir-r4", "fixed", NULL };
 static const char *const EMPTY_NAMES[]      = { "ok", "error", NULL };
 const char *const        PLAN_CHARSET_NAMES[] = { "auto", "utf-8", "windows-1252", "iso-8859-1", "iso-8859-15", NULL };
 
 static const struct option INPUT_OPTIONS[] = {
     { .name = "type", .type = OPTION_ENUM, .names = INPUT_TYPE_NAMES, .default_text = "file",
-      .help = "Where bytes come from.", OPTION_FIELD(struct input_config, type) },
+      .help = "Where bytes come from: files, or topics of Kafka, which the streaming leg alone reads.", OPTION_FIELD(struct input_config, type) },
     { .name = "use", .type = OPTION_TEXT, .help = USE_HELP, OPTION_FIELD(struct input_config, use) },
     { .name = "path", .type = OPTION_PATH, .min = 1,
-      .help = "The files: a path with * (within a folder), ** (any folders), ? and [...]. A relative one starts from the "
+      .help = "file: a path with * (within a folder), ** (any folders), ? and [...]. A relative one starts from the "
               "folder of bindings.json. Required, unless \"use\" gives it.",
       OPTION_FIELD(struct input_config, path), OPTION_GIVEN(struct input_config, has_path) },
     { .name = "format", .type = OPTION_ENUM, .names = FORMAT_NAMES, .default_text = "auto",
@@ -119,9 +155,34 @@ static const struct option INPUT_OPTIONS[] = {
       OPTION_FIELD(struct input_config, log_time) },
     { .name = "log_time_skew", .type = OPTION_DURATION, .default_text = "5m", .max = US_PER_DAY,
       .help = "Event logs: how far an event's time may lie beyond its log_time.", OPTION_FIELD(struct input_config, log_time_skew) },
+    { .name = "brokers", .type = OPTION_LIST, .item_type = OPTION_TEXT, .min = 1, .max = PLAN_LABEL_COUNT_MAX,
+      .help = "kafka: brokers that tell of all others, each \"host:port\". Required.", OPTION_FIELD(struct input_config, brokers) },
+    { .name = "topics", .type = OPTION_LIST, .item_type = OPTION_TEXT, .min = 1, .max = PLAN_LABEL_COUNT_MAX,
+      .help = "kafka: what is read. One that begins with ^ is a pattern (a regular expression) that topics' names are held to, also of those that come later. Required.",
+      OPTION_FIELD(struct input_config, topics) },
+    { .name = "start", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX,
+      .help = "kafka: where the first start of a store begins: \"earliest\" (the default), \"latest\", or a time like \"2026-03-01T00:00:00Z\", at the first message that is not "
+              "older. Later starts go on where the store's last epoch ended; partitions that appear later are read from their beginning.",
+      OPTION_FIELD(struct input_config, start) },
+    { .name = "offsets", .type = OPTION_MAP, .item_type = OPTION_INT,
+      .help = "kafka: where the first start begins in some partitions, like { \"edw.events/0\": 1200 }; \"start\" is for the others.",
+      OPTION_FIELD(struct input_config, offsets) },
+    { .name = "group", .type = OPTION_TEXT, .max = PLAN_NAME_SIZE_MAX,
+      .help = "kafka: the consumer group under which positions are told to the brokers, for those who look at lags; heddle never goes by it. By default \"heddle-\" and the pipeline's name.",
+      OPTION_FIELD(struct input_config, group) },
+    { .name = "tls", .type = OPTION_OBJECT, .table = &TLS_TABLE, .help = "kafka: the connection is encrypted; {} takes the system's authorities.",
+      OPTION_FIELD(struct input_config, tls), OPTION_GIVEN(struct input_config, has_tls) },
+    { .name = "sasl", .type = OPTION_OBJECT, .table = &SASL_TABLE, .help = "kafka: who we are to the brokers.",
+      OPTION_FIELD(struct input_config, sasl), OPTION_GIVEN(struct input_config, has_sasl) },
+    { .name = "encryption", .type = OPTION_ENUM, .names = CLEAR_NAMES,
+      .help = "kafka: \"none\" says in writing that the connection to brokers beyond this machine is not encrypted; otherwise \"tls\" is required.",
+      OPTION_FIELD(struct input_config, encryption) },
+    { .name = "message_time", .type = OPTION_BOOL,
+      .help = "kafka: false says that an event's time is not held to its message's timestamp. Otherwise, where the binding names no log_time, that timestamp is it.",
+      OPTION_FIELD(struct input_config, message_time), OPTION_GIVEN(struct input_config, has_message_time) },
 };
 const struct option_table INPUT_TABLE = OPTION_TABLE("input", INPUT_OPTIONS, struct input_config,
-    .help = "Files of one kind.", .short_form = "path");
+    .help = "Files of one kind, or topics.", .short_form = "path");
 
 static const struct option SOURCE_OPTIONS[] = {
     { .name = "inputs", .type = OPTION_LIST, .item_type = OPTION_OBJECT, .table = &INPUT_TABLE, .is_required = true,
@@ -192,18 +253,6 @@ static const struct option RATE_OPTIONS[] = {
 };
 static const struct option_table RATE_TABLE = OPTION_TABLE("rate", RATE_OPTIONS, struct rate_config,
     .help = "How many requests a receiver gets.", .short_form = "max");
-
-static const struct option TLS_OPTIONS[] = {
-    { .name = "ca", .type = OPTION_SECRET,
-      .help = "Who vouches for the receiver: certificates in PEM. By default the system's authorities.",
-      OPTION_FIELD(struct tls_config, ca) },
-    { .name = "certificate", .type = OPTION_SECRET, .help = "Our own certificate in PEM, for a receiver that asks for one.",
-      OPTION_FIELD(struct tls_config, certificate) },
-    { .name = "key", .type = OPTION_SECRET, .help = "The private key of \"certificate\", in PEM; a file of mode 0600.",
-      OPTION_FIELD(struct tls_config, key) },
-};
-static const struct option_table TLS_TABLE = OPTION_TABLE("tls", TLS_OPTIONS, struct tls_config,
-    .help = "Certificates of a connection.");
 
 static const char *const ROUTE_TYPE_NAMES[] = { "file", "webhook", "alertmanager", "smtp", NULL };
 static const char *const PHI_NAMES[]        = { "none", "minimum", "full", NULL };

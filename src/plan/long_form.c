@@ -183,11 +183,97 @@ plan_print_pipeline(const struct graph *graph, struct json_out *json)
 /* ---- bindings.json ---- */
 
 static void
+key_secret(struct json_out *json, const char *key, const struct graph_secret *secret)
+{
+    if (secret->kind != GRAPH_SECRET_NONE)
+        json_out_key_text(json, key, secret->text);
+}
+
+static void
+print_tls(const struct graph_secret *ca, const struct graph_secret *certificate, const struct graph_secret *key, struct json_out *json)
+{
+    json_out_key_object(json, "tls");
+    key_secret(json, "ca", ca);
+    key_secret(json, "certificate", certificate);
+    key_secret(json, "key", key);
+    json_out_object_end(json);
+}
+
+static void
+print_sasl(const struct graph_kafka *kafka, struct json_out *json)
+{
+    json_out_key_object(json, "sasl");
+    json_out_key_cstr(json, "mechanism", graph_sasl_name(kafka->sasl));
+    key_secret(json, "username", &kafka->username);
+    key_secret(json, "password", &kafka->password);
+    key_given(json, "principal", kafka->principal);
+    key_given(json, "keytab", kafka->keytab);
+    key_given(json, "service", kafka->service);
+    key_given(json, "token_url", kafka->token_url);
+    key_given(json, "scope", kafka->scope);
+    json_out_object_end(json);
+}
+
+static void
+print_start(const struct graph_kafka *kafka, struct json_out *json)
+{
+    json_out_key(json, STR("start"));
+    if (kafka->start == GRAPH_START_TIME)
+        json_out_time(json, kafka->start_us);
+    else
+        json_out_text(json, kafka->start == GRAPH_START_LATEST ? STR("latest") : STR("earliest"));
+    if (kafka->offset_count == 0)
+        return;
+    json_out_key_object(json, "offsets");
+    for (size_t i = 0; i < kafka->offset_count; i++) {
+        json_out_key(json, kafka->offsets[i].partition);
+        json_out_int(json, kafka->offsets[i].offset);
+    }
+    json_out_object_end(json);
+}
+
+static void
+print_kafka(const struct graph_kafka *kafka, struct json_out *json)
+{
+    json_out_key_array(json, "brokers");
+    struct str_split split = str_split_init(kafka->brokers, ',');
+    struct str       broker;
+    while (str_split_next(&split, &broker))
+        json_out_text(json, broker);
+    json_out_array_end(json);
+    key_names(json, "topics", &kafka->topics);
+    print_start(kafka, json);
+    json_out_key_text(json, "group", kafka->group);
+    if (kafka->has_tls)
+        print_tls(&kafka->ca, &kafka->certificate, &kafka->key, json);
+    else
+        json_out_key_cstr(json, "encryption", "none");
+    if (kafka->sasl != GRAPH_SASL_NONE)
+        print_sasl(kafka, json);
+}
+
+/* What tells when an event was written. */
+static void
+print_log_time(const struct graph_input *input, struct json_out *json)
+{
+    const bool is_message = input->type == GRAPH_INPUT_KAFKA && input->is_log_time_beside;
+    if (input->type == GRAPH_INPUT_KAFKA && input->log_time.size == 0)
+        json_out_key_bool(json, "message_time", false);
+    if (input->log_time.size > 0 && !is_message)
+        json_out_key_text(json, "log_time", input->log_time);
+    if (input->log_time.size > 0)
+        key_duration(json, "log_time_skew", input->log_time_skew_us);
+}
+
+static void
 print_input(const struct graph_input *input, struct json_out *json)
 {
     json_out_object_begin(json);
-    json_out_key_cstr(json, "type", "file");
-    json_out_key_text(json, "path", input->path);
+    json_out_key_cstr(json, "type", input->type == GRAPH_INPUT_KAFKA ? "kafka" : "file");
+    if (input->type == GRAPH_INPUT_KAFKA)
+        print_kafka(&input->kafka, json);
+    else
+        json_out_key_text(json, "path", input->path);
     json_out_key_cstr(json, "format", graph_format_name(input->format));
     key_given(json, "mapping", input->mapping);
     json_out_key_text(json, "system", input->system);
@@ -195,15 +281,14 @@ print_input(const struct graph_input *input, struct json_out *json)
     json_out_key_text(json, "zone", input->zone);
     key_given(json, "facility", input->facility);
     key_names(json, "labels", &input->labels);
-    key_names(json, "processing_ids", &input->processing_ids);
+    if (input->type == GRAPH_INPUT_FILE)
+        key_names(json, "processing_ids", &input->processing_ids);
     json_out_key_text(json, "charset", input->charset.size > 0 ? input->charset : STR("auto"));
     if (input->delimiter != '\0')
         json_out_key_text(json, "delimiter", str_of(&input->delimiter, 1));
-    if (input->log_time.size > 0) {
-        json_out_key_text(json, "log_time", input->log_time);
-        key_duration(json, "log_time_skew", input->log_time_skew_us);
-    }
-    json_out_key_cstr(json, "empty", input->is_empty_error ? "error" : "ok");
+    print_log_time(input, json);
+    if (input->type == GRAPH_INPUT_FILE)
+        json_out_key_cstr(json, "empty", input->is_empty_error ? "error" : "ok");
     json_out_object_end(json);
 }
 
@@ -241,22 +326,11 @@ print_database(struct str name, const char *type, struct str path, const struct 
 }
 
 static void
-key_secret(struct json_out *json, const char *key, const struct graph_secret *secret)
-{
-    if (secret->kind != GRAPH_SECRET_NONE)
-        json_out_key_text(json, key, secret->text);
-}
-
-static void
-print_tls(const struct graph_receiver *receiver, struct json_out *json)
+print_receiver_tls(const struct graph_receiver *receiver, struct json_out *json)
 {
     if (receiver->ca.kind == GRAPH_SECRET_NONE && receiver->certificate.kind == GRAPH_SECRET_NONE)
         return;
-    json_out_key_object(json, "tls");
-    key_secret(json, "ca", &receiver->ca);
-    key_secret(json, "certificate", &receiver->certificate);
-    key_secret(json, "key", &receiver->key);
-    json_out_object_end(json);
+    print_tls(&receiver->ca, &receiver->certificate, &receiver->key, json);
 }
 
 static void
@@ -280,7 +354,7 @@ print_receiver(const struct graph_receiver *receiver, struct json_out *json)
         key_secret(json, "password", &receiver->password);
         json_out_key_int(json, "group", receiver->group_count_max);
     }
-    print_tls(receiver, json);
+    print_receiver_tls(receiver, json);
     key_duration(json, "timeout", receiver->timeout_us);
     if (receiver->rate_count > 0) {
         json_out_key_object(json, "rate");

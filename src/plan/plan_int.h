@@ -75,10 +75,14 @@ bool plan_parts(struct builder *builder, const struct json *binding, const struc
 bool plan_is_not_built(struct builder *builder, const struct json *value, const char *const *types,
                        const char *built_types);
 
-/* ---- source.c, sink.c, route.c, schedule.c, set.c ---- */
+/* ---- source.c, kafka.c, sink.c, route.c, schedule.c, set.c ---- */
 
 bool plan_source(struct builder *builder, const struct json *reference, bool is_event_log,
                  struct graph_source *ret_source);
+/* Options of an input that its type has not: complained of. */
+bool plan_kafka_options(struct builder *builder, const struct json *value, enum graph_input_type type);
+bool plan_kafka(struct builder *builder, const struct json *value, const struct input_config *config, bool is_event_log,
+                struct graph_input *input);
 bool plan_warehouse(struct builder *builder, const struct json *reference, struct graph_warehouse *ret_warehouse);
 bool plan_store(struct builder *builder, const struct json *reference, const struct json *binding,
                 struct graph_store *ret_store);

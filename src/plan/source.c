@@ -3,7 +3,7 @@
 #include "format/decoder.h"
 #include "plan/plan_int.h"
 
-static const char *const NOT_BUILT_TYPES[] = { "kafka", "postgres", "mllp", "http", "s3", "sftp", "generate", NULL };
+static const char *const NOT_BUILT_TYPES[] = { "postgres", "mllp", "http", "s3", "sftp", "generate", NULL };
 static const char *const NOT_BUILT_FORMATS[] = { "x12", "c-cda", "parquet", NULL };
 
 static const struct json *
@@ -259,8 +259,11 @@ settle_log_time(struct builder *builder, const struct json *value, const struct 
     struct error                     err     = ERROR_EMPTY;
 
     input->log_time_skew_us = config->log_time_skew;
-    if (config->log_time.size == 0)
+    if (config->log_time.size == 0) {
+        input->is_log_time_beside = input->type == GRAPH_INPUT_KAFKA && !(config->has_message_time && !config->message_time);
+        input->log_time           = input->is_log_time_beside ? STR("the message's timestamp") : STR_EMPTY;
         return true;
+    }
     if (decode_plan_compile(&options, &only, 1, NULL, NULL, &plan, &err) != ST_OK) {
         error_hint(complain(&builder->bindings, at(value, "log_time"), "%s", err.message), "name a member of the events, like \"written_at\" or \"meta.written\"");
         return false;
@@ -284,7 +287,7 @@ settle_input(struct builder *builder, const struct json *value, const struct inp
     bool                is_ok = true;
 
     input->origin         = plan_origin(&builder->bindings, value);
-    input->type           = GRAPH_INPUT_FILE;
+    input->type           = (enum graph_input_type)config->type;
     input->format         = (enum graph_format)config->format;
     input->is_empty_error = config->empty == 1;
     is_ok &= plan_text(builder, config->mapping, &input->mapping);
@@ -302,6 +305,8 @@ settle_input(struct builder *builder, const struct json *value, const struct inp
     is_ok &= check_mapping(builder, value, input);
     is_ok &= !is_event_log || check_events(builder, value, input);
     is_ok &= !is_event_log || settle_log_time(builder, value, config, input);
+    if (input->type == GRAPH_INPUT_KAFKA)
+        return plan_kafka(builder, value, config, is_event_log, input) && is_ok;
     if (!config->has_path) {
         error_hint(complain(&builder->bindings, value, "input needs the option \"path\""), "name its files: \"in/lab/*.hl7\"");
         return false;
@@ -317,9 +322,10 @@ plan_input(struct builder *builder, const struct json *value, struct str binding
     struct graph_input  input = { 0 };
 
     value = plan_use(builder, value);
-    if (value == NULL || plan_is_not_built(builder, value, NOT_BUILT_TYPES, "file") || is_format_not_built(builder, value))
+    if (value == NULL || plan_is_not_built(builder, value, NOT_BUILT_TYPES, "file, kafka") || is_format_not_built(builder, value))
         return false;
     bool is_ok = config_bind(&builder->bindings.binder, value, &INPUT_TABLE, &config);
+    is_ok &= plan_kafka_options(builder, value, (enum graph_input_type)config.type);
     is_ok &= settle_input(builder, value, &config, binding, is_event_log, &input);
     *ret_input = input;
     return is_ok;
@@ -344,6 +350,12 @@ plan_source(struct builder *builder, const struct json *reference, bool is_event
         return false;
     for (size_t i = 0; i < source.input_count; i++, value = value->next)
         is_ok &= plan_input(builder, value, source.name, is_event_log, &inputs[i]);
+    for (size_t i = 0; source.input_count > 1 && i < source.input_count; i++)
+        if (inputs[i].type == GRAPH_INPUT_KAFKA) {
+            error_hint(complain(&builder->bindings, binding, "a source that reads Kafka has one input"), "name all topics in its \"topics\"");
+            is_ok = false;
+            break;
+        }
     if (is_event_log && str_equal(source.name, STR("letters"))) {
         error_hint(complain(&builder->pipeline, reference, "a stream's source cannot be called \"letters\": retried dead letters come from a source of that name"),
                    "give it another name, here and in the bindings");

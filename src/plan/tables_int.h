@@ -148,6 +148,23 @@ struct bindings_file_config {
     const void           *bindings;
 };
 
+struct tls_config {
+    struct str ca;
+    struct str certificate;
+    struct str key;
+};
+
+struct sasl_config {
+    int        mechanism;
+    struct str username;
+    struct str password;
+    struct str principal;
+    struct str keytab;
+    struct str service;
+    struct str token_url;
+    struct str scope;
+};
+
 struct input_config {
     int                type;
     struct str         use;
@@ -165,6 +182,18 @@ struct input_config {
     int                empty;
     struct str         log_time;
     int64_t            log_time_skew;
+    struct option_list brokers;
+    struct option_list topics;
+    struct str         start;
+    const void        *offsets;
+    struct str         group;
+    struct tls_config  tls;
+    struct sasl_config sasl;
+    int                encryption;
+    bool               message_time;
+    bool               has_message_time;
+    bool               has_tls;
+    bool               has_sasl;
     bool               has_path;
     bool               has_processing_ids;
 };
@@ -201,12 +230,6 @@ struct retry_config {
 struct rate_config {
     int64_t max;
     int64_t per;
-};
-
-struct tls_config {
-    struct str ca;
-    struct str certificate;
-    struct str key;
 };
 
 struct route_config {

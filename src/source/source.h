@@ -55,6 +55,7 @@ struct record_batch {
     int64_t               position_next; /* Where the next batch begins: what is committed once the batch is done. */
     int64_t               bytes;         /* Lines: position_next - position, records and what lies between them (I1). Messages: of their values. */
     int64_t               skipped_count; /* Messages: position_next - position - record_count, numbers that no message has. */
+    int64_t               lost_count;    /* Of those, records that were gone before they were read. */
     int64_t               cut_size;      /* 0; or the batch is one record that is longer than the source may hold: so many
                                             bytes, of which its slice has the first. */
 };
@@ -117,6 +118,7 @@ struct source_kind {
 struct source {
     const struct source_kind *kind;
     const char               *name; /* The binding's: "KAFKA_EDW_EVENTS". */
+    bool                      is_resumed; /* The store has positions of it: a partition without one came later. Its user's to say. */
 };
 
 /* Embedded first in a kind's own struct. */

@@ -67,7 +67,7 @@ struct store_account {
 struct store_reason {
     struct str source;
     struct str entity;
-    struct str outcome; /* "quarantined", "filtered", "deduplicated", "late", "field". */
+    struct str outcome; /* "quarantined", "filtered", "deduplicated", "late", "field", "lost". */
     struct str reason_code;
     int64_t    row_count;
 };

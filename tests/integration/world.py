@@ -17,7 +17,7 @@ HEDDLE = os.environ["HEDDLE"]
 ALERT_STATES = ("open", "revised", "retracted", "closed")
 REASONS = pathlib.Path(__file__).resolve().parents[2] / "model/terms/reasons.json"
 OF_FHIR = {"no_resource", "unended_bundle", "unmapped_type", "unsupported_version"}  # No world has FHIR; tests/unit/format/test_decoder.c has.
-NOT_OF_FILES = {"future_time", "source_idle", "tombstone", "empty_record"}  # Its events carry no time of writing, its logs are there from the start, and none is silent for long or has messages.
+NOT_OF_FILES = {"future_time", "source_idle", "tombstone", "empty_record", "deleted_unread"}  # Its events carry no time of writing, its logs are there from the start, and none is silent for long or has messages.
 OF_DRUGS = {"unknown_drug"}  # Told by medication_interactions, which the example does not name; tests/integration/interactions.py has it.
 
 

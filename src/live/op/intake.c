@@ -175,7 +175,8 @@ open_all(struct intake *intake, struct error *err)
     intake->future_time      = model_reason(model, STR("future_time"));
     intake->bad_timestamp    = model_reason(model, STR("bad_timestamp"));
     intake->unknown_unit     = model_reason(model, STR("unknown_unit"));
-    CHECK(intake->unknown_type != NULL && intake->missing_required != NULL && intake->too_late != NULL && intake->source_idle != NULL &&
+    intake->deleted_unread   = model_reason(model, STR("deleted_unread"));
+    CHECK(intake->deleted_unread != NULL && intake->unknown_type != NULL && intake->missing_required != NULL && intake->too_late != NULL && intake->source_idle != NULL &&
           intake->unknown_unit != NULL && intake->future_time != NULL && intake->bad_timestamp != NULL);
     if (make_plan(intake, err) != ST_OK)
         return ST_ERROR;
@@ -348,5 +349,7 @@ intake_batch(struct intake *intake, struct intake_partition *partition, const st
         return status;
     records->bytes += batch->bytes;
     records->skipped += batch->skipped_count;
+    if (batch->lost_count > 0)
+        output_reason_add(output, output_record_entity(output), OUTCOME_LOST, intake->deleted_unread->index, batch->lost_count);
     return ST_OK;
 }

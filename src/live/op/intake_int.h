@@ -101,7 +101,7 @@ struct intake {
     const struct str     *limit_codes; /* Codes that some critical-value rule of the graph has limits for. */
     uint32_t              limit_code_count;
     bool                  has_alerts;
-    const struct reason  *unknown_type, *missing_required, *too_late, *source_idle, *unknown_unit, *future_time, *bad_timestamp;
+    const struct reason  *unknown_type, *missing_required, *too_late, *source_idle, *unknown_unit, *future_time, *bad_timestamp, *deleted_unread;
     struct intake_call    call;
 };
 

@@ -53,7 +53,7 @@ letters_open(struct runtime *runtime, const struct store_position *position, str
     if (partition == NULL)
         return error_no_memory(err);
     CHECK(index < PARTITION_CAPACITY);
-    letters->source = (struct source){ &kind, STORE_LETTERS_SOURCE };
+    letters->source = (struct source){ .kind = &kind, .name = STORE_LETTERS_SOURCE };
     letters->opened = (struct source_partition){ &letters->source, runtime->options->source->name,
                                                  position == NULL ? STORE_LETTERS_NUMBER_FIRST : position->position };
     *partition = (struct partition){ .intake  = { index, STORE_TIME_NONE, INT64_MIN, NULL }, .id = letters->opened.partition_id,

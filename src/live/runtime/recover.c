@@ -157,6 +157,8 @@ partitions_open(struct runtime *runtime, const struct store_state *state, const 
     size_t                       count    = 0;
     struct arena                 arena;
     arena_init(&arena, 0);
+    for (size_t i = 0; state != NULL && i < state->position_count; i++)
+        source->is_resumed |= str_equal(state->positions[i].source, str_from(source->name));
     enum status status = source->kind->list(source, &arena, &listings, &count, err);
     for (size_t i = 0; i < count && status == ST_OK; i++)
         if (!is_open(runtime, listings[i].partition_id))
@@ -170,6 +172,7 @@ partitions_open(struct runtime *runtime, const struct store_state *state, const 
             status = partition_open(runtime, &gone, position, watermark_us, decisions, err);
     }
     arena_release(&arena);
+    source->is_resumed = true;
     return status;
 }
 
