@@ -282,7 +282,8 @@ lay_out(struct access_volume *op, struct error *err)
                 bench->places   = places;
                 bench->capacity = capacity;
             }
-            bench->places[bench->count++] = (struct volume_place){ .entry = entry, .unit = records_of(entry) };
+            const struct volume_unit *unit = records_of(entry);
+            bench->places[bench->count++]  = (struct volume_place){ unit->role.low, unit->department.low, unit->user.low, unit->day, entry, records_of(entry), NULL };
         }
     }
     return ST_OK;

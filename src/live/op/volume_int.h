@@ -80,8 +80,11 @@ struct volume_verdict {
     struct robust robust[ACCESS_MEASURE_COUNT];
 };
 
-/* A unit on the bench. */
+/* A unit on the bench. What sorts it lies here, for a month of units is larger than the caches: halves of its hashes, which two of a hospital's thousands of users,
+ * roles or departments share once in a thousand million hospitals. */
 struct volume_place {
+    uint64_t               role, department, user;
+    int64_t                day;
     struct state_entry    *entry;
     struct volume_unit    *unit;
     struct volume_verdict *verdicts; /* Of both stages; NULL: it is not judged, or cannot be an alert. */

@@ -40,37 +40,34 @@ volume_stage_of(const struct access_volume *op, const struct epoch_decision *dec
 /* ---- Order ---- */
 
 static int
-compare_hashes(const struct hash128 *a, const struct hash128 *b)
+compare_users(const struct volume_place *a, const struct volume_place *b)
 {
-    if (a->high != b->high)
-        return a->high < b->high ? -1 : 1;
-    return a->low == b->low ? 0 : a->low < b->low ? -1 : 1;
-}
-
-static int
-compare_days(const struct volume_unit *a, const struct volume_unit *b)
-{
+    if (a->user != b->user)
+        return a->user < b->user ? -1 : 1;
     return a->day < b->day ? -1 : a->day > b->day;
 }
 
 static int
 compare_in_department(const void *left, const void *right)
 {
-    const struct volume_unit *a = ((const struct volume_place *)left)->unit, *b = ((const struct volume_place *)right)->unit;
-    int                       order = compare_hashes(&a->role, &b->role);
-    order = order != 0 ? order : compare_hashes(&a->department, &b->department);
-    order = order != 0 ? order : compare_hashes(&a->user, &b->user);
-    return order != 0 ? order : compare_days(a, b);
+    const struct volume_place *a = left, *b = right;
+    if (a->role != b->role)
+        return a->role < b->role ? -1 : 1;
+    if (a->department != b->department)
+        return a->department < b->department ? -1 : 1;
+    return compare_users(a, b);
 }
 
 static int
 compare_in_role(const void *left, const void *right)
 {
-    const struct volume_unit *a = ((const struct volume_place *)left)->unit, *b = ((const struct volume_place *)right)->unit;
-    int                       order = compare_hashes(&a->role, &b->role);
-    order = order != 0 ? order : compare_hashes(&a->user, &b->user);
-    order = order != 0 ? order : compare_days(a, b);
-    return order != 0 ? order : compare_hashes(&a->department, &b->department);
+    const struct volume_place *a = left, *b = right;
+    if (a->role != b->role)
+        return a->role < b->role ? -1 : 1;
+    const int order = compare_users(a, b);
+    if (order != 0)
+        return order;
+    return a->department < b->department ? -1 : a->department > b->department;
 }
 
 static int
@@ -138,9 +135,9 @@ find_candidates(struct access_volume *op, const struct epoch_decision *decision,
         count = 0;
         for (size_t i = 0; i < bench->count; i++) {
             struct volume_place *place = &bench->places[i];
-            if (place->unit->day != day)
-                stage = volume_stage_of(op, decision, place->unit->day);
-            day = place->unit->day;
+            if (place->day != day)
+                stage = volume_stage_of(op, decision, place->day);
+            day = place->day;
             if (stage == VOLUME_STAGE_COUNT || !is_candidate(op, place->unit))
                 continue;
             if (pass == 1)
@@ -175,11 +172,11 @@ is_within(const struct view *view, int64_t day)
 
 /* The unit's value of the measure in the view; 0: none. */
 static uint32_t
-value_of(const struct view *view, const struct volume_unit *unit, int measure)
+value_of(const struct view *view, const struct volume_place *place, int measure)
 {
-    if (!is_within(view, unit->day))
+    if (!is_within(view, place->day))
         return 0;
-    return count_of(unit, measure, unit->day == view->day ? view->stage : VOLUME_FIRST);
+    return count_of(place->unit, measure, place->day == view->day ? view->stage : VOLUME_FIRST);
 }
 
 /* Ascending, each once. */
@@ -189,7 +186,7 @@ sort_values(const struct view *view, int measure, struct robust_value *values)
     struct volume_bench *bench = view->op->bench;
     size_t               count = 0, kept = 0;
     for (size_t i = view->begin; i < view->end; i++) {
-        const uint32_t value = value_of(view, bench->places[i].unit, measure);
+        const uint32_t value = value_of(view, &bench->places[i], measure);
         if (value > 0)
             bench->numbers[count++] = value;
     }
@@ -208,17 +205,17 @@ static void
 count_users(struct view *view)
 {
     const struct volume_bench *bench = view->op->bench;
-    const struct hash128      *last  = NULL;
+    const struct volume_place *last  = NULL;
     bool                       seen[VOLUME_DAY_COUNT_MAX] = { false };
     view->users = view->days = 0;
     for (size_t i = view->begin; i < view->end; i++) {
-        const struct volume_unit *unit = bench->places[i].unit;
-        if (value_of(view, unit, ACCESS_MEASURE_VOLUME) == 0)
+        const struct volume_place *place = &bench->places[i];
+        if (value_of(view, place, ACCESS_MEASURE_VOLUME) == 0)
             continue;
-        view->users += last == NULL || !hash128_equal(*last, unit->user);
-        view->days += !seen[view->day - unit->day];
-        seen[view->day - unit->day] = true;
-        last                        = &unit->user;
+        view->users += last == NULL || last->user != place->user;
+        view->days += !seen[view->day - place->day];
+        seen[view->day - place->day] = true;
+        last                         = place;
     }
 }
 
@@ -245,12 +242,12 @@ own_of(const struct view *view, size_t index)
 {
     const struct volume_place *places = view->op->bench->places;
     struct own                 own    = { index, index + 1, false };
-    while (own.begin > view->begin && hash128_equal(places[own.begin - 1].unit->user, places[index].unit->user))
+    while (own.begin > view->begin && places[own.begin - 1].user == places[index].user)
         own.begin--;
-    while (own.end < view->end && hash128_equal(places[own.end].unit->user, places[index].unit->user))
+    while (own.end < view->end && places[own.end].user == places[index].user)
         own.end++;
     for (size_t i = own.begin; i < own.end; i++)
-        own.is_user |= value_of(view, places[i].unit, ACCESS_MEASURE_VOLUME) > 0;
+        own.is_user |= value_of(view, &places[i], ACCESS_MEASURE_VOLUME) > 0;
     return own;
 }
 
@@ -263,7 +260,7 @@ compare_measure(const struct view *view, const struct own *own, int measure, str
     const struct robust_value *values = bench->values + (measure == 0 ? 0 : view->value_counts[0]);
     memcpy(bench->others, values, count * sizeof(*values));
     for (size_t i = own->begin; i < own->end; i++) {
-        const uint32_t value = value_of(view, bench->places[i].unit, measure);
+        const uint32_t value = value_of(view, &bench->places[i], measure);
         size_t         low = 0, high = count;
         if (value == 0)
             continue;
@@ -329,8 +326,7 @@ judge_day(struct access_volume *op, size_t begin, size_t end, int64_t day, bool 
         bool        is_seen = false;
         for (size_t i = begin; i < end; i++) {
             const struct volume_place *place = &places[i];
-            if (place->verdicts == NULL || place->unit->day != day || place->verdicts[stage].is_compared
-                || (!is_by_role && hash128_equal(place->unit->department, (struct hash128){ 0, 0 })))
+            if (place->verdicts == NULL || place->day != day || place->verdicts[stage].is_compared || (!is_by_role && place->department == 0))
                 continue;
             if (!is_seen)
                 look(&view);
@@ -341,9 +337,9 @@ judge_day(struct access_volume *op, size_t begin, size_t end, int64_t day, bool 
 }
 
 static bool
-are_peers(const struct volume_unit *a, const struct volume_unit *b, bool is_by_role)
+are_peers(const struct volume_place *a, const struct volume_place *b, bool is_by_role)
 {
-    return hash128_equal(a->role, b->role) && (is_by_role || hash128_equal(a->department, b->department));
+    return a->role == b->role && (is_by_role || a->department == b->department);
 }
 
 static void
@@ -352,16 +348,26 @@ judge_runs(struct access_volume *op, bool is_by_role)
     const struct volume_bench *bench = op->bench;
     for (size_t begin = 0, end = 0; begin < bench->count; begin = end) {
         int64_t first = INT64_MAX, last = INT64_MIN;
-        for (end = begin; end < bench->count && are_peers(bench->places[begin].unit, bench->places[end].unit, is_by_role); end++) {
+        for (end = begin; end < bench->count && are_peers(&bench->places[begin], &bench->places[end], is_by_role); end++) {
             const struct volume_place *place = &bench->places[end];
             if (place->verdicts == NULL || (place->verdicts[VOLUME_FIRST].is_compared && place->verdicts[VOLUME_LATE].is_compared))
                 continue;
-            first = place->unit->day < first ? place->unit->day : first;
-            last  = place->unit->day > last ? place->unit->day : last;
+            first = place->day < first ? place->day : first;
+            last  = place->day > last ? place->day : last;
         }
         for (int64_t day = first; day <= last; day++)
             judge_day(op, begin, end, day, is_by_role);
     }
+}
+
+/* Whether some department has too few peers. */
+static bool
+wants_roles(const struct volume_bench *bench)
+{
+    for (size_t i = 0; i < bench->verdict_count * VOLUME_STAGE_COUNT; i++)
+        if (!bench->verdicts[i].is_compared)
+            return true;
+    return false;
 }
 
 enum status
@@ -374,6 +380,8 @@ volume_judge(struct access_volume *op, const struct epoch_decision *decision, st
         return ST_OK;
     qsort(bench->places, bench->count, sizeof(*bench->places), compare_in_department);
     judge_runs(op, false);
+    if (!wants_roles(bench))
+        return ST_OK;
     qsort(bench->places, bench->count, sizeof(*bench->places), compare_in_role);
     judge_runs(op, true);
     return ST_OK;
