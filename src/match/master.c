@@ -7,12 +7,10 @@
 #include "health/person.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is mapped as it lies");
-_Static_assert(sizeof(struct master_entry) == 32, "a slot has 32 bytes");
 
 #define MAGIC  "HDMASTER"
-#define FORMAT 3
-/* Bytes of a slot, its date and the rest. */
-#define SLOT_SIZE (sizeof(struct master_entry) + sizeof(int32_t) + sizeof(struct master_patient))
+#define FORMAT 4
+#define SLOT_SIZE sizeof(struct master_slot)
 
 struct header {
     char           magic[8];
@@ -29,6 +27,7 @@ struct header {
 
 _Static_assert(sizeof(struct header) == 128, "the header is two lines of the cache");
 _Static_assert(sizeof(struct master_user) == 56 && sizeof(struct master_patient) == 20, "no padding");
+_Static_assert(SLOT_SIZE == 64, "a slot is a line of the cache");
 
 static uint64_t
 slots_for(size_t entry_count)
@@ -47,10 +46,8 @@ parts_of(const struct header *header, const char *bytes)
     struct master master = { .slot_mask = header->slot_count - 1, .user_mask = header->user_slot_count - 1,
                              .entry_count = header->entry_count, .version = header->version };
 
-    master.slots    = (const struct master_entry *)(const void *)(bytes + sizeof *header);
-    master.users    = (const struct master_user *)(const void *)(master.slots + header->slot_count);
-    master.births   = (const int32_t *)(const void *)(master.users + header->user_slot_count);
-    master.patients = (const struct master_patient *)(const void *)(master.births + header->slot_count);
+    master.slots = (const struct master_slot *)(const void *)(bytes + sizeof *header);
+    master.users = (const struct master_user *)(const void *)(master.slots + header->slot_count);
     return master;
 }
 
@@ -68,12 +65,10 @@ place_entry(const struct master *master, const struct master_content *content, s
     uint64_t                           slot    = entry->identifier.low;
 
     CHECK(!is_empty(entry->identifier));
-    while (!is_empty(master->slots[slot & master->slot_mask].identifier))
+    while (!is_empty(master->slots[slot & master->slot_mask].entry.identifier))
         slot++;
-    slot &= master->slot_mask;
-    ((struct master_entry *)master->slots)[slot]      = *entry;
-    ((int32_t *)master->births)[slot]                 = content->births[index];
-    ((struct master_patient *)master->patients)[slot] = content->patients == NULL ? nothing : content->patients[index];
+    ((struct master_slot *)master->slots)[slot & master->slot_mask] = (struct master_slot){
+        .entry = *entry, .patient = content->patients == NULL ? nothing : content->patients[index], .birth = content->births[index] };
 }
 
 static void
@@ -197,13 +192,13 @@ const struct master_patient *
 master_patient_find(const struct master *master, struct hash128 identifier, struct hash128 *ret_person)
 {
     for (uint64_t slot = identifier.low;; slot++) {
-        const struct master_entry *entry = &master->slots[slot & master->slot_mask];
+        const struct master_slot *at = &master->slots[slot & master->slot_mask];
 
-        if (is_empty(entry->identifier))
+        if (is_empty(at->entry.identifier))
             return NULL;
-        if (entry->identifier.low == identifier.low && entry->identifier.high == identifier.high) {
-            *ret_person = entry->person;
-            return &master->patients[slot & master->slot_mask];
+        if (at->entry.identifier.low == identifier.low && at->entry.identifier.high == identifier.high) {
+            *ret_person = at->entry.person;
+            return &at->patient;
         }
     }
 }

@@ -7,7 +7,7 @@
  *
  *     offset  bytes
  *          0      8  "HDMASTER"
- *          8      8  format, 3
+ *          8      8  format, 4
  *         16      8  version of the snapshot
  *         24      8  entries
  *         32      8  slots n, a power of two, at least twice the entries
@@ -16,13 +16,12 @@
  *         64      8  users
  *         72      8  slots of users u, a power of two, at least twice the users
  *         80     48  zeros
- *        128   32 n  slots: identifier (low, high), person (low, high); an empty slot is zero
+ *        128   64 n  slots: identifier (low, high), person (low, high), struct master_patient, birth date (days since 1970-01-01,
+ *                   MASTER_DAY_UNKNOWN), 8 zeros; an empty slot is zero
  *             56 u  slots of users: struct master_user
- *              4 n  birth dates of the slots' persons: days since 1970-01-01, MASTER_DAY_UNKNOWN
- *             20 n  of the slots' persons: struct master_patient
  *
- * All numbers are little-endian. An identifier lies in slot (low mod slots) or the next
- * ones, so that a lookup touches one line of the cache nearly always, two where the date is wanted. */
+ * All numbers are little-endian. An identifier lies in slot (low mod slots) or the next ones, and a slot is a line of the cache: with what the live
+ * leg asks of each event a lookup waits for memory once. */
 #ifndef HEDDLE_MATCH_MASTER_H
 #define HEDDLE_MATCH_MASTER_H
 
@@ -39,7 +38,7 @@
 /* More persons at one address are no household: a home, a hostel, "unknown". */
 #define MASTER_HOUSEHOLD_MAX 12
 
-/* A slot of the file. */
+/* An identifier and whose it is. */
 struct master_entry {
     struct hash128 identifier; /* Not zero. */
     struct hash128 person;
@@ -54,6 +53,14 @@ struct master_patient {
     int32_t  death_day;
     int32_t  contact_day; /* Of the newest encounter or order. */
     uint32_t flags;
+};
+
+/* A slot of the file. */
+struct master_slot {
+    struct master_entry   entry;
+    struct master_patient patient;
+    int32_t               birth;
+    uint64_t              zeros;
 };
 
 /* A user of the source's systems, found by the user's pair, or by that of the practitioner who the user is. */
@@ -91,9 +98,7 @@ enum status master_write(struct io *io, const char *path, uint64_t version, cons
 
 struct master {
     struct file_map            map;
-    const struct master_entry *slots;
-    const int32_t             *births; /* Of the slots. */
-    const struct master_patient *patients; /* Of the slots. */
+    const struct master_slot  *slots;
     const struct master_user  *users;
     uint64_t                   slot_mask;
     uint64_t                   user_mask;
@@ -109,20 +114,17 @@ enum status master_open(struct io *io, const char *path, const struct siphash_ke
 /* Accepts the empty master. */
 void master_release(struct io *io, struct master *master);
 
-/* Fetches the lines that master_find will look at. For batches of lookups. */
+/* Fetches the line that master_find and master_patient_find will look at. For batches of lookups. */
 static inline void
 master_prefetch(const struct master *master, struct hash128 identifier)
 {
     PREFETCH(&master->slots[identifier.low & master->slot_mask]);
-    PREFETCH(&master->births[identifier.low & master->slot_mask]);
 }
 
-/* The same for master_patient_find and master_user_find. */
+/* The same for master_user_find. */
 static inline void
-master_prefetch_access(const struct master *master, struct hash128 patient, struct hash128 user)
+master_prefetch_user(const struct master *master, struct hash128 user)
 {
-    PREFETCH(&master->slots[patient.low & master->slot_mask]);
-    PREFETCH(&master->patients[patient.low & master->slot_mask]);
     PREFETCH(&master->users[user.low & master->user_mask]);
 }
 
@@ -131,14 +133,14 @@ static inline bool
 master_find(const struct master *master, struct hash128 identifier, struct hash128 *ret_person, int32_t *ret_birth)
 {
     for (uint64_t slot = identifier.low;; slot++) {
-        const struct master_entry *entry = &master->slots[slot & master->slot_mask];
+        const struct master_slot *at = &master->slots[slot & master->slot_mask];
 
-        if (entry->identifier.low == identifier.low && entry->identifier.high == identifier.high) {
-            *ret_person = entry->person;
-            *ret_birth  = master->births[slot & master->slot_mask];
+        if (at->entry.identifier.low == identifier.low && at->entry.identifier.high == identifier.high) {
+            *ret_person = at->entry.person;
+            *ret_birth  = at->birth;
             return true;
         }
-        if (entry->identifier.low == 0 && entry->identifier.high == 0)
+        if (at->entry.identifier.low == 0 && at->entry.identifier.high == 0)
             return false;
     }
 }

@@ -42,7 +42,8 @@ facts_of_treatment(const struct intake *intake, const struct intake_lane *lane, 
     return treatment_lookup(intake->master, intake->options.person_key, &intake->events, place, access_is_vip(lane_text(lane, lane->vip, row)));
 }
 
-/* Who looked, ordered or attends, of all rows of the lane; what the master says of them is on its way then. */
+/* Who looked, ordered or attends, of all rows of the lane; what the master says of them is on its way then. What it says of patients has come for their
+ * persons. */
 static void
 hash_users(struct intake *intake, const struct intake_lane *lane)
 {
@@ -51,7 +52,7 @@ hash_users(struct intake *intake, const struct intake_lane *lane)
         const uint32_t place = lane->places[i];
         event_hash_user(events, intake->options.person_key, place);
         if (intake->master != NULL)
-            master_prefetch_access(intake->master, event_hash(events, EVENT_PATIENT_LOW, place), event_hash(events, EVENT_USER_LOW, place));
+            master_prefetch_user(intake->master, event_hash(events, EVENT_USER_LOW, place));
     }
 }
 
