@@ -239,6 +239,10 @@
 #define OUTBOX_BATCHES_PER_STEP 4
 /* Requests to one receiver at the same time: hides its round trip, and is no storm. */
 #define OUTBOX_REQUEST_COUNT_MAX 16
+/* Messages that one producer of Kafka holds: more than requests to a receiver are under way at once. */
+#define KAFKA_PRODUCER_MESSAGE_COUNT_MAX 1000
+/* How long librdkafka may take to tell of what was purged: it waits for nobody then. */
+#define KAFKA_PRODUCER_FLUSH_MS 2000
 /* How long a program that ends gives the receivers to take what waits; half of what service managers commonly allow. */
 #define OUTBOX_LAST_US INT64_C(10000000)
 /* Alerts that a receiver refused at the end, each tried once: then it has its answer for the rest. */

@@ -59,9 +59,9 @@ graph_phi_name(enum graph_phi phi)
 const char *
 graph_route_type_name(enum graph_route_type type)
 {
-    static const char *const names[] = { "file", "webhook", "alertmanager", "smtp" };
+    static const char *const names[] = { "file", "webhook", "alertmanager", "smtp", "kafka" };
 
-    CHECK(type <= GRAPH_ROUTE_SMTP);
+    CHECK(type <= GRAPH_ROUTE_KAFKA);
     return names[type];
 }
 

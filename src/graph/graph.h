@@ -278,6 +278,7 @@ enum graph_route_type {
     GRAPH_ROUTE_WEBHOOK,      /* One JSON object a request. */
     GRAPH_ROUTE_ALERTMANAGER, /* Prometheus Alertmanager's API v2. */
     GRAPH_ROUTE_SMTP,         /* A mail of one alert or several. */
+    GRAPH_ROUTE_KAFKA,        /* A message in a topic. */
 };
 
 /* How much patient data leaves with an alert. */
@@ -294,6 +295,12 @@ struct graph_header {
 };
 
 /* Of routes that leave over the network. */
+/* What a message says an alert in. */
+enum graph_alert_form {
+    GRAPH_ALERT_JSON,
+    GRAPH_ALERT_CLOUDEVENTS, /* CloudEvents 1.0 in structured mode, around that JSON. */
+};
+
 struct graph_receiver {
     struct str                 url; /* io/url.h takes it. */
     const struct graph_header *headers;
@@ -307,6 +314,9 @@ struct graph_receiver {
     int64_t                    group_count_max; /* SMTP: alerts in one mail. */
     int64_t                    rate_count; /* Requests in rate_per_us; 0: no limit. */
     int64_t                    rate_per_us;
+    struct graph_kafka         kafka; /* KAFKA: brokers and who we are; the rest is empty. `url` is for people then: "kafka k1:9093: alerts". */
+    struct str                 topic;
+    enum graph_alert_form      form;
 };
 
 struct graph_route {

@@ -41,6 +41,7 @@ struct transfer {
     const struct transfer_endpoint *endpoint;
     const char *const              *headers; /* HTTP: "Name: value". */
     size_t                          header_count;
+    struct str                      key;  /* Of a message in a topic (sink/kafka.h); nobody else looks at it. */
     struct str                      body; /* HTTP: the request's; SMTP: the mail with its headers, lines ending in CR LF. */
     void                           *context; /* The owner's. */
 

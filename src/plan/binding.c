@@ -7,7 +7,7 @@
 static const char *const ROLE_NAMES[] = { "nothing", "a source", "the warehouse", "the store", "an alerting service" };
 
 /* Members that a binding may borrow: where a thing is and how it is opened, never what is done with it. */
-static const char *const BORROWED[] = { "path", "key", "encryption" };
+static const char *const BORROWED[] = { "path", "key", "encryption", "brokers", "tls", "sasl" };
 
 static const struct json *
 bindings_object(const struct builder *builder)

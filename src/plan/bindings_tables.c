@@ -254,7 +254,8 @@ static const struct option RATE_OPTIONS[] = {
 static const struct option_table RATE_TABLE = OPTION_TABLE("rate", RATE_OPTIONS, struct rate_config,
     .help = "How many requests a receiver gets.", .short_form = "max");
 
-static const char *const ROUTE_TYPE_NAMES[] = { "file", "webhook", "alertmanager", "smtp", NULL };
+static const char *const ROUTE_TYPE_NAMES[] = { "file", "webhook", "alertmanager", "smtp", "kafka", NULL };
+static const char *const ALERT_FORM_NAMES[] = { "json", "cloudevents", NULL };
 static const char *const PHI_NAMES[]        = { "none", "minimum", "full", NULL };
 
 static const struct option ROUTE_OPTIONS[] = {
@@ -263,7 +264,8 @@ static const struct option ROUTE_OPTIONS[] = {
       OPTION_FIELD(struct route_config, rules) },
     { .name = "type", .type = OPTION_ENUM, .names = ROUTE_TYPE_NAMES, .is_required = true,
       .help = "How alerts leave: \"file\" appends one JSON object a line, \"webhook\" sends one in each HTTP request, "
-              "\"alertmanager\" gives them to a Prometheus Alertmanager, resolved when they are retracted or closed, \"smtp\" sends mails.",
+              "\"alertmanager\" gives them to a Prometheus Alertmanager, resolved when they are retracted or closed, \"smtp\" sends mails, "
+              "\"kafka\" writes a message a revision to a topic.",
       OPTION_FIELD(struct route_config, type) },
     { .name = "use", .type = OPTION_TEXT, .help = USE_HELP, OPTION_FIELD(struct route_config, use) },
     { .name = "path", .type = OPTION_PATH, .min = 1,
@@ -287,7 +289,20 @@ static const struct option ROUTE_OPTIONS[] = {
     { .name = "group", .type = OPTION_INT, .default_text = "20", .min = 1, .max = 100, .unit = "alerts",
       .help = "smtp: the most alerts in one mail, of those that wait together.", OPTION_FIELD(struct route_config, group) },
     { .name = "tls", .type = OPTION_OBJECT, .table = &TLS_TABLE, .help = "Certificates of the connection.",
-      OPTION_FIELD(struct route_config, tls) },
+      OPTION_FIELD(struct route_config, tls), OPTION_GIVEN(struct route_config, has_tls) },
+    { .name = "brokers", .type = OPTION_LIST, .item_type = OPTION_TEXT, .min = 1, .max = PLAN_LABEL_COUNT_MAX,
+      .help = "kafka: brokers that tell of all others, each \"host:port\". Required, unless \"use\" gives them.", OPTION_FIELD(struct route_config, brokers) },
+    { .name = "topic", .type = OPTION_TEXT, .min = 1, .max = PLAN_NAME_SIZE_MAX,
+      .help = "kafka: where alerts are written; it must be there. The message's key is the subject, \"system|id\", where phi is \"full\", else the alert's id.",
+      OPTION_FIELD(struct route_config, topic) },
+    { .name = "sasl", .type = OPTION_OBJECT, .table = &SASL_TABLE, .help = "kafka: who we are to the brokers.",
+      OPTION_FIELD(struct route_config, sasl), OPTION_GIVEN(struct route_config, has_sasl) },
+    { .name = "encryption", .type = OPTION_ENUM, .names = CLEAR_NAMES,
+      .help = "kafka: \"none\" says in writing that the connection to brokers beyond this machine is not encrypted; otherwise \"tls\" is required.",
+      OPTION_FIELD(struct route_config, encryption) },
+    { .name = "format", .type = OPTION_ENUM, .names = ALERT_FORM_NAMES, .default_text = "json",
+      .help = "kafka: \"json\", the alert as a file has it, or \"cloudevents\", the same within a CloudEvent (1.0, structured mode).",
+      OPTION_FIELD(struct route_config, format) },
     { .name = "timeout", .type = OPTION_DURATION, .default_text = "10s", .min = US_PER_SECOND / 10, .max = 5 * US_PER_MINUTE,
       .help = "How long a receiver may take for one request; then it counts as failed.",
       OPTION_FIELD(struct route_config, timeout) },

@@ -8,9 +8,9 @@
 #include "plan/plan_int.h"
 
 static const struct json *
-at(const struct json *value, const char *name)
+at(const struct json *value, const struct option_table *table, const char *name)
 {
-    return config_value_of(value, &INPUT_TABLE, name);
+    return config_value_of(value, table, name);
 }
 
 /* ---- Which options a type has ---- */
@@ -66,16 +66,17 @@ is_loopback(struct str host)
 }
 
 static bool
-settle_brokers(struct builder *builder, const struct json *value, const struct option_list *list, struct graph_kafka *kafka, bool *ret_is_local)
+settle_brokers(struct builder *builder, const struct json *value, const struct kafka_config *config, struct graph_kafka *kafka, bool *ret_is_local)
 {
-    struct str_builder text  = STR_BUILDER_EMPTY;
-    const struct str  *items = list->items;
-    const struct json *item  = list->count == 0 ? NULL : at(value, "brokers")->first;
-    bool               is_ok = true;
+    const struct option_list *list  = &config->brokers;
+    struct str_builder        text  = STR_BUILDER_EMPTY;
+    const struct str         *items = list->items;
+    const struct json        *item  = list->count == 0 ? NULL : at(value, config->table, "brokers")->first;
+    bool                      is_ok = true;
 
     *ret_is_local = true;
     if (list->count == 0) {
-        error_hint(complain(&builder->bindings, value, "an input of type \"kafka\" needs the option \"brokers\""), "name them: [\"k1.hospital.example:9093\"]");
+        error_hint(complain(&builder->bindings, value, "type \"kafka\" needs the option \"brokers\""), "name them: [\"k1.hospital.example:9093\"]");
         return false;
     }
     for (size_t i = 0; i < list->count; i++, item = item != NULL ? item->next : NULL) {
@@ -95,8 +96,8 @@ settle_brokers(struct builder *builder, const struct json *value, const struct o
 
 /* ---- Topics ---- */
 
-static bool
-is_topic(struct str name)
+bool
+plan_is_topic(struct str name)
 {
     bool is_ok = name.size > 0 && name.size <= 249;
     for (size_t i = 0; i < name.size; i++)
@@ -116,7 +117,7 @@ check_patterns(struct builder *builder, const struct json *value, const struct o
         if (pattern[0] != '^')
             continue;
         if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
-            error_hint(complain(&builder->bindings, at(value, "topics"), "\"%s\" is no pattern", pattern), "an extended regular expression of POSIX, like \"^edw[.].*\"");
+            error_hint(complain(&builder->bindings, at(value, &INPUT_TABLE, "topics"), "\"%s\" is no pattern", pattern), "an extended regular expression of POSIX, like \"^edw[.].*\"");
             return false;
         }
         regfree(&regex);
@@ -128,14 +129,14 @@ static bool
 settle_topics(struct builder *builder, const struct json *value, const struct option_list *list, struct graph_kafka *kafka)
 {
     const struct str  *items = list->items;
-    const struct json *item  = list->count == 0 ? NULL : at(value, "topics")->first;
+    const struct json *item  = list->count == 0 ? NULL : at(value, &INPUT_TABLE, "topics")->first;
 
     if (list->count == 0) {
         error_hint(complain(&builder->bindings, value, "an input of type \"kafka\" needs the option \"topics\""), "name them: [\"edw.events\"], or by a pattern: [\"^edw[.].*\"]");
         return false;
     }
     for (size_t i = 0; i < list->count; i++, item = item != NULL ? item->next : NULL)
-        if (items[i].size < 2 || (items[i].data[0] != '^' && !is_topic(items[i]))) {
+        if (items[i].size < 2 || (items[i].data[0] != '^' && !plan_is_topic(items[i]))) {
             error_hint(complain(&builder->bindings, item != NULL ? item : value, "this is not the name of a topic"),
                        "letters, digits, \".\", \"_\" and \"-\"; a pattern begins with ^");
             return false;
@@ -154,7 +155,7 @@ settle_start(struct builder *builder, const struct json *value, struct str start
     kafka->start = str_equal(start, STR("latest")) ? GRAPH_START_LATEST : GRAPH_START_TIME;
     if (kafka->start == GRAPH_START_LATEST || (time_parse_utc(start, &kafka->start_us) && kafka->start_us >= 0))
         return true;
-    error_hint(complain(&builder->bindings, at(value, "start"), "this is no place to start at"), "\"earliest\", \"latest\" or a time like \"2026-03-01T00:00:00Z\"");
+    error_hint(complain(&builder->bindings, at(value, &INPUT_TABLE, "start"), "this is no place to start at"), "\"earliest\", \"latest\" or a time like \"2026-03-01T00:00:00Z\"");
     return false;
 }
 
@@ -164,7 +165,7 @@ is_partition(struct str text)
 {
     const size_t slash  = str_find_last_byte(text, '/');
     int64_t      number = 0;
-    return slash != STR_NOT_FOUND && is_topic(str_slice(text, 0, slash)) && str_to_int64(str_slice(text, slash + 1, text.size), &number) && number >= 0;
+    return slash != STR_NOT_FOUND && plan_is_topic(str_slice(text, 0, slash)) && str_to_int64(str_slice(text, slash + 1, text.size), &number) && number >= 0;
 }
 
 static bool
@@ -198,11 +199,11 @@ settle_secret(struct builder *builder, const struct json *value, struct str refe
 }
 
 static bool
-settle_tls(struct builder *builder, const struct json *value, const struct input_config *config, bool is_local, struct graph_kafka *kafka)
+settle_tls(struct builder *builder, const struct json *value, const struct kafka_config *config, bool is_local, struct graph_kafka *kafka)
 {
     kafka->has_tls = config->has_tls;
     if (kafka->has_tls && config->encryption == ENCRYPTION_NONE) {
-        error_hint(complain(&builder->bindings, at(value, "encryption"), "\"tls\" and \"encryption\": \"none\" contradict each other"), "keep one of them");
+        error_hint(complain(&builder->bindings, at(value, config->table, "encryption"), "\"tls\" and \"encryption\": \"none\" contradict each other"), "keep one of them");
         return false;
     }
     if (!kafka->has_tls && !is_local && config->encryption != ENCRYPTION_NONE) {
@@ -211,7 +212,7 @@ settle_tls(struct builder *builder, const struct json *value, const struct input
         return false;
     }
     if ((config->tls.certificate.size == 0) != (config->tls.key.size == 0)) {
-        complain(&builder->bindings, at(value, "tls"), "\"certificate\" and \"key\" of tls go together");
+        complain(&builder->bindings, at(value, config->table, "tls"), "\"certificate\" and \"key\" of tls go together");
         return false;
     }
     return settle_secret(builder, value, config->tls.ca, &kafka->ca) && settle_secret(builder, value, config->tls.certificate, &kafka->certificate)
@@ -231,10 +232,10 @@ settle_token(struct builder *builder, const struct json *sasl, const struct sasl
 }
 
 static bool
-settle_sasl(struct builder *builder, const struct json *value, const struct input_config *config, bool is_local, struct graph_kafka *kafka)
+settle_sasl(struct builder *builder, const struct json *value, const struct kafka_config *config, bool is_local, struct graph_kafka *kafka)
 {
     const struct sasl_config *sasl = &config->sasl;
-    const struct json        *written = at(value, "sasl");
+    const struct json        *written = at(value, config->table, "sasl");
 
     kafka->sasl = config->has_sasl ? (enum graph_sasl)sasl->mechanism : GRAPH_SASL_NONE;
     if (kafka->sasl == GRAPH_SASL_NONE)
@@ -253,6 +254,17 @@ settle_sasl(struct builder *builder, const struct json *value, const struct inpu
            && plan_text(builder, sasl->principal, &kafka->principal) && plan_text(builder, sasl->service, &kafka->service)
            && plan_text(builder, sasl->token_url, &kafka->token_url) && plan_text(builder, sasl->scope, &kafka->scope)
            && (sasl->keytab.size == 0 || plan_path(builder, sasl->keytab, &kafka->keytab));
+}
+
+bool
+plan_kafka_connection(struct builder *builder, const struct json *value, const struct kafka_config *config, struct graph_kafka *kafka, bool *ret_is_clear)
+{
+    bool is_local = true;
+    bool is_ok    = settle_brokers(builder, value, config, kafka, &is_local);
+
+    is_ok &= settle_tls(builder, value, config, is_local, kafka);
+    *ret_is_clear = !kafka->has_tls && !is_local;
+    return settle_sasl(builder, value, config, is_local, kafka) && is_ok;
 }
 
 static bool
@@ -280,19 +292,19 @@ settle_shown(struct builder *builder, struct graph_input *input)
 bool
 plan_kafka(struct builder *builder, const struct json *value, const struct input_config *config, bool is_event_log, struct graph_input *input)
 {
-    struct graph_kafka kafka    = { .sasl = GRAPH_SASL_NONE };
-    bool               is_local = true;
+    const struct kafka_config connection = { .table = &INPUT_TABLE, .brokers = config->brokers, .tls = config->tls, .sasl = config->sasl,
+                                             .encryption = config->encryption, .has_tls = config->has_tls, .has_sasl = config->has_sasl };
+    struct graph_kafka        kafka      = { .sasl = GRAPH_SASL_NONE };
+    bool                      is_clear   = false;
 
     if (!is_event_log) {
         error_hint(complain(&builder->bindings, json_find(value, "type"), "the batch leg does not read Kafka"), "let something write the topic to files, and name these");
         return false;
     }
-    bool is_ok = settle_brokers(builder, value, &config->brokers, &kafka, &is_local);
+    bool is_ok = plan_kafka_connection(builder, value, &connection, &kafka, &is_clear);
     is_ok &= settle_topics(builder, value, &config->topics, &kafka);
     is_ok &= settle_start(builder, value, config->start, &kafka);
     is_ok &= settle_offsets(builder, config->offsets, &kafka);
-    is_ok &= settle_tls(builder, value, config, is_local, &kafka);
-    is_ok &= settle_sasl(builder, value, config, is_local, &kafka);
     is_ok &= settle_group(builder, config->group, &kafka);
     input->kafka = kafka;
     return is_ok && settle_shown(builder, input);

@@ -233,7 +233,7 @@ print_start(const struct graph_kafka *kafka, struct json_out *json)
 }
 
 static void
-print_kafka(const struct graph_kafka *kafka, struct json_out *json)
+print_brokers(const struct graph_kafka *kafka, struct json_out *json)
 {
     json_out_key_array(json, "brokers");
     struct str_split split = str_split_init(kafka->brokers, ',');
@@ -241,15 +241,21 @@ print_kafka(const struct graph_kafka *kafka, struct json_out *json)
     while (str_split_next(&split, &broker))
         json_out_text(json, broker);
     json_out_array_end(json);
-    key_names(json, "topics", &kafka->topics);
-    print_start(kafka, json);
-    json_out_key_text(json, "group", kafka->group);
     if (kafka->has_tls)
         print_tls(&kafka->ca, &kafka->certificate, &kafka->key, json);
     else
         json_out_key_cstr(json, "encryption", "none");
     if (kafka->sasl != GRAPH_SASL_NONE)
         print_sasl(kafka, json);
+}
+
+static void
+print_kafka(const struct graph_kafka *kafka, struct json_out *json)
+{
+    print_brokers(kafka, json);
+    key_names(json, "topics", &kafka->topics);
+    print_start(kafka, json);
+    json_out_key_text(json, "group", kafka->group);
 }
 
 /* What tells when an event was written. */
@@ -334,7 +340,15 @@ print_receiver_tls(const struct graph_receiver *receiver, struct json_out *json)
 }
 
 static void
-print_receiver(const struct graph_receiver *receiver, struct json_out *json)
+print_topic(const struct graph_receiver *receiver, struct json_out *json)
+{
+    print_brokers(&receiver->kafka, json);
+    json_out_key_text(json, "topic", receiver->topic);
+    json_out_key_cstr(json, "format", receiver->form == GRAPH_ALERT_CLOUDEVENTS ? "cloudevents" : "json");
+}
+
+static void
+print_address(const struct graph_receiver *receiver, struct json_out *json)
 {
     json_out_key_text(json, "url", receiver->url);
     if (receiver->header_count > 0)
@@ -355,6 +369,15 @@ print_receiver(const struct graph_receiver *receiver, struct json_out *json)
         json_out_key_int(json, "group", receiver->group_count_max);
     }
     print_receiver_tls(receiver, json);
+}
+
+static void
+print_receiver(const struct graph_receiver *receiver, struct json_out *json)
+{
+    if (receiver->topic.size > 0)
+        print_topic(receiver, json);
+    else
+        print_address(receiver, json);
     key_duration(json, "timeout", receiver->timeout_us);
     if (receiver->rate_count > 0) {
         json_out_key_object(json, "rate");

@@ -83,6 +83,10 @@ bool plan_source(struct builder *builder, const struct json *reference, bool is_
 bool plan_kafka_options(struct builder *builder, const struct json *value, enum graph_input_type type);
 bool plan_kafka(struct builder *builder, const struct json *value, const struct input_config *config, bool is_event_log,
                 struct graph_input *input);
+/* Brokers, TLS and SASL of who reads or writes topics. *ret_is_clear: they go over a network in clear, as was said in writing. */
+bool plan_kafka_connection(struct builder *builder, const struct json *value, const struct kafka_config *config, struct graph_kafka *kafka,
+                           bool *ret_is_clear);
+bool plan_is_topic(struct str name);
 bool plan_warehouse(struct builder *builder, const struct json *reference, struct graph_warehouse *ret_warehouse);
 bool plan_store(struct builder *builder, const struct json *reference, const struct json *binding,
                 struct graph_store *ret_store);

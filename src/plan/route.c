@@ -5,7 +5,7 @@
 #include "io/url.h"
 #include "plan/plan_int.h"
 
-static const char *const NOT_BUILT[] = { "kafka", "mllp", NULL };
+static const char *const NOT_BUILT[] = { "mllp", NULL };
 
 /* ---- Which options a type has ---- */
 
@@ -14,13 +14,16 @@ static const char *const NOT_BUILT[] = { "kafka", "mllp", NULL };
 #define ONLY_HTTP    (ONLY_WEBHOOK | 1u << GRAPH_ROUTE_ALERTMANAGER)
 #define ONLY_SMTP    (1u << GRAPH_ROUTE_SMTP)
 #define ONLY_NETWORK (ONLY_HTTP | ONLY_SMTP)
+#define ONLY_KAFKA   (1u << GRAPH_ROUTE_KAFKA)
 
 /* Those that are not named here, every type has. */
 static const struct {
     const char *name;
     unsigned    types;
 } OPTIONS_OF_TYPES[] = { { "path", ONLY_FILE },    { "url", ONLY_NETWORK },     { "headers", ONLY_HTTP }, { "sign", ONLY_WEBHOOK },
-                         { "tls", ONLY_NETWORK },  { "timeout", ONLY_NETWORK }, { "rate", ONLY_NETWORK }, { "from", ONLY_SMTP },
+                         { "tls", ONLY_NETWORK | ONLY_KAFKA },  { "timeout", ONLY_NETWORK | ONLY_KAFKA }, { "rate", ONLY_NETWORK | ONLY_KAFKA },
+                         { "brokers", ONLY_KAFKA }, { "topic", ONLY_KAFKA },   { "sasl", ONLY_KAFKA },   { "encryption", ONLY_KAFKA },
+                         { "format", ONLY_KAFKA },  { "from", ONLY_SMTP },
                          { "to", ONLY_SMTP },      { "user", ONLY_SMTP },       { "password", ONLY_SMTP }, { "group", ONLY_SMTP } };
 
 static bool
@@ -202,6 +205,36 @@ settle_mail(struct builder *builder, const struct json *value, const struct rout
 }
 
 static bool
+settle_topic(struct builder *builder, const struct json *value, const struct route_config *config, struct graph_receiver *receiver)
+{
+    const struct kafka_config connection = { .table = &ROUTE_TABLE, .brokers = config->brokers, .tls = config->tls, .sasl = config->sasl,
+                                             .encryption = config->encryption, .has_tls = config->has_tls, .has_sasl = config->has_sasl };
+    const struct json        *topic      = json_find(value, "topic");
+    bool                      is_clear   = false;
+    bool                      is_ok      = plan_kafka_connection(builder, value, &connection, &receiver->kafka, &is_clear);
+
+    if (is_ok && is_clear && config->phi != GRAPH_PHI_NONE) {
+        error_hint(complain(&builder->bindings, value, "patient data would cross a network in clear"), "add \"tls\", or \"phi\": \"none\"");
+        is_ok = false;
+    }
+    if (topic == NULL || !plan_is_topic(config->topic)) {
+        if (topic == NULL)
+            complain(&builder->bindings, value, "a route of type \"kafka\" needs the option \"topic\"");
+        else
+            error_hint(complain(&builder->bindings, topic, "this is not the name of a topic"), "letters, digits, \".\", \"_\" and \"-\"");
+        is_ok = false;
+    }
+    receiver->timeout_us  = config->timeout;
+    receiver->rate_count  = config->rate.max;
+    receiver->rate_per_us = config->rate.per;
+    receiver->form        = (enum graph_alert_form)config->format;
+    if (!plan_text(builder, config->topic, &receiver->topic))
+        return false;
+    const char *shown = arena_printf(builder->arena, "kafka %.*s: %.*s", STR_PRINTF(receiver->kafka.brokers), STR_PRINTF(receiver->topic));
+    return (shown != NULL ? plan_text(builder, str_from(shown), &receiver->url) : plan_no_memory(builder)) && is_ok;
+}
+
+static bool
 settle_receiver(struct builder *builder, const struct json *value, const struct route_config *config, struct graph_receiver *receiver)
 {
     bool is_ok = plan_text(builder, config->url, &receiver->url) && settle_headers(builder, config->headers, receiver);
@@ -308,6 +341,8 @@ settle_route(struct builder *builder, const struct json *value, const struct rou
     is_ok &= check_type_options(builder, value, route->type);
     if (route->type == GRAPH_ROUTE_FILE)
         is_ok &= plan_required_path(builder, value, &ROUTE_TABLE, config->has_path, config->path, &route->path);
+    else if (route->type == GRAPH_ROUTE_KAFKA)
+        is_ok &= settle_topic(builder, value, config, &route->receiver);
     else
         is_ok &= settle_receiver(builder, value, config, &route->receiver);
     if (route->type == GRAPH_ROUTE_SMTP)
@@ -325,7 +360,7 @@ plan_route(struct builder *builder, const struct json *value, struct graph_route
     if (value == NULL)
         return false;
     bool is_ok = check_url(builder, value);
-    if (plan_is_not_built(builder, value, NOT_BUILT, "file, webhook, alertmanager, smtp"))
+    if (plan_is_not_built(builder, value, NOT_BUILT, "file, webhook, alertmanager, smtp, kafka"))
         return false;
     is_ok &= config_bind(&builder->bindings.binder, value, &ROUTE_TABLE, &config);
     is_ok      = is_ok && settle_route(builder, value, &config, &route) && check_route_rules(builder, value, &route.rules)

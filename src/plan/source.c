@@ -322,7 +322,7 @@ plan_input(struct builder *builder, const struct json *value, struct str binding
     struct graph_input  input = { 0 };
 
     value = plan_use(builder, value);
-    if (value == NULL || plan_is_not_built(builder, value, NOT_BUILT_TYPES, "file, kafka") || is_format_not_built(builder, value))
+    if (value == NULL || plan_is_not_built(builder, value, NOT_BUILT_TYPES, is_event_log ? "file and kafka" : "file") || is_format_not_built(builder, value))
         return false;
     bool is_ok = config_bind(&builder->bindings.binder, value, &INPUT_TABLE, &config);
     is_ok &= plan_kafka_options(builder, value, (enum graph_input_type)config.type);

@@ -165,6 +165,17 @@ struct sasl_config {
     struct str scope;
 };
 
+/* How brokers of Kafka are reached, and who we are to them: options of inputs and of routes. */
+struct kafka_config {
+    const struct option_table *table; /* Whose options they are. */
+    struct option_list         brokers;
+    struct tls_config          tls;
+    struct sasl_config         sasl;
+    int                        encryption;
+    bool                       has_tls;
+    bool                       has_sasl;
+};
+
 struct input_config {
     int                type;
     struct str         use;
@@ -250,6 +261,13 @@ struct route_config {
     struct rate_config  rate;
     int                 phi;
     struct retry_config retry;
+    struct option_list  brokers;
+    struct str          topic;
+    struct sasl_config  sasl;
+    int                 encryption;
+    int                 format;
+    bool                has_tls;
+    bool                has_sasl;
     bool                has_path;
 };
 

@@ -80,6 +80,16 @@ begin_given(struct sender *sender)
     return !is_over;
 }
 
+void
+sender_put_ended(struct sender *sender, struct transfer *transfer)
+{
+    mutex_lock(&sender->mutex);
+    put(&sender->ended, transfer);
+    atomic_store(&sender->has_ended, true);
+    condition_signal(&sender->has_one);
+    mutex_unlock(&sender->mutex);
+}
+
 static void
 run(void *context)
 {
@@ -90,11 +100,7 @@ run(void *context)
         if (transfer == NULL)
             continue;
         forget(sender, transfer);
-        mutex_lock(&sender->mutex);
-        put(&sender->ended, transfer);
-        atomic_store(&sender->has_ended, true);
-        condition_signal(&sender->has_one);
-        mutex_unlock(&sender->mutex);
+        sender_put_ended(sender, transfer);
     }
     for (struct transfer *transfer = sender->under_way; transfer != NULL; transfer = transfer->next_under_way)
         transfers_abandon(sender->transfers, transfer);

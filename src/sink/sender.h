@@ -23,6 +23,8 @@ enum status sender_start(struct sender **ret_sender, struct error *err);
 void sender_free(struct sender *sender);
 
 void sender_send(struct sender *sender, struct transfer *transfer);
+/* Gives one back that another carrier has ended (sink/kafka.h), for sender_take; from any thread. */
+void sender_put_ended(struct sender *sender, struct transfer *transfer);
 /* One that has ended; NULL: none has within timeout_us (0: does not wait). */
 struct transfer *sender_take(struct sender *sender, int64_t timeout_us);
 /* Whether sender_take would give one: one atomic load. */

@@ -20,7 +20,7 @@ init_sinks(struct outbox *outbox, struct io *io, const struct graph_streaming *s
             struct outbox_file *file = &outbox->files[outbox->file_count++];
             file->route              = route;
             file_sink_init(&file->file, io, route->path.data, STR(OUTBOX_LINE_BEGIN));
-        } else if (outbox_receiver_init(&outbox->receivers[outbox->receiver_count++], io, route, err) != ST_OK) {
+        } else if (outbox_receiver_init(&outbox->receivers[outbox->receiver_count++], outbox, io, route, err) != ST_OK) {
             error_context(err, "preparing the route %.*s", STR_PRINTF(route->name));
             error_at(err, route->origin.file.data, route->origin.line, route->origin.column);
             return ST_ERROR;
@@ -55,6 +55,8 @@ outbox_free(struct outbox *outbox)
 {
     if (outbox == NULL)
         return;
+    for (size_t i = 0; i < outbox->receiver_count; i++)
+        outbox_receiver_stop(&outbox->receivers[i]);
     sender_free(outbox->sender);
     for (size_t i = 0; i < outbox->receiver_count; i++)
         outbox_receiver_release(&outbox->receivers[i]);

@@ -10,6 +10,7 @@
 #include "io/secret.h"
 #include "io/transfer.h"
 #include "sink/file.h"
+#include "sink/kafka.h"
 #include "sink/sender.h"
 #include "store/outbox.h"
 
@@ -70,7 +71,8 @@ struct outbox_receiver {
     const char              **to; /* The route's, each with a NUL. */
     struct secret            *headers; /* "Name: value", the same in each request. */
     size_t                    header_count;
-    char                     *url;
+    char                     *url;      /* Of Kafka NULL, as is the rest of the endpoint. */
+    struct kafka_producer    *producer; /* NULL: another kind than Kafka. */
 
     struct outbox_request requests[OUTBOX_REQUEST_COUNT_MAX];
     size_t                busy_count, busy_item_count;
@@ -86,8 +88,11 @@ struct outbox_receiver {
     size_t    refused_count;
 };
 
-/* A receiver's secrets are read, and what is the same in each request is put together. */
-enum status outbox_receiver_init(struct outbox_receiver *receiver, struct io *io, const struct graph_route *route, struct error *err);
+/* A receiver's secrets are read, and what is the same in each request is put together. What the outbox's sender gives back comes by it. */
+enum status outbox_receiver_init(struct outbox_receiver *receiver, struct outbox *outbox, struct io *io, const struct graph_route *route,
+                                 struct error *err);
+/* Before the sender goes: what is under way ends. */
+void        outbox_receiver_stop(struct outbox_receiver *receiver);
 void        outbox_receiver_release(struct outbox_receiver *receiver);
 
 /* Fills the request with rows of different alerts: how many of them it took, from the first on, is item_count. */

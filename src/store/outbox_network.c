@@ -1,10 +1,12 @@
 /* Sinks beyond the network (D5–D8). */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "source/kafka/kafka.h"
 #include "store/outbox_int.h"
 
 /* ---- A receiver ---- */
@@ -97,14 +99,40 @@ make_memory(struct outbox_receiver *receiver, struct error *err)
     return ST_OK;
 }
 
+static void
+take_back(void *context, struct transfer *transfer)
+{
+    sender_put_ended(((struct outbox *)context)->sender, transfer);
+}
+
+static enum status
+open_producer(struct outbox_receiver *receiver, struct outbox *outbox, struct io *io, struct error *err)
+{
+    const struct graph_receiver        *bound   = &receiver->route->receiver;
+    const struct kafka_producer_options options = { .io         = io,
+                                                    .connection = &bound->kafka,
+                                                    .topic      = bound->topic.data,
+                                                    .name       = receiver->route->name.data,
+                                                    .timeout_us = bound->timeout_us,
+                                                    .ended      = take_back,
+                                                    .context    = outbox };
+
+    snprintf(receiver->endpoint.parts.host, sizeof receiver->endpoint.parts.host, "%.*s", STR_PRINTF(bound->kafka.brokers));
+    return kafka_producer_open(&options, &receiver->producer, err);
+}
+
 enum status
-outbox_receiver_init(struct outbox_receiver *receiver, struct io *io, const struct graph_route *route, struct error *err)
+outbox_receiver_init(struct outbox_receiver *receiver, struct outbox *outbox, struct io *io, const struct graph_route *route, struct error *err)
 {
     const struct graph_receiver *bound = &route->receiver;
 
     receiver->route               = route;
     receiver->endpoint.timeout_us = bound->timeout_us;
-    if (make_memory(receiver, err) != ST_OK || make_url(receiver, err) != ST_OK || make_headers(receiver, io, err) != ST_OK
+    if (make_memory(receiver, err) != ST_OK)
+        return ST_ERROR;
+    if (route->type == GRAPH_ROUTE_KAFKA)
+        return open_producer(receiver, outbox, io, err);
+    if (make_url(receiver, err) != ST_OK || make_headers(receiver, io, err) != ST_OK
         || read_optional(io, &bound->sign, SECRET_LINE, &receiver->sign, err) != ST_OK
         || read_optional(io, &bound->ca, SECRET_CERTIFICATE, &receiver->ca, err) != ST_OK
         || read_optional(io, &bound->certificate, SECRET_CERTIFICATE, &receiver->certificate, err) != ST_OK
@@ -122,6 +150,13 @@ outbox_receiver_init(struct outbox_receiver *receiver, struct io *io, const stru
     receiver->endpoint.certificate = secret_text(&receiver->certificate);
     receiver->endpoint.key         = secret_text(&receiver->key);
     return ST_OK;
+}
+
+void
+outbox_receiver_stop(struct outbox_receiver *receiver)
+{
+    kafka_producer_free(receiver->producer);
+    receiver->producer = NULL;
 }
 
 void
@@ -146,11 +181,27 @@ outbox_receiver_release(struct outbox_receiver *receiver)
     memory_free(receiver->refused);
 }
 
+/* As a source is looked at: brokers answer, know us, and have the topic. */
+static enum status
+probe_topic(struct io *io, const struct graph_route *route, struct error *err)
+{
+    struct graph_input         input   = { .type = GRAPH_INPUT_KAFKA, .kafka = route->receiver.kafka };
+    const struct graph_source  source  = { .name = route->name, .inputs = &input, .input_count = 1 };
+    const struct kafka_options options = { .io = io, .binding = &source, .is_for_writing = true };
+    size_t                     topic_count = 0, partition_count = 0;
+
+    input.kafka.topics = (struct graph_names){ &route->receiver.topic, 1 };
+    input.kafka.group  = STR("heddle");
+    return kafka_probe(&options, &topic_count, &partition_count, err);
+}
+
 enum status
 outbox_probe(struct io *io, const struct graph_route *route, struct error *err)
 {
+    if (route->type == GRAPH_ROUTE_KAFKA)
+        return probe_topic(io, route, err);
     struct outbox_receiver *receiver = memory_alloc_zero(sizeof *receiver);
-    enum status             status   = receiver == NULL ? error_no_memory(err) : outbox_receiver_init(receiver, io, route, err);
+    enum status             status   = receiver == NULL ? error_no_memory(err) : outbox_receiver_init(receiver, NULL, io, route, err);
 
     if (status == ST_OK)
         status = transfer_probe(&receiver->endpoint, err);
@@ -393,7 +444,10 @@ send_some(struct outbox *outbox, struct outbox_receiver *receiver, const struct 
     receiver->busy_count++;
     receiver->busy_item_count += request->item_count;
     *ret_count = request->item_count;
-    sender_send(outbox->sender, &request->transfer);
+    if (receiver->producer != NULL)
+        kafka_producer_send(receiver->producer, &request->transfer);
+    else
+        sender_send(outbox->sender, &request->transfer);
     return ST_OK;
 }
 

@@ -190,6 +190,81 @@ fill_alertmanager(struct outbox_request *request, struct str pipeline, const str
     return str_builder_status(&request->text, err);
 }
 
+/* ---- Kafka ---- */
+
+/* A CloudEvent in structured mode (cloudevents.io, 1.0) around what the alert says. */
+static void
+put_cloud_event(struct json_out *json, const struct store_alert *alert, struct str pipeline, const struct graph_route *route, struct arena *arena)
+{
+    const char *id = arena_printf(arena, "%.*s:%" PRId64, STR_PRINTF(alert->alert_id), alert->revision);
+    const char *source = arena_printf(arena, "/heddle/%.*s", STR_PRINTF(pipeline)), *type = arena_printf(arena, "heddle.alert.%.*s", STR_PRINTF(alert->status));
+
+    json_out_object_begin(json);
+    json_out_key_cstr(json, "specversion", "1.0");
+    json_out_key_cstr(json, "id", id == NULL ? "" : id);
+    json_out_key_cstr(json, "source", source == NULL ? "" : source);
+    json_out_key_cstr(json, "type", type == NULL ? "" : type);
+    json_out_key(json, STR("time"));
+    json_out_time(json, alert->event_time_us);
+    json_out_key_cstr(json, "datacontenttype", "application/json");
+    json_out_key_object(json, "data");
+    json_out_key_text(json, "alert_id", alert->alert_id);
+    json_out_key_int(json, "revision", alert->revision);
+    json_out_key_text(json, "sink", route->name);
+    alert_print(json, alert, route->phi);
+    json_out_object_end(json);
+    json_out_object_end(json);
+}
+
+static enum status
+fill_body(struct outbox_request *request, const struct store_alert *alert, struct str pipeline, struct error *err)
+{
+    const struct graph_route *route = request->receiver->route;
+
+    if (route->receiver.form == GRAPH_ALERT_CLOUDEVENTS) {
+        struct json_out json;
+        json_out_init(&json, &request->text, 0);
+        put_cloud_event(&json, alert, pipeline, route, &request->arena);
+    } else {
+        outbox_line(&request->text, alert, route->name, route->phi);
+        if (str_builder_is_ok(&request->text))
+            str_builder_truncate(&request->text, request->text.size - 1);
+    }
+    request->transfer.body = str_builder_text(&request->text);
+    return str_builder_status(&request->text, err);
+}
+
+/* Of one subject all alerts have one key, so that they stand in one partition; but only where the message may say who it is. */
+static const char *
+message_key(struct outbox_request *request, const struct store_alert *alert)
+{
+    return request->receiver->route->phi == GRAPH_PHI_FULL && alert->subject_id.size > 0
+             ? arena_printf(&request->arena, "%.*s|%.*s", STR_PRINTF(alert->subject_system), STR_PRINTF(alert->subject_id))
+             : arena_printf(&request->arena, "%.*s", STR_PRINTF(alert->alert_id));
+}
+
+static enum status
+fill_message(struct outbox_request *request, struct str pipeline, const struct store_alert *alert, struct error *err)
+{
+    const bool     is_cloud_event = request->receiver->route->receiver.form == GRAPH_ALERT_CLOUDEVENTS;
+    struct headers headers        = { .arena = &request->arena, .list = ARENA_ARRAY(&request->arena, const char *, 5) };
+    const char    *key            = message_key(request, alert);
+
+    if (headers.list == NULL || key == NULL)
+        return error_no_memory(err);
+    add_header(&headers, is_cloud_event ? "Content-Type: application/cloudevents+json; charset=UTF-8" : "Content-Type: application/json");
+    add_header(&headers, arena_printf(&request->arena, "Idempotency-Key: %.*s:%" PRId64, STR_PRINTF(alert->alert_id), alert->revision));
+    add_header(&headers, arena_printf(&request->arena, "alert_id: %.*s", STR_PRINTF(alert->alert_id)));
+    add_header(&headers, arena_printf(&request->arena, "revision: %" PRId64, alert->revision));
+    add_header(&headers, arena_printf(&request->arena, "pipeline: %.*s", STR_PRINTF(pipeline)));
+    if (headers.has_no_memory)
+        return error_no_memory(err);
+    request->transfer.key          = str_from(key);
+    request->transfer.headers      = headers.list;
+    request->transfer.header_count = headers.count;
+    return fill_body(request, alert, pipeline, err);
+}
+
 static enum status
 fill_mail(struct outbox_request *request, struct str pipeline, const struct store_outbox_row *const *rows, int64_t now_us, struct error *err)
 {
@@ -239,6 +314,8 @@ outbox_request_fill(struct outbox_request *request, struct str pipeline, const s
         if (!arena_text(&request->arena, rows[i]->alert.alert_id, &request->items[i].alert_id))
             return error_no_memory(err);
     }
+    if (route->type == GRAPH_ROUTE_KAFKA)
+        return fill_message(request, pipeline, &rows[0]->alert, err);
     if (route->type == GRAPH_ROUTE_SMTP)
         return fill_mail(request, pipeline, rows, now_us, err);
     status = route->type == GRAPH_ROUTE_ALERTMANAGER ? fill_alertmanager(request, pipeline, rows, now_us, err)

@@ -22,6 +22,7 @@ struct kafka_options {
     struct io                 *io;      /* Reads secrets. */
     const struct graph_source *binding; /* Borrowed for the source's life; its one input is of type KAFKA. */
     bool                       accepts_loss; /* What retention deleted before it was read is passed over, and counted as lost. */
+    bool                       is_for_writing; /* Of kafka_probe: somebody else writes to the topics. */
     /* What somebody should hear of, in one line: brokers are away, or back. From any thread; NULL: nobody listens. */
     void (*notice)(void *context, const char *text);
     void *context;

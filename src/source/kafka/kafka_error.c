@@ -59,12 +59,12 @@ kafka_error_topic(const struct kafka *kafka, const char *topic, rd_kafka_resp_er
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
         error_set(err, ERR_NOT_FOUND, "%s: there is no topic %s", kafka->name, topic);
-        error_hint(err, "correct \"topics\" of the binding, or have the topic made");
+        error_hint(err, "correct \"%s\" of the binding, or have the topic made", kafka->options.is_for_writing ? "topic" : "topics");
         error_class_set(err, ERROR_BAD_CONFIGURATION);
         return ST_ERROR;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        error_set(err, ERR_CONFIG, "%s: we have no right to read the topic %s", kafka->name, topic);
-        error_hint(err, "have the broker allow our user Read and Describe on it");
+        error_set(err, ERR_CONFIG, "%s: we have no right to %s the topic %s", kafka->name, kafka->options.is_for_writing ? "write to" : "read", topic);
+        error_hint(err, "have the broker allow our user %s on it", kafka->options.is_for_writing ? "Write" : "Read and Describe");
         return ST_ERROR;
     default:
         error_set(err, ERR_UNAVAILABLE, "%s: the topic %s cannot be read: %s", kafka->name, topic, rd_kafka_err2str(code));

@@ -148,12 +148,12 @@ describe(struct kafka *kafka, const struct names *names, int wait_ms, rd_kafka_e
 
 /* Brokers that say nothing of rights give no list. */
 static bool
-may_read(const rd_kafka_TopicDescription_t *told)
+may(const rd_kafka_TopicDescription_t *told, rd_kafka_AclOperation_t operation)
 {
     size_t                        count;
     const rd_kafka_AclOperation_t *rights = rd_kafka_TopicDescription_authorized_operations(told, &count);
     for (size_t i = 0; i < count; i++)
-        if (rights[i] == RD_KAFKA_ACL_OPERATION_READ || rights[i] == RD_KAFKA_ACL_OPERATION_ALL)
+        if (rights[i] == operation || rights[i] == RD_KAFKA_ACL_OPERATION_ALL)
             return true;
     return rights == NULL || count == 0;
 }
@@ -169,7 +169,7 @@ take_topic(struct kafka *kafka, const rd_kafka_TopicDescription_t *told, struct 
 
     if (error != NULL && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return kafka_error_topic(kafka, name, rd_kafka_error_code(error), err);
-    if (!may_read(told))
+    if (!may(told, kafka->options.is_for_writing ? RD_KAFKA_ACL_OPERATION_WRITE : RD_KAFKA_ACL_OPERATION_READ))
         return kafka_error_topic(kafka, name, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, err);
     (void)rd_kafka_TopicDescription_partitions(told, &count);
     topic->name            = arena_cstr(&kafka->arena, str_from(name));
