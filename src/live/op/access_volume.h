@@ -18,7 +18,7 @@
  *
  * All units of a role lie on one shard: rows are exchanged by role, so that peers are where they are compared. The price: a role that is most of the workforce is one
  * shard's. State: `units`, one entry a unit, kept until no day that it is compared with is judged any more; the set `seen` of events and patients, kept until the day is
- * judged for good. Judging reads all units, twice a day of the log; between that nothing is done at a barrier. What came out before is judged again, with
+ * judged for good. Judging reads all units, twice a day of the log, at one barrier each; between that nothing is done at a barrier. What came out before is judged again, with
  * the same result, after a restart; an access whose moment had passed (its partition was idle by decision) is judged at the next barrier.
  *
  * The stream's start knows nothing of the days before it: evidence says so, and `days_seen` of the explanation of how many there were values. */
