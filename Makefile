@@ -4,6 +4,7 @@
 #   make test       release and debug (address and undefined behaviour sanitizers), all tests of both; what has threads also under
 #                   the thread sanitizer
 #   make bench      the benchmarks, each run once
+#   make bench-kafka   the live leg from a broker of Kafka (Java and Maven) beside a bare consumer
 #   make torture    the stream killed in TORTURE_POINTS system calls (default 10,000), and each of its calls failing
 #   make fuzz       every fuzz target for FUZZ_SECONDS (default 60)
 #   make tidy       the style rules that a machine can check; what is generated is compared with what the program says
@@ -20,7 +21,7 @@ empty        :=
 space        := $(empty) $(empty)
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format-19 clang-format))
 
-.PHONY: release debug test test-release test-debug test-tsan bench torture fuzz tidy reference format install clean
+.PHONY: release debug test test-release test-debug test-tsan bench bench-kafka torture fuzz tidy reference format install clean
 
 release: build/release/build.ninja
 	cmake --build --preset release -j $(JOBS)
@@ -51,6 +52,9 @@ bench: release
 	@echo "== live.py"; python3 bench/live.py
 	@echo "== start.py"; python3 bench/start.py
 	@echo "== ranges.py"; python3 bench/ranges.py
+
+bench-kafka: release
+	python3 bench/kafka.py build/release/heddle
 
 torture: release
 	HEDDLE=$(CURDIR)/build/release/heddle FAULT_SHIM=$(CURDIR)/build/release/tests/libfault_shim.so TORTURE_POINTS=$(TORTURE_POINTS) \
