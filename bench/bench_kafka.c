@@ -11,6 +11,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "io/process.h"
 
 #define BATCH_COUNT 10000
@@ -74,11 +75,13 @@ main(int argument_count, char **arguments)
     static rd_kafka_message_t *messages[BATCH_COUNT];
     int64_t                    message_count = 0, bytes = 0;
 
-    if (argument_count < 4) {
+    int64_t partition_count = 0;
+
+    if (argument_count < 4 || !str_to_int64(str_from(arguments[3]), &partition_count)) {
         printf("bench_kafka: nothing to do without a broker; bench/kafka.py starts one\n");
         return 0;
     }
-    int                              left     = atoi(arguments[3]);
+    int                              left     = (int)partition_count;
     const int64_t                    begin_us = clock_monotonic_us(process_clock());
     rd_kafka_t                      *client   = open_consumer(arguments[1]);
     rd_kafka_topic_partition_list_t *list     = rd_kafka_topic_partition_list_new(left);
