@@ -220,6 +220,12 @@
 /* Rows that are shown of a step of a stream that runs, and bytes of a text of theirs: more than anybody reads, and 4 MB at most. */
 #define LIVE_TAP_ROW_COUNT_MAX 1000
 #define LIVE_TAP_TEXT_SIZE     96
+
+/* Of a store behind a network: the state's record of an epoch goes there in pieces, for the server holds each several times over. Rows wait until
+ * there are so many, or so many bytes of them, for one statement. */
+#define STATE_PART_SIZE        (8u << 20)
+#define SQL_BATCH_COUNT_MAX    8192
+#define SQL_BATCH_SIZE_MAX     (16u << 20)
 /* Key groups that an epoch writes wholly: a round takes 128 epochs, and an epoch writes 1/128 of the state besides its delta. */
 #define LIVE_SNAPSHOT_GROUP_COUNT 8
 
@@ -268,6 +274,8 @@
 #define PLAN_NAME_SIZE_MAX 128
 /* Free texts of a configuration (who owns it, a system's URI). */
 #define PLAN_TEXT_SIZE_MAX 1024
+/* A name of PostgreSQL has 63 bytes at most; longer ones it cuts. */
+#define PLAN_SCHEMA_SIZE_MAX 63
 /* Sources of a leg: one a system that a hospital runs, and large ones run some hundreds. */
 #define PLAN_SOURCE_COUNT_MAX 1000
 /* Inputs of a source, and patterns of model files. */

@@ -5,12 +5,10 @@
 #include "base/suggest.h"
 #include "cli/pipeline.h"
 #include "govern/audit.h"
-#include "io/file.h"
-#include "io/key.h"
 #include "io/process.h"
 #include "io/terminal.h"
 #include "server/control.h"
-#include "store/query.h"
+#include "store/open.h"
 
 enum status
 ask_open(struct ask *ask, const struct ask_options *options, const struct verb_call *call, struct error *err)
@@ -132,26 +130,12 @@ ask_warehouse_rows(const struct ask *ask, struct str binding, struct str sql,
     return ask_owner_or_file(ask, &asked, err);
 }
 
-/* Reads the key and asks. */
 static enum status
 run_on_store(const struct ask *ask, struct store_query *query, uint64_t *ret_row_count, struct error *err)
 {
-    const struct graph_store *bound = &ask->plan.graph->streaming.store;
-    struct key                key = { { 0 } };
-    uint64_t                  size;
-    enum status               status = io_file_check_regular(io_system(), bound->path.data, &size, err);
-
-    query->path = bound->path.data;
     if (query->rows.write == NULL)
         query->rows = rows_options(ask);
-    if (status == ST_OK && bound->encryption.is_encrypted) {
-        status     = key_read(io_system(), bound->encryption.key.text, NULL, &key, err);
-        query->key = key.bytes;
-    }
-    if (status == ST_OK)
-        status = store_query_run(query, ret_row_count, err);
-    key_clear(&key);
-    return status;
+    return store_query_graph(io_system(), &ask->plan.graph->streaming.store, query, ret_row_count, err);
 }
 
 static enum status

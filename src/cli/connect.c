@@ -10,7 +10,7 @@
 #include "io/walk.h"
 #include "source/kafka/kafka.h"
 #include "store/outbox.h"
-#include "store/query.h"
+#include "store/open.h"
 #include "warehouse/ask.h"
 #include "warehouse/file.h"
 
@@ -194,9 +194,27 @@ witness_nothing(void *context, struct str sql, struct error *err)
     return ST_OK;
 }
 
+/* Reading tells whether login, TLS, database and rights will do; what only the first start makes is said. */
+static void
+connect_server(struct connector *connector, const struct graph_store *store)
+{
+    struct error       err      = ERROR_EMPTY;
+    uint64_t           count    = 0;
+    bool               is_there = false;
+    struct store_query query    = { .sql = STR("SELECT 1"), .rows = { .format = ROWS_JSON, .write = drop_rows }, .audit = witness_nothing };
+
+    if (store_is_there(connector->io, store, &is_there, &err) == ST_OK && is_there)
+        (void)store_query_graph(connector->io, store, &query, &count, &err);
+    add(connector, store->name, store->schema, is_there ? "a store" : "is made at the first start", &err);
+}
+
 static void
 connect_store(struct connector *connector, const struct graph_store *store)
 {
+    if (store->type == GRAPH_STORE_POSTGRES) {
+        connect_server(connector, store);
+        return;
+    }
     struct error       err     = ERROR_EMPTY;
     struct key         key     = { { 0 } };
     uint64_t           count   = 0;

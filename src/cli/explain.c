@@ -87,8 +87,11 @@ tree_streaming(const struct graph *graph, struct str_builder *out)
         str_builder_printf(out, "│  ├─ rule %s%s\n", streaming->rules[i].step.name.data,
                            rule != NULL && rule->is_approved ? "" : " (in shadow: its limits are not approved, its alerts are not sent)");
     }
-    str_builder_printf(out, "│  ├─ store %s at %s, %s\n", streaming->store.name.data, streaming->store.path.data,
-                       streaming->store.encryption.is_encrypted ? "encrypted" : "not encrypted");
+    if (streaming->store.type == GRAPH_STORE_POSTGRES)
+        str_builder_printf(out, "│  ├─ store %s in PostgreSQL, schema %s\n", streaming->store.name.data, streaming->store.schema.data);
+    else
+        str_builder_printf(out, "│  ├─ store %s at %s, %s\n", streaming->store.name.data, streaming->store.path.data,
+                           streaming->store.encryption.is_encrypted ? "encrypted" : "not encrypted");
     for (size_t i = 0; i < streaming->route_count; i++) {
         const struct graph_route *route = &streaming->routes[i];
         str_builder_printf(out, "│  %s─ route %s to %s, patient data: %s; takes", i + 1 < streaming->route_count ? "├" : "└", route->name.data,

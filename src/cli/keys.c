@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "io/key.h"
+#include "store/open.h"
 
 /* A file that cannot be examined is there: no key is made on a doubt. */
 static bool
@@ -15,12 +16,27 @@ is_there(struct io *io, struct str path)
     return io->stat(io, path.data, &info) == 0 || errno != ENOENT;
 }
 
+/* A server is asked only where the key is not there; where it cannot be asked, no key is made on a doubt. */
+static bool
+is_store_there(struct io *io, const struct graph *graph)
+{
+    const struct graph_store *bound    = &graph->streaming.store;
+    struct error              err      = ERROR_EMPTY;
+    bool                      was_made = false;
+
+    if (bound->type == GRAPH_STORE_SQLITE)
+        return is_there(io, bound->path);
+    if (graph->person_key.kind != GRAPH_SECRET_FILE || is_there(io, graph->person_key.name))
+        return false;
+    return store_is_there(io, bound, &was_made, &err) != ST_OK || was_made;
+}
+
 const char *
 person_key_user(struct io *io, const struct graph *graph)
 {
     if (graph->has_batch && is_there(io, graph->batch.warehouse.path))
         return "the warehouse";
-    return graph->has_streaming && is_there(io, graph->streaming.store.path) ? "the store" : NULL;
+    return graph->has_streaming && is_store_there(io, graph) ? "the store" : NULL;
 }
 
 enum status

@@ -31,7 +31,7 @@ show(const struct ask *ask, struct str letter, bool with_bytes, struct error *er
     struct str_builder sql       = STR_BUILDER_EMPTY;
     struct str_builder detail    = STR_BUILDER_EMPTY; /* What the audit is told. */
     uint64_t           row_count = 0;
-    enum status        status    = letters_show_sql(&sql, letter, with_bytes, !ask->is_json, err);
+    enum status        status    = letters_show_sql(&sql, letter, with_bytes, !ask->is_json, ask->plan.graph->streaming.store.type, err);
 
     str_builder_printf(&detail, "show %.*s%s", STR_PRINTF(letter), with_bytes ? " --show-bytes" : "");
     if (status == ST_OK)

@@ -1,23 +1,20 @@
 #include "cli/owner.h"
 
-#include <errno.h>
-
-#include "io/file.h"
 #include "store/open.h"
 
 enum status
 owner_check_store(const struct graph *graph, struct error *err)
 {
-    const char *path = graph->streaming.store.path.data;
-    struct stat info;
+    const struct graph_store *bound    = &graph->streaming.store;
+    bool                      is_there = false;
 
     if (!graph->has_streaming)
         return error_set(err, ERR_USAGE, "the pipeline has no streaming leg, and so no store");
-    if (io_system()->stat(io_system(), path, &info) == 0)
+    if (store_is_there(io_system(), bound, &is_there, err) != ST_OK)
+        return ST_ERROR;
+    if (is_there)
         return ST_OK;
-    if (errno != ENOENT)
-        return io_error(err, "look at", path);
-    error_set(err, ERR_NOT_FOUND, "there is no store at %s", path);
+    error_set(err, ERR_NOT_FOUND, "there is no store at %s", bound->path.data);
     error_hint(err, "heddle run or heddle stream makes it at its first start");
     return ST_ERROR;
 }

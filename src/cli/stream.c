@@ -12,7 +12,6 @@
 #include "cli/slow.h"
 #include "cli/table.h"
 #include "io/file.h"
-#include "io/key.h"
 #include "io/process.h"
 #include "io/terminal.h"
 #include "match/master_files.h"
@@ -21,7 +20,6 @@
 #include "source/kafka/kafka.h"
 #include "store/open.h"
 #include "store/outbox.h"
-#include "store/query.h"
 #include "warehouse/ask.h"
 #include "warehouse/live_history.h"
 
@@ -239,6 +237,16 @@ take_delivery(const struct outbox *outbox, struct stream_summary *summary)
     fprintf(stderr, "heddle: %" PRId64 " deliveries of alerts failed, the last one so: %s\n", told.failed_count, text);
 }
 
+static void
+tell_waiting(void *context, const struct error *err)
+{
+    char text[ERROR_TEXT_SIZE];
+
+    (void)context;
+    error_print(err, text, sizeof text);
+    fprintf(stderr, "heddle: %s; nothing is lost, it is tried again\n", text);
+}
+
 static enum status
 start_commands(const struct graph *graph, struct store *store, struct errands *errands, struct error *err)
 {
@@ -275,13 +283,17 @@ stream_run(const struct graph *graph, const struct siphash_key *person_key, stru
     enum status               status;
 
     *ret_summary = (struct stream_summary){ .cost = ret_summary->cost };
-    if (!bound->encryption.is_encrypted)
+    if (bound->type == GRAPH_STORE_SQLITE && !bound->encryption.is_encrypted)
         fprintf(stderr, "heddle: the store %.*s is not encrypted (\"encryption\": \"none\")\n", STR_PRINTF(bound->path));
     status = store_lock_graph(io_system(), graph, &lock, err);
     if (status == ST_OK)
         status = open_source(&graph->streaming.source, how, &source, err);
     if (status == ST_OK)
         status = store_open_graph(io_system(), graph, &store, err);
+    if (status == ST_OK) {
+        store->is_stopping  = is_stopping;
+        store->tell_waiting = tell_waiting;
+    }
     if (status == ST_OK)
         status = outbox_new(io_system(), process_clock(), store, graph, &errands.outbox, err);
     if (status == ST_OK)
@@ -321,23 +333,12 @@ append(void *context, struct str bytes, struct error *err)
 static enum status
 count_in_store(const struct graph *graph, struct str sql, bool is_json, unsigned width, struct str_builder *out, struct error *err)
 {
-    const struct graph_store *bound = &graph->streaming.store;
-    struct key                key   = { { 0 } };
-    uint64_t                  row_count;
-    struct store_query query = { .path  = bound->path.data,
-                                 .sql   = sql,
+    uint64_t           row_count;
+    struct store_query query = { .sql   = sql,
                                  .rows  = { .format = is_json ? ROWS_JSON : ROWS_TABLE, .width_max = width, .write = append, .context = out },
                                  .audit = no_audit };
-    enum status        status = ST_OK;
 
-    if (bound->encryption.is_encrypted) {
-        status    = key_read(io_system(), bound->encryption.key.text, NULL, &key, err);
-        query.key = key.bytes;
-    }
-    if (status == ST_OK)
-        status = store_query_run(&query, &row_count, err);
-    key_clear(&key);
-    return status;
+    return store_query_graph(io_system(), &graph->streaming.store, &query, &row_count, err);
 }
 
 #define ALERTS STR("select rule, severity, status, count(*) as alerts from alert group by 1, 2, 3 order by 1, 2, 3")

@@ -30,7 +30,7 @@ static const struct option_table table = OPTION_TABLE("top", options, struct top
 
 /* ---- Asking ---- */
 
-#define WAITING STR("select sink, count(*) as waiting, sum(attempts > 0) as failed_before from alert_outbox where status = 'waiting' group by sink order by sink")
+#define WAITING STR("select sink, count(*) as waiting, count(*) filter (where attempts > 0) as failed_before from alert_outbox where status = 'waiting' group by sink order by sink")
 
 /* {"stream":{…},"outbox":[{…},…]} */
 static enum status

@@ -263,14 +263,18 @@ struct graph_warehouse {
 
 enum graph_store_type {
     GRAPH_STORE_SQLITE,
+    GRAPH_STORE_POSTGRES,
 };
 
 struct graph_store {
     struct graph_origin     origin;
     struct str              name; /* "REALTIME_ANALYTICS_STORE". */
     enum graph_store_type   type;
-    struct str              path; /* Absolute. State segments and the patient master lie beside it. */
+    struct str              path; /* Absolute. State segments and the patient master lie beside it. POSTGRES: there is no such file, but lock,
+                                     socket and patient master of this machine begin with it. */
     struct graph_encryption encryption;
+    struct graph_secret     conninfo; /* POSTGRES: what to connect with. */
+    struct str              schema;   /* POSTGRES. */
 };
 
 enum graph_route_type {

@@ -193,7 +193,7 @@ const struct option_table SOURCE_TABLE = OPTION_TABLE("source", SOURCE_OPTIONS, 
     .help = "A source of several inputs. A source of one input is written as that input.");
 
 static const char *const WAREHOUSE_TYPE_NAMES[] = { "duckdb", NULL };
-static const char *const STORE_TYPE_NAMES[]     = { "sqlite", NULL };
+static const char *const STORE_TYPE_NAMES[]     = { "sqlite", "postgres", NULL };
 static const char *const ENCRYPTION_NAMES[]     = { "key", "none", NULL };
 
 #define DATABASE_OPTIONS(type_names_)                                                                                  \
@@ -207,7 +207,7 @@ static const char *const ENCRYPTION_NAMES[]     = { "key", "none", NULL };
       OPTION_FIELD(struct database_config, key), OPTION_GIVEN(struct database_config, has_key) },                     \
     { .name = "encryption", .type = OPTION_ENUM, .names = ENCRYPTION_NAMES, .default_text = "key",                    \
       .help = "\"none\" says in writing that the file is not encrypted; otherwise a key is required.",                \
-      OPTION_FIELD(struct database_config, encryption) }
+      OPTION_FIELD(struct database_config, encryption), OPTION_GIVEN(struct database_config, has_encryption) }
 
 static const struct option PUBLISH_OPTIONS[] = {
     { .name = "path", .type = OPTION_PATH, .min = 1, .is_required = true,
@@ -229,7 +229,17 @@ static const struct option WAREHOUSE_OPTIONS[] = {
 const struct option_table  WAREHOUSE_TABLE     = OPTION_TABLE("warehouse", WAREHOUSE_OPTIONS, struct database_config,
         .help = "Where the batch leg publishes.");
 
-static const struct option STORE_OPTIONS[] = { DATABASE_OPTIONS(STORE_TYPE_NAMES) };
+static const struct option STORE_OPTIONS[] = {
+    DATABASE_OPTIONS(STORE_TYPE_NAMES),
+    { .name = "conninfo", .type = OPTION_SECRET,
+      .help = "PostgreSQL: where the text is that it is connected with, host, database, user and password (libpq's conninfo or URI): a file of mode 0600, "
+              "or a variable. Required there. Beyond one machine sslmode is verify-full. \"path\" is then where lock, socket and patient master "
+              "of this machine lie, by default the schema's name in the folder of bindings.json.",
+      OPTION_FIELD(struct database_config, conninfo), OPTION_GIVEN(struct database_config, has_conninfo) },
+    { .name = "schema", .type = OPTION_TEXT, .min = 1, .max = PLAN_SCHEMA_SIZE_MAX, .default_text = "realtime",
+      .help = "PostgreSQL: the schema of the tables, small letters, digits and _. One pipeline has one of its own.",
+      OPTION_FIELD(struct database_config, schema), OPTION_GIVEN(struct database_config, has_schema) },
+};
 const struct option_table  STORE_TABLE     = OPTION_TABLE("store", STORE_OPTIONS, struct database_config,
         .help = "Where the streaming leg commits results, alerts and positions.");
 

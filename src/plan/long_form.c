@@ -332,6 +332,22 @@ print_database(struct str name, const char *type, struct str path, const struct 
 }
 
 static void
+print_store(const struct graph_store *store, struct json_out *json)
+{
+    if (store->type == GRAPH_STORE_SQLITE) {
+        print_database(store->name, "sqlite", store->path, &store->encryption, NULL, json);
+        return;
+    }
+    json_out_key(json, store->name);
+    json_out_object_begin(json);
+    json_out_key_cstr(json, "type", "postgres");
+    json_out_key_text(json, "path", store->path);
+    json_out_key_text(json, "conninfo", store->conninfo.text);
+    json_out_key_text(json, "schema", store->schema);
+    json_out_object_end(json);
+}
+
+static void
 print_receiver_tls(const struct graph_receiver *receiver, struct json_out *json)
 {
     if (receiver->ca.kind == GRAPH_SECRET_NONE && receiver->certificate.kind == GRAPH_SECRET_NONE)
@@ -476,7 +492,7 @@ print_bindings(const struct graph *graph, bool with_runtime, struct json_out *js
     if (graph->has_streaming) {
         if (graph_source_find(graph, streaming->source.name) == &streaming->source)
             print_source(&streaming->source, json);
-        print_database(streaming->store.name, "sqlite", streaming->store.path, &streaming->store.encryption, NULL, json);
+        print_store(&streaming->store, json);
         print_routes(streaming, json);
     }
     json_out_object_end(json);

@@ -2,7 +2,6 @@
 #include "plan/plan_int.h"
 
 static const char *const NOT_BUILT_WAREHOUSES[] = { "postgres", "parquet", "snowflake", "bigquery", NULL };
-static const char *const NOT_BUILT_STORES[]     = { "postgres", NULL };
 
 /* ---- Warehouse and store ---- */
 
@@ -89,6 +88,54 @@ plan_warehouse(struct builder *builder, const struct json *reference, struct gra
     return is_ok;
 }
 
+/* An option of the other kind of store would be passed over in silence. */
+static bool
+check_kind(struct builder *builder, const struct json *binding, bool is_given, const char *option, const char *type)
+{
+    if (!is_given)
+        return true;
+    error_hint(complain(&builder->bindings, config_value_of(binding, &STORE_TABLE, option), "a store of type \"%s\" has no option \"%s\"", type, option),
+               "leave it out");
+    return false;
+}
+
+static bool
+check_schema(struct builder *builder, const struct json *binding, struct str schema)
+{
+    bool is_ok = schema.size > 0 && !ascii_is_digit(schema.data[0]) && !str_starts_with(schema, STR("pg_"));
+
+    for (size_t i = 0; i < schema.size && is_ok; i++)
+        is_ok = (schema.data[i] >= 'a' && schema.data[i] <= 'z') || ascii_is_digit(schema.data[i]) || schema.data[i] == '_';
+    if (!is_ok)
+        error_hint(complain(&builder->bindings, config_value_of(binding, &STORE_TABLE, "schema"), "\"%.*s\" cannot be the schema of a store", STR_PRINTF(schema)),
+                   "its name has small letters, digits and _, and begins with neither a digit nor pg_");
+    return is_ok;
+}
+
+static bool
+settle_postgres(struct builder *builder, const struct json *binding, const struct database_config *config, struct graph_store *store)
+{
+    bool is_ok = check_kind(builder, binding, config->has_key, "key", "postgres");
+
+    is_ok &= check_kind(builder, binding, config->has_encryption, "encryption", "postgres");
+    is_ok &= check_schema(builder, binding, config->schema);
+    if (!config->has_conninfo && json_find(binding, "conninfo") == NULL)
+        error_hint(complain(&builder->bindings, binding, "a store of type \"postgres\" needs the option \"conninfo\""),
+                   "write \"conninfo\": \"env:STORE_DSN\", and host, dbname, user and password into that variable");
+    return is_ok && config->has_conninfo && plan_secret(builder, config->conninfo, config_value_of(binding, &STORE_TABLE, "conninfo"), &store->conninfo)
+           && plan_text(builder, config->schema, &store->schema) && plan_path(builder, config->has_path ? config->path : config->schema, &store->path);
+}
+
+static bool
+settle_sqlite(struct builder *builder, const struct json *binding, const struct database_config *config, struct graph_store *store)
+{
+    bool is_ok = check_kind(builder, binding, config->has_conninfo, "conninfo", "sqlite");
+
+    is_ok &= check_kind(builder, binding, config->has_schema, "schema", "sqlite");
+    is_ok &= settle_encryption(builder, binding, &STORE_TABLE, config, &store->encryption);
+    return plan_required_path(builder, binding, &STORE_TABLE, config->has_path, config->path, &store->path) && is_ok;
+}
+
 bool
 plan_store(struct builder *builder, const struct json *reference, const struct json *binding,
            struct graph_store *ret_store)
@@ -96,13 +143,12 @@ plan_store(struct builder *builder, const struct json *reference, const struct j
     struct graph_store     store = { .origin = plan_origin(&builder->pipeline, reference) };
     struct database_config config;
 
-    if (plan_is_not_built(builder, binding, NOT_BUILT_STORES, "sqlite"))
-        return false;
     bool is_ok = config_bind(&builder->bindings.binder, binding, &STORE_TABLE, &config);
-    is_ok &= settle_encryption(builder, binding, &STORE_TABLE, &config, &store.encryption);
-    is_ok &= plan_required_path(builder, binding, &STORE_TABLE, config.has_path, config.path, &store.path);
+    if (is_ok) {
+        store.type = config.type == 0 ? GRAPH_STORE_SQLITE : GRAPH_STORE_POSTGRES; /* As STORE_TYPE_NAMES. */
+        is_ok      = store.type == GRAPH_STORE_POSTGRES ? settle_postgres(builder, binding, &config, &store) : settle_sqlite(builder, binding, &config, &store);
+    }
     is_ok &= plan_text(builder, reference->text, &store.name);
-    store.type = GRAPH_STORE_SQLITE;
     *ret_store = store;
     return is_ok;
 }

@@ -6,7 +6,8 @@
 /* Tables of the store (store/schema.sql) and of SQLite, whose names a window cannot take. */
 static const char *const STORE_TABLES[] = { "store_meta",        "epoch_header",    "epoch",        "source_position",
                                             "accounting_reason", "alert",           "alert_outbox", "alert_revisions",
-                                            "dead_letter",       "late_event",      NULL };
+                                            "dead_letter",       "late_event",      "dead_letter_retry", "state_record",
+                                            NULL };
 
 static const char TRANSFORMS_HINT[] = "the transforms are enrich_with_patient_master, validate_event, each once and in "
                                       "this order";

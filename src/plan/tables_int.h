@@ -230,6 +230,11 @@ struct database_config {
     bool       has_path;
     struct publish_config publish;
     bool       has_publish;
+    struct str conninfo; /* Stores. */
+    bool       has_conninfo;
+    struct str schema;
+    bool       has_schema;
+    bool       has_encryption;
 };
 
 struct retry_config {

@@ -50,6 +50,22 @@ alert_life_status(const struct alert_newest *newest, const struct store_alert *t
     return newest->handled.size > 0 && str_equal(told->status, STR("open")) ? STR("revised") : told->status;
 }
 
+struct alert_newest
+alert_life_after(const struct alert_newest *newest, const struct store_alert *told)
+{
+    const bool is_silent = alert_life_is_silent(newest, told);
+
+    return (struct alert_newest){ .revision           = newest->revision + 1,
+                                  .status             = alert_life_status(newest, told),
+                                  .status_reason      = is_silent ? newest->status_reason : told->status_reason,
+                                  .severity           = told->severity,
+                                  .value              = told->value,
+                                  .unit               = told->unit,
+                                  .acknowledged_by    = newest->acknowledged_by,
+                                  .acknowledged_at_us = newest->acknowledged_at_us,
+                                  .handled            = is_silent ? newest->handled : STR_EMPTY };
+}
+
 bool
 alert_life_act(const struct alert_newest *newest, enum store_handling handling, struct str *ret_status, struct str *ret_status_reason)
 {

@@ -42,6 +42,9 @@ bool       alert_life_is_silent(const struct alert_newest *newest, const struct 
 /* The status that the revision gets which the rule tells. */
 struct str alert_life_status(const struct alert_newest *newest, const struct store_alert *told);
 
+/* The newest revision, when that one has been added. */
+struct alert_newest alert_life_after(const struct alert_newest *newest, const struct store_alert *told);
+
 /* What an act makes of it; false: nothing, for it is handled already (L2). */
 bool alert_life_act(const struct alert_newest *newest, enum store_handling handling, struct str *ret_status, struct str *ret_status_reason);
 

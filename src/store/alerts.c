@@ -159,7 +159,7 @@ alerts_fields_sql(struct str_builder *sql, struct str alert_id, enum graph_phi p
         str_builder_append_cstr(sql, i > 0 ? " union all " : "");
         append_field(sql, i);
     }
-    str_builder_append_cstr(sql, ") where value is not null order by n, m");
+    str_builder_append_cstr(sql, ") as fields where value is not null order by n, m");
 }
 
 void

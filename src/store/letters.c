@@ -1,5 +1,8 @@
 #include "store/letters.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "store/statement_int.h"
 
 struct letter_column {
@@ -52,8 +55,8 @@ letters_summary_sql(struct str_builder *sql)
 {
     begin(sql, "");
     str_builder_append_cstr(sql, "select kind, step, nullif(entity, '') as entity, reason_code, count(*) as letter_count, "
-                                 "sum(status = 'open') as open_count, sum(status = 'retried') as waiting_count, "
-                                 "sum(status = 'resolved') as resolved_count, " SQL_TIME("min(received_at)") " as first_received_at, "
+                                 "count(*) filter (where status = 'open') as open_count, count(*) filter (where status = 'retried') as waiting_count, "
+                                 "count(*) filter (where status = 'resolved') as resolved_count, " SQL_TIME("min(received_at)") " as first_received_at, "
                                  SQL_TIME("max(received_at)") " as last_received_at from letter group by kind, step, entity, reason_code "
                                  "order by kind, letter_count desc, step, entity, reason_code");
 }
@@ -101,19 +104,31 @@ append_columns(struct str_builder *sql, bool with_bytes)
     str_builder_append_cstr(sql, " from letter order by row_number, step");
 }
 
-static void
-append_fields(struct str_builder *sql, bool with_bytes)
+/* A sender's bytes are told as text: by PostgreSQL with what is not ASCII in octal, for its text holds no such bytes. */
+static const char *
+column_as_text(const struct letter_column *column, enum graph_store_type store, char *out, size_t size)
 {
+    if (store == GRAPH_STORE_POSTGRES && strcmp(column->name, "bytes") == 0)
+        return "encode(bytes, 'escape')";
+    snprintf(out, size, "cast(%s as text)", column->sql);
+    return out;
+}
+
+static void
+append_fields(struct str_builder *sql, bool with_bytes, enum graph_store_type store)
+{
+    char text[200];
+
     str_builder_append_cstr(sql, "select field, value from (");
     for (size_t i = 0; i < COLUMN_COUNT; i++)
         if (with_bytes || !columns[i].is_senders)
-            str_builder_printf(sql, "%sselect row_number as r, step as s, %zu as n, '%s' as field, cast(%s as text) as value from letter",
-                               i > 0 ? " union all " : "", i, columns[i].name, columns[i].sql);
-    str_builder_append_cstr(sql, ") where value is not null order by r, s, n");
+            str_builder_printf(sql, "%sselect row_number as r, step as s, %zu as n, '%s' as field, %s as value from letter",
+                               i > 0 ? " union all " : "", i, columns[i].name, column_as_text(&columns[i], store, text, sizeof text));
+    str_builder_append_cstr(sql, ") as fields where value is not null order by r, s, n");
 }
 
 enum status
-letters_show_sql(struct str_builder *sql, struct str letter, bool with_bytes, bool for_eyes, struct error *err)
+letters_show_sql(struct str_builder *sql, struct str letter, bool with_bytes, bool for_eyes, enum graph_store_type store, struct error *err)
 {
     struct str_builder condition = STR_BUILDER_EMPTY;
     struct str         partition = STR_EMPTY;
@@ -128,7 +143,7 @@ letters_show_sql(struct str_builder *sql, struct str letter, bool with_bytes, bo
     sql->has_failed |= !str_builder_is_ok(&condition);
     str_builder_release(&condition);
     if (for_eyes)
-        append_fields(sql, with_bytes);
+        append_fields(sql, with_bytes, store);
     else
         append_columns(sql, with_bytes);
     return str_builder_status(sql, err);

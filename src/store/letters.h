@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/str_builder.h"
+#include "graph/graph.h"
 
 /* What a letter's name says, as views. ERR_USAGE where it is no such name. */
 enum status letters_parse_name(struct str letter, struct str *ret_partition_id, int64_t *ret_position, struct error *err);
@@ -24,6 +25,7 @@ void letters_list_sql(struct str_builder *sql, struct str reason_code);
 
 /* All of the letters with that name: several where a record made more than one row, or more than one step refused it.
  * `for_eyes`: one row a field, what is empty left out; else one row a letter. ERR_USAGE where it is no such name. */
-enum status letters_show_sql(struct str_builder *sql, struct str letter, bool with_bytes, bool for_eyes, struct error *err);
+enum status letters_show_sql(struct str_builder *sql, struct str letter, bool with_bytes, bool for_eyes, enum graph_store_type store,
+                             struct error *err);
 
 #endif

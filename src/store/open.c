@@ -6,6 +6,8 @@
 #include "base/str_builder.h"
 #include "io/file.h"
 #include "io/key.h"
+#include "io/secret.h"
+#include "store/postgres.h"
 #include "store/sqlite.h"
 
 static enum status
@@ -46,8 +48,8 @@ store_lock_graph(struct io *io, const struct graph *graph, struct lock *ret_lock
     return status;
 }
 
-enum status
-store_open_graph(struct io *io, const struct graph *graph, struct store **ret_store, struct error *err)
+static enum status
+open_sqlite(struct io *io, const struct graph *graph, struct store **ret_store, struct error *err)
 {
     const struct graph_store   *bound   = &graph->streaming.store;
     struct key                  key     = { { 0 } };
@@ -55,15 +57,88 @@ store_open_graph(struct io *io, const struct graph *graph, struct store **ret_st
     uint64_t                    size;
     enum status                 status  = io_file_check_regular(io, bound->path.data, &size, err);
 
-    CHECK(graph->has_streaming && bound->type == GRAPH_STORE_SQLITE);
     if (status == ST_OK && bound->encryption.is_encrypted) {
         status      = take_key(io, bound, &key, err);
         options.key = key.bytes;
     }
     if (status == ST_OK)
         status = sqlite_store_open(&options, ret_store, err);
+    key_clear(&key);
+    return status;
+}
+
+static enum status
+open_postgres(struct io *io, const struct graph *graph, struct store **ret_store, struct error *err)
+{
+    const struct graph_store *bound    = &graph->streaming.store;
+    struct secret             conninfo = SECRET_EMPTY;
+    enum status               status   = secret_read(io, bound->conninfo.text, SECRET_LINE, &conninfo, err);
+
+    if (status == ST_OK)
+        status = postgres_store_open(&(struct postgres_options){ conninfo.text, bound->schema.data, graph->name.data }, ret_store, err);
+    secret_release(&conninfo);
+    return status;
+}
+
+enum status
+store_open_graph(struct io *io, const struct graph *graph, struct store **ret_store, struct error *err)
+{
+    const struct graph_store *bound = &graph->streaming.store;
+    enum status               status;
+
+    CHECK(graph->has_streaming);
+    status = bound->type == GRAPH_STORE_POSTGRES ? open_postgres(io, graph, ret_store, err) : open_sqlite(io, graph, ret_store, err);
     if (status != ST_OK)
         error_at(err, bound->origin.file.data, bound->origin.line, bound->origin.column);
+    return status;
+}
+
+/* ---- Beside the owner ---- */
+
+enum status
+store_is_there(struct io *io, const struct graph_store *bound, bool *ret_is_there, struct error *err)
+{
+    struct secret conninfo = SECRET_EMPTY;
+    enum status   status;
+
+    if (bound->type == GRAPH_STORE_SQLITE)
+        return look_for_file(io, bound->path.data, ret_is_there, err);
+    status = secret_read(io, bound->conninfo.text, SECRET_LINE, &conninfo, err);
+    if (status == ST_OK)
+        status = postgres_store_look(&(struct postgres_options){ conninfo.text, bound->schema.data, NULL }, ret_is_there, err);
+    secret_release(&conninfo);
+    return status;
+}
+
+static enum status
+query_sqlite(struct io *io, const struct graph_store *bound, struct store_query *query, uint64_t *ret_row_count, struct error *err)
+{
+    struct key  key = { { 0 } };
+    uint64_t    size;
+    enum status status = io_file_check_regular(io, bound->path.data, &size, err);
+
+    query->path = bound->path.data;
+    if (status == ST_OK && bound->encryption.is_encrypted) {
+        status     = key_read(io, bound->encryption.key.text, NULL, &key, err);
+        query->key = key.bytes;
+    }
+    if (status == ST_OK)
+        status = store_query_run(query, ret_row_count, err);
     key_clear(&key);
+    return status;
+}
+
+enum status
+store_query_graph(struct io *io, const struct graph_store *bound, struct store_query *query, uint64_t *ret_row_count, struct error *err)
+{
+    struct secret conninfo = SECRET_EMPTY;
+    enum status   status;
+
+    if (bound->type == GRAPH_STORE_SQLITE)
+        return query_sqlite(io, bound, query, ret_row_count, err);
+    status = secret_read(io, bound->conninfo.text, SECRET_LINE, &conninfo, err);
+    if (status == ST_OK)
+        status = postgres_query_run(&(struct postgres_options){ conninfo.text, bound->schema.data, NULL }, query, ret_row_count, err);
+    secret_release(&conninfo);
     return status;
 }

@@ -35,7 +35,7 @@ open_read_only(struct sqlite_store *sqlite, const struct store_query *query, str
         return ST_ERROR;
     }
     if (code != SQLITE_OK)
-        return sqlite_error(sqlite, err, "open its file");
+        return sqlite_error(sqlite->db, err, "open its file");
     sqlite3_busy_timeout(sqlite->db, BUSY_TIMEOUT_MS);
     if (sqlite_give_key(sqlite, query->key, err) != ST_OK)
         return ST_ERROR;
@@ -61,7 +61,7 @@ refuse(struct sqlite_store *sqlite, struct error *err)
         return refuse_writing(err);
     if (code == SQLITE_ERROR || code == SQLITE_TOOBIG || code == SQLITE_RANGE)
         return error_set(err, ERR_USAGE, "%s", sqlite3_errmsg(sqlite->db));
-    return sqlite_error(sqlite, err, "prepare the statement");
+    return sqlite_error(sqlite->db, err, "prepare the statement");
 }
 
 /* While it runs. A message may quote a value (I8): those that quote none are told, of others only their kind. */
@@ -75,7 +75,7 @@ refuse_running(struct sqlite_store *sqlite, struct error *err)
     if (code == SQLITE_AUTH)
         return refuse_writing(err);
     if (code != SQLITE_ERROR && code != SQLITE_TOOBIG && code != SQLITE_MISMATCH)
-        return sqlite_error(sqlite, err, "run the statement to its end");
+        return sqlite_error(sqlite->db, err, "run the statement to its end");
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
         if (strcmp(message, harmless[i]) == 0)
             return error_set(err, ERR_USAGE, "the statement fails over its rows: %s", harmless[i]);

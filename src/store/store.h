@@ -203,7 +203,16 @@ struct epoch_commit {
     size_t                          dead_letter_count;
     const struct store_late_event  *late_events;
     size_t                          late_event_count;
+
+    /* Of a store that keeps the state's records itself (state_read): this epoch's, all parts one behind the other, and the first epoch
+     * whose record recovery still needs. */
+    const struct str *state;
+    size_t            state_count;
+    uint64_t          state_first;
 };
+
+/* Takes one record's body, in the order of epochs. */
+typedef enum status store_state_fn(void *context, uint64_t epoch, struct str body, struct error *err);
 
 /* ---- Retried letters ----
  *
@@ -280,7 +289,7 @@ struct store_handled {
 struct store;
 
 struct store_kind {
-    const char *name; /* "sqlite", "fake" */
+    const char *name; /* "sqlite", "postgres", "fake" */
 
     /* P1: raises the generation in a transaction of its own and commits it. Only then load. */
     enum status (*own)(struct store *store, uint64_t *ret_generation, struct error *err);
@@ -319,6 +328,10 @@ struct store_kind {
      * more since that revision. NULL: the kind has no alerts that live on. */
     enum status (*alerts_handle)(struct store *store, const struct store_handle *handle, struct store_handled *ret_handled, struct error *err);
 
+    /* P10: gives the records of epochs `first` to `last`, which must all be there. NULL: the store keeps no records, they lie in files of
+     * `segment_folder` (live/segment.h). */
+    enum status (*state_read)(struct store *store, uint64_t first, uint64_t last, store_state_fn *read, void *context, struct error *err);
+
     /* Frees the store too. NULL-safe through store_close. */
     void (*close)(struct store *store);
 };
@@ -330,6 +343,10 @@ struct store {
     /* Revisions that committed epochs hold beyond those of their struct epoch_commit: alerts of letters that were resolved. */
     int64_t     retraction_count;
     const char *segment_folder; /* Where the segment files lie: beside the store file. Owned by the implementation. */
+    /* Of a store behind a network, while it does not answer; either may be NULL. Whether to give up, and whom to tell what it is waiting for. */
+    bool (*is_stopping)(void *context);
+    void (*tell_waiting)(void *context, const struct error *err);
+    void *wait_context;
 };
 
 static inline enum status

@@ -180,21 +180,18 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
 {
     struct runtime *runtime = committer->runtime;
     struct merge    merge;
-    char            reference[SEGMENT_REFERENCE_SIZE];
     int64_t         begin        = monotonic(runtime);
     int64_t         retractions  = runtime->options->store->retraction_count;
-    bool            begins_round = (epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT == 0;
     CHECK(epoch == runtime->committed + 1); /* P7 */
     if (merge_epoch(runtime, epoch, &merge, err) != ST_OK)
         return ST_ERROR;
     cost_lap(runtime->meter, COST_MERGE);
-    if (segment_append(&runtime->segment, epoch, begins_round, merge.state, merge.state_count, reference, err) != ST_OK)
+    if (records_seal(&runtime->records, epoch, begins_round(epoch), merge.state, merge.state_count, &merge.commit, err) != ST_OK)
         return ST_ERROR;
     cost_lap(runtime->meter, COST_RECORD);
-    CHECK(runtime->segment.epoch == epoch);                                                             /* P6 */
+    CHECK(runtime->records.epoch == epoch);                                                             /* P6 */
     CHECK(merge.decision.epoch == epoch && merge.decision.min_watermark_us >= merge.decision.freed_us); /* P3 */
     atomic_store(&runtime->sealed, epoch);
-    merge.commit.segment         = str_from(reference);
     merge.commit.cut_reason      = str_from(committer->reasons[epoch % EPOCHS_UNDER_WAY]);
     merge.commit.committed_at_us = clock_now_us(runtime->options->clock);
     if (store_submit(runtime->options->store, &merge.commit, err) != STORE_COMMITTED) /* P8 */
@@ -207,7 +204,7 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
         runtime->summary.epoch_first = epoch;
     runtime->summary.epoch_last = epoch;
     top_epoch(runtime, epoch, merge.commit.committed_at_us, monotonic(runtime) - begin);
-    return segment_committed(&runtime->segment, err);
+    return records_committed(&runtime->records, err);
 }
 
 static void

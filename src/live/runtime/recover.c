@@ -93,6 +93,12 @@ read_record(void *context, uint64_t epoch, struct str body, struct error *err)
     return ST_OK;
 }
 
+bool
+begins_round(uint64_t epoch)
+{
+    return (epoch - 1) * LIVE_SNAPSHOT_GROUP_COUNT % STATE_GROUP_COUNT == 0;
+}
+
 /* ---- Partitions ---- */
 
 static const struct store_position *
@@ -181,7 +187,7 @@ partitions_open(struct runtime *runtime, const struct store_state *state, const 
 static void
 actors_place(struct runtime *runtime, uint64_t epoch)
 {
-    CHECK(runtime->segment.epoch == epoch); /* P10 */
+    CHECK(runtime->records.epoch == epoch); /* P10 */
     runtime->committed = epoch;
     atomic_store(&runtime->announced, epoch);
     atomic_store(&runtime->sealed, epoch);
@@ -242,12 +248,11 @@ recover(struct runtime *runtime, bool *ret_needs_start, struct error *err)
     runtime->watermark_us     = decisions.watermark_us;
     runtime->min_watermark_us = decisions.min_watermark_us;
     decisions_history(&decisions, runtime->graph, runtime->history_from_us);
-    if (segment_open(&runtime->segment, runtime->options->io, store->segment_folder, store->segment_key, runtime->generation,
-                     state.segment, read_record, runtime, err) != ST_OK)
+    if (records_open(&runtime->records, runtime->options->io, store, runtime->generation, &state, begins_round, read_record, runtime, err) != ST_OK)
         return ST_ERROR;
-    if (runtime->segment.epoch != state.epoch)
+    if (runtime->records.epoch != state.epoch)
         return error_set(err, ERR_CORRUPT, "the store is at epoch %llu, its state's record at %llu",
-                         (unsigned long long)state.epoch, (unsigned long long)runtime->segment.epoch);
+                         (unsigned long long)state.epoch, (unsigned long long)runtime->records.epoch);
     if (check_whole(runtime, runtime->stage1, err) != ST_OK || check_whole(runtime, runtime->stage2, err) != ST_OK)
         return ST_ERROR;
     if (partitions_open(runtime, &state, &decisions, state.epoch == 0 ? STORE_TIME_NONE : runtime->min_watermark_us, err) != ST_OK

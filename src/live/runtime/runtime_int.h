@@ -29,7 +29,7 @@
 #include "live/op/intake.h"
 #include "live/runtime/lane.h"
 #include "live/runtime/steps.h"
-#include "live/segment.h"
+#include "live/records.h"
 
 #define IDENTITY_SIZE_MAX 128
 #define PORT_COUNT_MAX    STEP_COUNT_MAX
@@ -191,7 +191,7 @@ struct runtime {
     int64_t             watermark_us; /* Of the last decision. */
     int64_t             min_watermark_us;
     int64_t             history_from_us[STEP_COUNT_MAX]; /* By the graph's rules. INT64_MIN: the warehouse told nothing. */
-    struct segment      segment;
+    struct records      records;
     struct arena        commit_arena;
     struct letters      letters; /* The committer's, but for what its worker reads of an offer. */
     int64_t             move_total; /* To the end that LIVE_ONCE and LIVE_DRAIN go to. */
@@ -317,6 +317,8 @@ enum status committer_commit(struct committer *committer, bool *ret_progress, st
 enum status committer_run(struct runtime *runtime, const char *first_cut_reason, struct error *err);
 
 /* recover.c */
+/* Whether the epoch begins a round of snapshots: every key group once. */
+bool        begins_round(uint64_t epoch);
 enum status recover(struct runtime *runtime, bool *ret_needs_start, struct error *err);
 /* Opens partitions that are not known yet; their watermark is `watermark_us`. */
 enum status partitions_open(struct runtime *runtime, const struct store_state *state, const struct decisions *decisions, int64_t watermark_us,

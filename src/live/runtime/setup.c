@@ -165,7 +165,7 @@ runtime_init(struct runtime *runtime, const struct live_options *options, struct
     /* The memory of all lanes stays about the same, however many there are. */
     runtime->lane_capacity = (runtime->chunk_capacity + runtime->worker_count - 1) / runtime->worker_count;
     runtime->master        = MASTER_EMPTY;
-    runtime->segment       = SEGMENT_EMPTY;
+    runtime->records       = RECORDS_EMPTY;
     atomic_store(&runtime->final, UINT64_MAX);
     arena_init(&runtime->arena, 0);
     arena_init(&runtime->commit_arena, 0);
@@ -347,7 +347,7 @@ runtime_release(struct runtime *runtime)
         waker_release(&runtime->threads[i].waker);
     memory_free(runtime->threads);
     waker_release(&runtime->committer);
-    segment_release(&runtime->segment);
+    records_release(&runtime->records);
     master_release(runtime->options->io, &runtime->master);
     arena_release(&runtime->arena);
     arena_release(&runtime->commit_arena);

@@ -93,22 +93,22 @@ test_show(void **state)
     struct error       err = ERROR_EMPTY;
 
     (void)state;
-    assert_int_equal(letters_show_sql(&sql, STR("it's:0.log:200"), false, false, &err), ST_OK);
+    assert_int_equal(letters_show_sql(&sql, STR("it's:0.log:200"), false, false, GRAPH_STORE_SQLITE, &err), ST_OK);
     expect(&sql, ROWS_JSON,
            "{\"letter\":\"it's:0.log:200\",\"kind\":\"dead_letter\",\"source\":\"LOG\",\"row_number\":0,\"step\":\"validate_event\",\"entity\":\"lab_result\","
            "\"path\":\"$.code\",\"reason_code\":\"bad_code\",\"reason\":\"column code\",\"received_at\":\"2026-01-02T00:00:02Z\",\"event_time\":null,\"watermark\":null,"
            "\"status\":\"open\",\"attempts\":0,\"resolved_by\":null,\"plan_digest\":\"digest\",\"epoch\":1,\"size_bytes\":13}\n");
-    assert_int_equal(letters_show_sql(&sql, STR("it's:0.log:200"), true, true, &err), ST_OK);
+    assert_int_equal(letters_show_sql(&sql, STR("it's:0.log:200"), true, true, GRAPH_STORE_SQLITE, &err), ST_OK);
     assert_non_null(strstr(sql.data, "bytes"));
     expect(&sql, ROWS_CSV,
            "field,value\nletter,it's:0.log:200\nkind,dead_letter\nsource,LOG\nrow_number,0\nstep,validate_event\nentity,lab_result\npath,$.code\n"
            "reason_code,bad_code\nreason,column code\nreceived_at,2026-01-02T00:00:02Z\nstatus,open\nattempts,0\nplan_digest,digest\nepoch,1\n"
            "size_bytes,13\nevent_id,e7\nevent_key,MRN7\nbytes,\"{\"\"code\"\":\"\"xy\"\"}\"\n");
-    assert_int_equal(letters_show_sql(&sql, STR("it's:0.log:300"), false, true, &err), ST_OK);
+    assert_int_equal(letters_show_sql(&sql, STR("it's:0.log:300"), false, true, GRAPH_STORE_SQLITE, &err), ST_OK);
     expect(&sql, ROWS_CSV,
            "field,value\nletter,it's:0.log:300\nkind,late_event\nsource,LOG\nrow_number,0\nstep,window_5m\nreason_code,too_late\nreason,late\n"
            "received_at,2026-01-02T00:00:03Z\nevent_time,2026-01-02T00:00:00Z\nwatermark,2026-01-02T02:00:00Z\nstatus,open\nepoch,1\nsize_bytes,2\n");
-    assert_int_equal(letters_show_sql(&sql, STR("other:300"), false, true, &err), ST_OK);
+    assert_int_equal(letters_show_sql(&sql, STR("other:300"), false, true, GRAPH_STORE_SQLITE, &err), ST_OK);
     expect(&sql, ROWS_CSV, "field,value\n");
 }
 
@@ -121,7 +121,7 @@ test_names(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct str_builder sql = STR_BUILDER_EMPTY;
         struct error       err = ERROR_EMPTY;
-        assert_int_equal(letters_show_sql(&sql, str_from(wrong[i]), true, true, &err), ST_ERROR);
+        assert_int_equal(letters_show_sql(&sql, str_from(wrong[i]), true, true, GRAPH_STORE_SQLITE, &err), ST_ERROR);
         assert_int_equal(err.code, ERR_USAGE);
         str_builder_release(&sql);
     }
