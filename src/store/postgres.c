@@ -10,42 +10,14 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/memory.h"
-#include "io/thread.h"
 #include "store/postgres_int.h"
 
 #define PARAMETERS_MAX   64
-#define OPEN_PATIENCE_MS 2000  /* A session that has just ended may hold the lock for a moment. */
-#define MEND_PATIENCE_MS 60000 /* A restart of the server, or of what stands in for it. */
-#define PAUSE_FIRST_MS   50
-#define PAUSE_MAX_MS     5000
-#define MEND_COUNT_MAX   5     /* Without a commit in between. */
 
 enum { OID_BYTES = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25, OID_DOUBLE = 701, OID_BOOL = 16 };
 enum { OID_BYTES_ARRAY = 1001, OID_TEXT_ARRAY = 1009, OID_INT8_ARRAY = 1016, OID_DOUBLE_ARRAY = 1022 };
 #define ARRAY_HEAD_SIZE 20
-
-struct queued {
-    struct sql_statement *statement; /* That wants the answer; NULL: none does. */
-    const char           *what;
-    bool                  is_commit;
-};
-
-struct postgres_store {
-    struct sql_store        sql; /* First: a struct sql_store * is one of these. */
-    struct postgres_options options;
-    char                   *texts[3]; /* That the options point to. */
-    PGconn                 *conn;
-    uint64_t                session; /* Of the connection: what was prepared on an earlier one is gone. */
-    uint32_t                name_count;
-    uint32_t                mend_count;
-    bool                    is_owned; /* The lock is ours, and to be taken again with a new connection. */
-    bool                    is_committed;
-    struct queued          *queue;
-    size_t                  queue_count, queue_capacity;
-    struct sql_statement   *batch; /* Whose rows wait; NULL: none do. */
-};
 
 struct value {
     bool        is_null;
@@ -98,8 +70,8 @@ get_big_endian(const char *bytes, int size)
 
 /* ---- The queue ---- */
 
-static enum status
-lost(struct postgres_store *postgres, const char *what, struct error *err)
+enum status
+postgres_lost(struct postgres_store *postgres, const char *what, struct error *err)
 {
     return postgres_error(postgres->conn, NULL, what, err);
 }
@@ -144,7 +116,7 @@ take_answer(struct postgres_store *postgres, const struct queued *queued, PGresu
 
 /* Waits for all that was sent. *ret_is_certain: where it failed, the server said so before it came to the end. */
 static enum status
-collect(struct postgres_store *postgres, bool *ret_is_certain, struct error *err)
+collect_answers(struct postgres_store *postgres, bool *ret_is_certain, struct error *err)
 {
     bool   has_failed = PQpipelineSync(postgres->conn) != 1;
     size_t count      = postgres->queue_count;
@@ -152,12 +124,12 @@ collect(struct postgres_store *postgres, bool *ret_is_certain, struct error *err
     *ret_is_certain       = false;
     postgres->queue_count = 0;
     if (has_failed)
-        return lost(postgres, "be reached", err);
+        return postgres_lost(postgres, "be reached", err);
     for (size_t i = 0; i < count; i++) {
         PGresult *result = PQgetResult(postgres->conn);
         if (result == NULL || (PQstatus(postgres->conn) == CONNECTION_BAD && PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL)) {
             PQclear(result);
-            return has_failed ? ST_ERROR : lost(postgres, postgres->queue[i].what, err);
+            return has_failed ? ST_ERROR : postgres_lost(postgres, postgres->queue[i].what, err);
         }
         if (!take_answer(postgres, &postgres->queue[i], result, has_failed, err)) {
             *ret_is_certain |= !has_failed && !postgres->queue[i].is_commit;
@@ -173,9 +145,20 @@ collect(struct postgres_store *postgres, bool *ret_is_certain, struct error *err
         if (status == PGRES_PIPELINE_SYNC)
             break;
         if (PQstatus(postgres->conn) == CONNECTION_BAD)
-            return has_failed ? ST_ERROR : lost(postgres, "hear the end of an answer", err);
+            return has_failed ? ST_ERROR : postgres_lost(postgres, "hear the end of an answer", err);
     }
     return has_failed ? ST_ERROR : ST_OK;
+}
+
+/* What was prepared behind an error was passed over, too: all is prepared anew, under other names. */
+static enum status
+collect(struct postgres_store *postgres, bool *ret_is_certain, struct error *err)
+{
+    enum status status = collect_answers(postgres, ret_is_certain, err);
+
+    if (status != ST_OK)
+        postgres->session++;
+    return status;
 }
 
 static enum status
@@ -190,7 +173,7 @@ static enum status
 send_text(struct postgres_store *postgres, const char *sql, const char *what, bool is_commit, struct error *err)
 {
     if (PQsendQueryParams(postgres->conn, sql, 0, NULL, NULL, NULL, NULL, 1) != 1)
-        return lost(postgres, what, err);
+        return postgres_lost(postgres, what, err);
     return queue_add(postgres, NULL, what, is_commit, err);
 }
 
@@ -259,7 +242,6 @@ prepare(struct sql_store *sql, const struct sql_text *text, struct error *err)
     statement->parameter_count = (int)strlen(text->types);
     statement->row             = -1;
     arena_init(&statement->arena, 0);
-    snprintf(statement->name, sizeof statement->name, "s%u", ++of(sql)->name_count);
     statement->types = memory_copy(text->types, strlen(text->types));
     if (str_builder_is_ok(&translated))
         statement->sql = memory_copy(str_builder_cstr(&translated), translated.size);
@@ -285,14 +267,15 @@ send_values(struct sql_statement *statement, const char *const *values, const in
         oids[i]    = oid_of(statement->types[i], statement->is_batch);
     }
     if (statement->session != postgres->session) {
+        snprintf(statement->name, sizeof statement->name, "s%u", ++postgres->name_count);
         if (PQsendPrepare(postgres->conn, statement->name, statement->sql, statement->parameter_count, oids) != 1)
-            return lost(postgres, what, err);
+            return postgres_lost(postgres, what, err);
         if (queue_add(postgres, NULL, what, false, err) != ST_OK)
             return ST_ERROR;
         statement->session = postgres->session;
     }
     if (PQsendQueryPrepared(postgres->conn, statement->name, statement->parameter_count, values, sizes, formats, 1) != 1)
-        return lost(postgres, what, err);
+        return postgres_lost(postgres, what, err);
     return queue_add(postgres, wants_answer ? statement : NULL, what, false, err);
 }
 
@@ -375,7 +358,7 @@ finalize(struct sql_statement *statement)
 /* ---- Values ---- */
 
 static void
-bind(struct sql_statement *statement, int at, const char *data, size_t size)
+bind_value(struct sql_statement *statement, int at, const char *data, size_t size)
 {
     struct value *value = &statement->values[at - 1];
 
@@ -389,7 +372,7 @@ static void
 bind_int(struct sql_statement *statement, int at, int64_t number)
 {
     put_big_endian(statement->values[at - 1].number, (uint64_t)number, 8);
-    bind(statement, at, statement->values[at - 1].number, 8);
+    bind_value(statement, at, statement->values[at - 1].number, 8);
 }
 
 static void
@@ -404,7 +387,7 @@ bind_double(struct sql_statement *statement, int at, double number)
 static void
 bind_bytes(struct sql_statement *statement, int at, struct str bytes)
 {
-    bind(statement, at, bytes.size == 0 ? "" : bytes.data, bytes.size);
+    bind_value(statement, at, bytes.size == 0 ? "" : bytes.data, bytes.size);
 }
 
 static void
@@ -568,8 +551,8 @@ run(struct sql_store *sql, const char *script, const char *what, struct error *e
     return status;
 }
 
-static void
-forget_batch(struct postgres_store *postgres)
+void
+postgres_forget_rows(struct postgres_store *postgres)
 {
     if (postgres->batch != NULL)
         clear_batch(postgres->batch);
@@ -593,7 +576,7 @@ rollback(struct sql_store *sql)
     struct postgres_store *postgres = of(sql);
     struct error           err      = ERROR_EMPTY;
 
-    forget_batch(postgres);
+    postgres_forget_rows(postgres);
     if (PQstatus(postgres->conn) == CONNECTION_OK && send_text(postgres, "rollback", "roll back", false, &err) == ST_OK)
         (void)collect_all(postgres, &err);
 }
@@ -622,234 +605,8 @@ commit(struct sql_store *sql, const char *what, struct error *err)
     return STORE_FAILED;
 }
 
-/* ---- The connection ---- */
-
-static void
-pause(int64_t pause_ms)
-{
-    struct waker waker;
-
-    waker_init(&waker);
-    waker_sleep(&waker, waker_look(&waker), pause_ms * 1000);
-    waker_release(&waker);
-}
-
-static enum status
-connect_once(struct postgres_store *postgres, struct error *err)
-{
-    PGconn *conn = postgres_connect(&postgres->options, POSTGRES_OWNS, err);
-
-    if (conn == NULL)
-        return ST_ERROR;
-    if (postgres_lock(conn, postgres->options.schema, err) != ST_OK) {
-        PQfinish(conn);
-        return ST_ERROR;
-    }
-    PQfinish(postgres->conn);
-    postgres->conn        = conn;
-    postgres->queue_count = 0;
-    postgres->session++;
-    return ST_OK;
-}
-
-/* Tries again while it may help: the server is not up, or its own view of who is connected is behind. */
-static enum status
-connect_patiently(struct postgres_store *postgres, int64_t patience_ms, struct error *err)
-{
-    const struct store *store    = &postgres->sql.store;
-    int64_t             pause_ms = PAUSE_FIRST_MS, waited_ms = 0;
-
-    while (connect_once(postgres, err) != ST_OK) {
-        const bool is_stopping = store->is_stopping != NULL && store->is_stopping(store->wait_context);
-        if ((err->code != ERR_UNAVAILABLE && err->code != ERR_BUSY) || waited_ms >= patience_ms || is_stopping)
-            return ST_ERROR;
-        if (store->tell_waiting != NULL && pause_ms == PAUSE_FIRST_MS)
-            store->tell_waiting(store->wait_context, err);
-        pause(pause_ms);
-        waited_ms += pause_ms;
-        pause_ms = pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms * 2;
-    }
-    error_clear(err);
-    return ST_OK;
-}
-
-static bool
-is_mended(struct sql_store *sql, struct error *err)
-{
-    struct postgres_store *postgres = of(sql);
-
-    if (PQstatus(postgres->conn) == CONNECTION_OK || postgres->mend_count++ >= MEND_COUNT_MAX)
-        return false;
-    forget_batch(postgres);
-    return connect_patiently(postgres, MEND_PATIENCE_MS, err) == ST_OK && (PQenterPipelineMode(postgres->conn) == 1 || lost(postgres, "be reached", err) == ST_OK);
-}
-
-static void
-close_store(struct sql_store *sql)
-{
-    struct postgres_store *postgres = of(sql);
-
-    PQfinish(postgres->conn);
-    memory_free(postgres->queue);
-    for (size_t i = 0; i < sizeof postgres->texts / sizeof *postgres->texts; i++) {
-        if (postgres->texts[i] != NULL)
-            memory_wipe(postgres->texts[i], strlen(postgres->texts[i]));
-        memory_free(postgres->texts[i]);
-    }
-    memory_free(postgres);
-}
-
-/* ---- The state's records ---- */
-
-static enum status
-check_part(struct str bytes, struct str digest, uint64_t epoch, struct error *err)
-{
-    char text[HASH128_TEXT_SIZE];
-
-    hash128_print(hash128(bytes.data, bytes.size), text);
-    if (str_equal(digest, str_from(text)))
-        return ST_OK;
-    error_set(err, ERR_CORRUPT, "the state's record of epoch %llu is not what was written", (unsigned long long)epoch);
-    error_hint(err, "put the database back from a backup");
-    return ST_ERROR;
-}
-
-/* A record's rows, put together. The last is smaller than the others. */
-static enum status
-read_record(struct sql_store *sql, uint64_t epoch, struct str_builder *out, struct error *err)
-{
-    enum status status  = ST_OK;
-    bool        is_last = false;
-
-    for (int64_t part = 0; status == ST_OK && !is_last; part++) {
-        struct sql_statement *statement = sql_prepare(sql, SQL_STATE_GET, err);
-        if (statement == NULL)
-            return ST_ERROR;
-        bind_int(statement, 1, (int64_t)epoch);
-        bind_int(statement, 2, part);
-        const enum sql_step found = step(statement, "read the state's records", err);
-        if (found == SQL_FAILED) {
-            status = ST_ERROR;
-        } else if (found == SQL_DONE || column_int(statement, 0) != part) {
-            status = error_set(err, ERR_CORRUPT, "the store lacks a part of the state's record of epoch %llu", (unsigned long long)epoch);
-        } else {
-            struct str bytes = column_text(statement, 2);
-            status  = check_part(bytes, column_text(statement, 1), epoch, err);
-            is_last = bytes.size < STATE_PART_SIZE;
-            str_builder_append(out, bytes);
-        }
-        reset(statement);
-    }
-    return status == ST_OK ? str_builder_status(out, err) : status;
-}
-
-static enum status
-state_read(struct store *store, uint64_t first, uint64_t last, store_state_fn *read, void *context, struct error *err)
-{
-    struct str_builder record = STR_BUILDER_EMPTY;
-    enum status        status = ST_OK;
-
-    for (uint64_t epoch = first; epoch <= last && status == ST_OK; epoch++) {
-        str_builder_clear(&record);
-        status = read_record((struct sql_store *)store, epoch, &record, err);
-        if (status == ST_OK)
-            status = read(context, epoch, str_builder_text(&record), err);
-    }
-    str_builder_release(&record);
-    return status;
-}
-
-static const struct sql_driver driver = { .prepare = prepare, .finalize = finalize, .reset = reset, .bind_int = bind_int, .bind_double = bind_double,
+const struct sql_driver postgres_driver = { .prepare = prepare, .finalize = finalize, .reset = reset, .bind_int = bind_int, .bind_double = bind_double,
                                           .bind_text = bind_text, .bind_bytes = bind_bytes, .ask = ask, .step = step, .put = put,
                                           .changed_count = changed_count, .is_null = is_null, .column_int = column_int, .column_text = column_text,
-                                          .run = run, .begin = begin, .commit = commit, .rollback = rollback, .is_mended = is_mended,
-                                          .close = close_store };
-
-static const struct store_kind kind = { .name = "postgres", .own = sql_own, .load = sql_load, .submit = sql_submit,
-                                        .outbox_due = sql_outbox_due, .outbox_mark = sql_outbox_mark,
-                                        .letters_retry = sql_letters_retry, .letters_waiting = sql_letters_waiting,
-                                        .alerts_handle = sql_alerts_handle, .state_read = state_read, .close = sql_close };
-
-/* ---- Opening ---- */
-
-static enum status
-make_schema(PGconn *conn, const char *schema, struct error *err)
-{
-    struct error       inner = ERROR_EMPTY;
-    struct str_builder sql   = STR_BUILDER_EMPTY;
-    PGresult          *result;
-
-    str_builder_printf(&sql, "create schema \"%s\"", schema);
-    result = str_builder_is_ok(&sql) ? postgres_exec(conn, str_builder_cstr(&sql), 0, NULL, "make its schema", &inner) : NULL;
-    str_builder_release(&sql);
-    if (result != NULL) {
-        PQclear(result);
-        return ST_OK;
-    }
-    error_set(err, inner.code == ERR_NONE ? ERR_NO_MEMORY : inner.code, "there is no schema \"%s\", and it cannot be made: %s", schema, inner.message);
-    error_hint(err, "on the server, as its owner: create schema \"%s\" authorization \"%s\"", schema, PQuser(conn));
-    return ST_ERROR;
-}
-
-static enum status
-open_tables(struct postgres_store *postgres, struct error *err)
-{
-    bool        is_there = false, has_schema = false;
-    enum status status = postgres_look(postgres->conn, postgres->options.schema, &is_there, &has_schema, err);
-
-    if (status == ST_OK && !has_schema)
-        status = make_schema(postgres->conn, postgres->options.schema, err);
-    if (status == ST_OK && PQenterPipelineMode(postgres->conn) != 1)
-        status = lost(postgres, "be reached", err);
-    if (status == ST_OK && !is_there)
-        status = sql_make_tables(&postgres->sql, postgres->options.pipeline, postgres_definitions, err);
-    return status == ST_OK ? sql_check_identity(&postgres->sql, postgres->options.pipeline, err) : status;
-}
-
-static enum status
-keep_options(struct postgres_store *postgres, const struct postgres_options *options, struct error *err)
-{
-    const char *const given[] = { options->conninfo, options->schema, options->pipeline };
-
-    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-        if ((postgres->texts[i] = memory_copy(given[i], strlen(given[i]))) == NULL)
-            return error_no_memory(err);
-    postgres->options = (struct postgres_options){ postgres->texts[0], postgres->texts[1], postgres->texts[2] };
-    return ST_OK;
-}
-
-enum status
-postgres_store_open(const struct postgres_options *options, struct store **ret_store, struct error *err)
-{
-    struct postgres_store *postgres = memory_alloc_zero(sizeof *postgres);
-    struct error           inner    = ERROR_EMPTY;
-    enum status            status;
-
-    if (postgres == NULL)
-        return error_no_memory(err);
-    err                      = err == NULL ? &inner : err;
-    postgres->sql.store.kind = &kind;
-    postgres->sql.driver     = &driver;
-    status                   = keep_options(postgres, options, err);
-    if (status == ST_OK)
-        status = connect_patiently(postgres, OPEN_PATIENCE_MS, err);
-    if (status == ST_OK)
-        status = open_tables(postgres, err);
-    if (status != ST_OK) {
-        error_context(err, "opening the store in the schema \"%s\"", options->schema);
-        sql_close(&postgres->sql.store);
-        return status;
-    }
-    *ret_store = &postgres->sql.store;
-    return ST_OK;
-}
-
-enum status
-postgres_store_look(const struct postgres_options *options, bool *ret_is_there, struct error *err)
-{
-    PGconn     *conn   = postgres_connect(options, POSTGRES_READS, err);
-    enum status status = conn == NULL ? ST_ERROR : postgres_look(conn, options->schema, ret_is_there, NULL, err);
-
-    PQfinish(conn);
-    return status;
-}
+                                          .run = run, .begin = begin, .commit = commit, .rollback = rollback, .is_mended = postgres_is_mended,
+                                          .close = postgres_close };

@@ -25,6 +25,41 @@ enum status postgres_look(PGconn *conn, const char *schema, bool *ret_is_there, 
 /* The advisory lock. ERR_BUSY names the session that holds it. */
 enum status postgres_lock(PGconn *conn, const char *schema, struct error *err);
 
+/* ---- postgres.c: the driver ---- */
+
+struct queued {
+    struct sql_statement *statement; /* That wants the answer; NULL: none does. */
+    const char           *what;
+    bool                  is_commit;
+};
+
+struct postgres_store {
+    struct sql_store        sql; /* First: a struct sql_store * is one of these. */
+    struct postgres_options options;
+    char                   *texts[3]; /* That the options point to. */
+    PGconn                 *conn;
+    uint64_t                session; /* Of the connection, and of what is prepared in it. */
+    uint32_t                name_count;
+    uint32_t                mend_count;
+    bool                    is_owned; /* The lock is ours, and to be taken again with a new connection. */
+    bool                    is_committed;
+    struct queued          *queue;
+    size_t                  queue_count, queue_capacity;
+    struct sql_statement   *batch; /* Whose rows wait; NULL: none do. */
+};
+
+extern const struct sql_driver postgres_driver;
+
+/* The error of a connection that was lost. */
+enum status postgres_lost(struct postgres_store *postgres, const char *what, struct error *err);
+/* Rows that wait go nowhere any more. */
+void postgres_forget_rows(struct postgres_store *postgres);
+
+/* ---- postgres_store.c: what the driver leaves to it ---- */
+
+bool postgres_is_mended(struct sql_store *sql, struct error *err);
+void postgres_close(struct sql_store *sql);
+
 /* ---- postgres_text.c: statements and values as PostgreSQL takes them ---- */
 
 /* The statement; with SQL_ROWS over arrays, one for each parameter. Memory is the builder's matter. */

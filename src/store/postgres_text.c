@@ -119,12 +119,14 @@ const char postgres_definitions[] =
              "select to_char(to_timestamp($2) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
     FUNCTION("json_each(" TEXT_TYPE ")", "table (value " TEXT_TYPE ")", "select e from json_array_elements_text($1::json) e")
     FUNCTION("json_extract(" TEXT_TYPE ", " TEXT_TYPE ")", TEXT_TYPE, "select $1::json #>> string_to_array(substr($2, 3), '.')")
+    /* Members keep their order and their very text. */
     FUNCTION("json_remove(" TEXT_TYPE ", " TEXT_TYPE ")", TEXT_TYPE,
-             "select coalesce(json_object_agg(e.key, e.value order by e.n)::pg_catalog.text, '{}') "
+             "select '{' || coalesce(string_agg(to_json(e.key)::pg_catalog.text || ':' || e.value::pg_catalog.text, ',' order by e.n), '') || '}' "
              "from json_each($1::json) with ordinality e(key, value, n) where e.key <> substr($2, 3)")
     FUNCTION("json_set(" TEXT_TYPE ", " TEXT_TYPE ", " TEXT_TYPE ")", TEXT_TYPE,
-             "select json_object_agg(m.key, m.value order by m.n)::pg_catalog.text from (select e.key, e.value, e.n from json_each($1::json) "
-             "with ordinality e(key, value, n) where e.key <> substr($2, 3) union all select substr($2, 3), $3::json, 9223372036854775807) m")
+             "select '{' || string_agg(to_json(m.key)::pg_catalog.text || ':' || m.value::pg_catalog.text, ',' order by m.n) || '}' from "
+             "(select e.key, e.value, e.n from json_each($1::json) with ordinality e(key, value, n) where e.key <> substr($2, 3) union all "
+             "select substr($2, 3), $3::json, 9223372036854775807) m")
     FUNCTION("json_tree(" TEXT_TYPE ")", "table (id bigint, fullkey " TEXT_TYPE ", type " TEXT_TYPE ", atom " TEXT_TYPE ")",
              "with recursive tree(fullkey, place, node) as (select '$'::pg_catalog.text, array[]::bigint[], $1::json union all "
              "select t.fullkey || m.name, t.place || m.n, m.node from tree t cross join lateral (select '.' || e.key as name, e.n, e.value as node from "
@@ -132,7 +134,7 @@ const char postgres_definitions[] =
              "select '[' || (a.n - 1) || ']', a.n, a.value from json_array_elements(case json_typeof(t.node) when 'array' then t.node else '[]' end) "
              "with ordinality a(value, n)) m) select row_number() over (order by place), fullkey, "
              "case json_typeof(node) when 'boolean' then node::pg_catalog.text when 'string' then 'text' else json_typeof(node) end, "
-             "node #>> '{}' from tree");
+             "case json_typeof(node) when 'number' then trim_scale((node #>> '{}')::numeric)::pg_catalog.text else node #>> '{}' end from tree");
 
 /* ---- Texts ---- */
 

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """The streaming leg over a store in PostgreSQL: content equals SQLite's of the same world, whatever becomes of processes, connections and server.
 
-    HEDDLE_KILLS=100 HEDDLE_SEED=7 widens it."""
+    HEDDLE_KILLS=100 HEDDLE_CUTS=100 HEDDLE_SEED=7 widens it."""
 import json
 import os
 import pathlib
 import random
 import shutil
+import signal
+import socket
+import subprocess
 import sys
 import tempfile
+import threading
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -16,8 +20,87 @@ sys.path.insert(0, str(ROOT / "tools/cluster"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import cluster  # noqa: E402
 import hybrid  # noqa: E402
+import kill  # noqa: E402
 
 STORE = "REALTIME_ANALYTICS_STORE"
+KILLS = int(os.environ.get("HEDDLE_KILLS", "6"))
+CUTS = int(os.environ.get("HEDDLE_CUTS", "8"))
+SEED = int(os.environ.get("HEDDLE_SEED", "1"))
+SMALL_EPOCHS = ("--set", "runtime.epoch.rows=50", "--set", "runtime.epoch.interval=10ms")
+STREAM = ("stream", "pipeline.json", *SMALL_EPOCHS)
+LIMIT_S = 120
+
+
+class Proxy:
+    """Stands between heddle and the server, and cuts both ends at what it was told: a message of the client that begins with these bytes."""
+
+    def __init__(self, port):
+        self.port, self.rule, self.is_deaf, self.heard = port, None, False, threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self, wanted, count, is_behind):
+        """The count-th time that the client sends `wanted`: before the server has it, or when it has it and the answer is on its way."""
+        self.rule = [wanted, count, is_behind]
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self.port))
+            except OSError:
+                client.close()
+                continue
+            threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._back, args=(server, client), daemon=True).start()
+
+    def _met(self, data):
+        rule = self.rule
+        if rule is None or rule[0] not in data:
+            return False
+        rule[1] -= 1
+        return rule[1] == 0
+
+    def _forward(self, client, server):
+        try:
+            while data := client.recv(1 << 20):
+                if self._met(data):
+                    rule, self.rule = self.rule, None
+                    if rule[2]: # The server's answer comes, and nobody gets it.
+                        self.is_deaf = True
+                        server.sendall(data)
+                        self.heard.wait(LIMIT_S)
+                    break
+                server.sendall(data)
+        except OSError:
+            pass
+        self._end(client, server)
+
+    def _back(self, server, client):
+        try:
+            while data := server.recv(1 << 20):
+                if self.is_deaf:
+                    self.heard.set()
+                    break
+                client.sendall(data)
+        except OSError:
+            pass
+        self._end(client, server)
+
+    @staticmethod
+    def _end(*ends):
+        for end in ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.close()
 
 
 def bind(folder, schema):
@@ -28,23 +111,266 @@ def bind(folder, schema):
     path.write_text(json.dumps(bindings))
 
 
+def copy(base, world, schema):
+    folder = base / schema
+    shutil.copytree(world, folder)
+    bind(folder, schema)
+    return folder
+
+
+def expect(what, found, wanted):
+    if found != wanted:
+        hybrid.failures.append(f"{what}: found {found}, wanted {wanted}")
+
+
+def start(folder, *words, dsn=None):
+    environment = {**os.environ, **({"STORE_DSN": dsn} if dsn else {})}
+    return subprocess.Popen([hybrid.HEDDLE, *STREAM, *words], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                            env=environment)
+
+
+def end_of(process):
+    _, told = process.communicate(timeout=LIMIT_S)
+    return process.returncode, told.decode()
+
+
+def judge(folder, quiet, what):
+    """A last run without trouble ends it."""
+    hybrid.heddle(*STREAM, "--drain", folder=folder)
+    before = len(hybrid.failures)
+    kill.compare(hybrid.content(folder), quiet)
+    hybrid.delivered(folder, what)
+    hybrid.failures[before:] = [f"{what}: {failure}" for failure in hybrid.failures[before:]]
+
+
+def whole_world(base, world, wanted):
+    """Both legs, and what is asked beside them."""
+    folder = copy(base, world, "whole")
+    hybrid.heddle("run", "pipeline.json", "--drain", folder=folder)
+    hybrid.expect("content", hybrid.content(folder), wanted)
+    hybrid.delivered(folder, "both legs")
+    hybrid.again(folder, "both legs")
+    return folder
+
+
+def same_answers(moved, quiet):
+    """What heddle's own commands show is the same, but for what is of the moment."""
+    def shown(folder, *words):
+        text = hybrid.heddle(*words, folder=folder)
+        return [{k: v for k, v in json.loads(line).items() if k not in ("epoch", "received_at", "detected_at", "first_received_at", "last_received_at", "told_at",
+                                                                       "revision", "delivered_at", "attempts")} for line in text.splitlines()]
+    alert = shown(quiet, "alerts", "list", "--format", "json")[0]["alert_id"]
+    letter = shown(quiet, "letters", "list", "--format", "json")[0]["letter"]
+    for words in (("alerts", "list"), ("alerts", "list", "--phi", "full"), ("letters",), ("letters", "list"), ("letters", "show", letter, "--show-bytes")):
+        hybrid.expect(" ".join(words), shown(moved, *words, "--format", "json"), shown(quiet, *words, "--format", "json"))
+    fields = [[line.split()[:3] for line in hybrid.heddle("alerts", "show", alert[:24], "--phi", "full", folder=folder).splitlines() if "." in line.split(" ")[0]]
+              for folder in (moved, quiet)]
+    hybrid.expect("alerts show", fields[0], fields[1])
+
+
+def letters_and_alerts(folder):
+    """Persons' acts and retried letters, while no stream runs."""
+    alert = json.loads(hybrid.heddle("alerts", "list", "--status", "open", "--format", "json", folder=folder).splitlines()[0])["alert_id"]
+    hybrid.heddle("alerts", "ack", alert, "--by", "ann", "--comment", 'said "so"', folder=folder)
+    rows = hybrid.query(folder, STORE, f"select status, acknowledged_by, explanation from alert where alert_id = '{alert}'")
+    expect("an alert that was acknowledged", [(row["status"], row["acknowledged_by"], json.loads(row["explanation"])["handled"]["comment"]) for row in rows],
+           [("acknowledged", "ann", 'said "so"')])
+    letter = json.loads(hybrid.heddle("letters", "list", "bad_code", "--format", "json", folder=folder).splitlines()[0])["letter"]
+    hybrid.heddle("letters", "retry", letter, folder=folder)
+    hybrid.heddle(*STREAM, "--once", folder=folder)
+    rows = hybrid.query(folder, STORE, "select status, attempts from dead_letter where attempts > 0")
+    expect("a letter that was retried", [(row["status"], row["attempts"]) for row in rows], [("open", 1)])
+
+
+def refused(folder, server):
+    """One sentence each, of what is wrong and what to do; and no password in it."""
+    def check(dsn, code, *words, schema=None):
+        if schema:
+            bind(folder, schema)
+        done = subprocess.run([hybrid.HEDDLE, "check", "pipeline.json", "--connect"], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=60, env={**os.environ, "STORE_DSN": dsn})
+        told = done.stdout + done.stderr
+        expect(f"check with {words}: exit", done.returncode, code)
+        for word in words:
+            if word not in told:
+                hybrid.failures.append(f"check with {words}: {told[-1500:]}")
+                return
+        if "secret" in told:
+            hybrid.failures.append(f"a password was told: {told}")
+    tls = server.dsn(host="store.example", more="hostaddr=127.0.0.1")
+    check(server.dsn(), 0, "a store")
+    check(server.dsn(password="secret-but-wrong"), 77, "password authentication failed", "the login is wrong")
+    check(server.dsn(database="nowhere"), 78, 'database "nowhere" does not exist', "make the database")
+    check(server.dsn(port=cluster.free_port()), 69, "does not answer", "is it up")
+    check("host=127.0.0.1 secret-word", 78, "no conninfo of PostgreSQL")
+    check(tls + " sslmode=require", 78, "does not prove which one answers", "sslmode=verify-full")
+    check(tls, 78, "root", "sslrootcert")
+    check(f"{tls} sslrootcert={server.folder}/other-ca.pem", 78, "certificate verify failed", "the authority that signed")
+    check(server.dsn(host="other.example", more=f"hostaddr=127.0.0.1 sslrootcert={server.folder}/ca.pem"), 78, "certificate for", "the name it has")
+    check(f"{tls} sslrootcert={server.folder}/ca.pem", 0, "a store")
+    server.sql("alter system set ssl = off")
+    server.sql("select pg_reload_conf()")
+    while server.sql("show ssl").strip() != "off":
+        os.sched_yield()
+    check(f"{tls} sslrootcert={server.folder}/ca.pem", 78, "does not support SSL", "turn TLS on")
+    server.sql("alter system reset ssl")
+    server.sql("select pg_reload_conf()")
+    check(server.dsn(user="reader"), 78, "has no right", "docs/guide/postgres.md")
+    bind(folder, "unmade")
+    done = subprocess.run([hybrid.HEDDLE, *STREAM, "--once"], cwd=folder, capture_output=True, text=True, timeout=60, env={**os.environ, "STORE_DSN": server.dsn(user="reader")})
+    expect("a schema that the role cannot make", (done.returncode, 'create schema "unmade" authorization "reader"' in done.stderr), (78, True))
+    bind(folder, "whole")
+
+
+def locked(folder, server):
+    """A second process is refused while the first one lives, wherever its folder is."""
+    other = folder.parent / "elsewhere"
+    shutil.copytree(folder, other)
+    process = start(folder)
+    while not server.store_sql("select 1 from pg_locks where locktype = 'advisory'"):
+        os.sched_yield()
+    told = hybrid.heddle(*STREAM, "--once", folder=other, codes=(75,), with_errors=True)
+    expect("a store that is owned", ("another process owns the store: session" in told, "pg_terminate_backend" in told), (True, True))
+    process.send_signal(signal.SIGTERM)
+    expect("the owner", end_of(process)[0], 0)
+    hybrid.heddle(*STREAM, "--once", folder=other)
+
+
+def killed(base, world, wanted, chance):
+    """-9 at any moment; the log grows from run to run."""
+    folder = copy(base, world, "killed")
+    logs = {path: path.read_bytes() for path in sorted((folder / "events").glob("*.ndjson"))}
+    cuts = {path: kill.slices(len(text), 4 * KILLS, chance) for path, text in logs.items()}
+    count = runs = 0
+    while count < KILLS and runs < 4 * KILLS:
+        for path, text in logs.items():
+            kill.grow(path, text, cuts[path][runs], runs == 0)
+        count += kill.killed_run("stream", folder, chance.uniform(0.02, 0.4), chance.choice((1, 2)))
+        runs += 1
+    for path, text in logs.items():
+        kill.grow(path, text, len(text), False)
+    expect("processes that were killed", count, KILLS)
+    judge(folder, wanted, "killed")
+
+
+def cut_off(base, world, wanted, server, chance):
+    """The connection is cut at a message. Around COMMIT the process ends, and the next one finds the epoch there or not; before its writes it
+    goes on by itself."""
+    folder = copy(base, world, "cutoff")
+    unknown = went_on = 0
+    for i in range(CUTS):
+        proxy = Proxy(server.port)
+        at_commit, is_behind = i % 2 == 0, i % 4 == 0
+        # The names of statements and the words of transactions stand in the messages as they are.
+        proxy.cut(b"commit\0" if at_commit else b"begin\0", chance.randrange(2, 8), is_behind)
+        code, told = end_of(start(folder, "--once", "--set", "runtime.workers=1", dsn=server.dsn(port=proxy.address, more="sslmode=disable")))
+        was_cut = proxy.rule is None
+        proxy.close()
+        if not was_cut:
+            expect(f"cut {i}, which was not met", code, 0)
+        elif at_commit:
+            expect(f"cut {i} at COMMIT", (code, "not knowing whether it is there" in told), (69, True))
+            unknown += 1
+        else:
+            expect(f"cut {i} at BEGIN: {told[-300:]}", code, 0)
+            went_on += 1
+    expect("cuts of both kinds", (unknown > 0, went_on > 0), (True, True))
+    judge(folder, wanted, "cut off")
+
+
+def restarted(base, world, wanted, server):
+    """The server goes and comes back in mid-stream: between two epochs the stream goes on by itself; else it is started again."""
+    folder = copy(base, world, "restarted")
+    log = max((folder / "events").glob("*.ndjson"), key=lambda path: path.stat().st_size)
+    text = log.read_bytes()
+    kill.grow(log, text, len(text) // 4, True)
+    process = start(folder, "--set", "runtime.workers=1")
+    outcomes = []
+    for n, how in enumerate((lambda: server.down("fast"), lambda: server.down("immediate"), server.kill)):
+        position = "select coalesce(sum(position), 0) from restarted.source_position"
+        before = seen(server, position)
+        while process.poll() is None and (seen(server, position) == 0 or (n > 0 and seen(server, position) == before)):
+            os.sched_yield()
+        how()
+        server.up()
+        kill.grow(log, text, len(text) * (n + 2) // 4, False)
+        if process.poll() is not None:
+            code, told = end_of(process)
+            outcomes.append(code)
+            expect(f"a stream whose server went away: {told[-300:]}", code, 69)
+            process = start(folder, "--set", "runtime.workers=1")
+    while process.poll() is None and seen(server, "select coalesce(max(position), 0) from restarted.source_position") < len(text):
+        os.sched_yield()
+    process.send_signal(signal.SIGTERM)
+    code, told = end_of(process)
+    expect(f"the stream at its end: {told[-300:]}", code in (0, 69), True)
+    judge(folder, wanted, "restarted")
+
+
+def seen(server, sql):
+    try:
+        return int(server.store_sql(sql).strip() or 0)
+    except subprocess.CalledProcessError:
+        return 0
+
+
+def taken_over(base, world, wanted, server):
+    """Stopped in the middle of a transaction, its session ended by the server's administrator: another one takes over, and the first is told so when it wakes."""
+    folder = copy(base, world, "taken")
+    other = base / "taken-over"
+    shutil.copytree(folder, other)
+    process = start(folder, "--set", "runtime.workers=1")
+    session = "select pid from pg_stat_activity where application_name = 'heddle edw' and state = 'idle in transaction'"
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        pids = server.store_sql(session).split()
+        if pids or process.poll() is not None:
+            break
+        process.send_signal(signal.SIGCONT)
+    expect("a stream that is stopped in a transaction", len(pids), 1)
+    server.store_sql(f"select pg_terminate_backend({pids[0]})")
+    hybrid.heddle(*STREAM, "--drain", folder=other)
+    before = hybrid.content(other)
+    process.send_signal(signal.SIGCONT)
+    code, told = end_of(process)
+    expect(f"the one that was overtaken: {told[-300:]}", code in (69, 75), True)
+    expect("what it changed", hybrid.content(other) == before, True)
+    judge(other, wanted, "taken over")
+
+
 def main():
+    chance = random.Random(SEED)
     with tempfile.TemporaryDirectory() as base, cluster.Cluster.start() as server:
         base = pathlib.Path(base)
         os.environ["STORE_DSN"] = server.dsn()
-        world = hybrid.make("11", "300", "2", base)
+        world = hybrid.make("11", "120", "1", base)
         quiet = base / "quiet"
         shutil.copytree(world, quiet)
         hybrid.heddle("run", "pipeline.json", "--drain", folder=quiet)
-        moved = base / "moved"
-        shutil.copytree(world, moved)
-        shutil.copy(quiet / "person.key", moved / "person.key")
-        bind(moved, "realtime")
-        hybrid.heddle("run", "pipeline.json", "--drain", folder=moved)
-        hybrid.expect("content", hybrid.content(moved), hybrid.content(quiet))
-        hybrid.delivered(moved, "postgres")
+        shutil.copy(quiet / "person.key", world / "person.key")
+        whole = whole_world(base, world, hybrid.content(quiet))
+        same_answers(whole, quiet)
+        letters_and_alerts(whole)
+        refused(whole, server)
+        locked(whole, server)
+        # The stream alone, beside a warehouse that has its history.
+        hybrid.heddle("batch", "pipeline.json", folder=world)
+        alone = base / "alone"
+        shutil.copytree(world, alone)
+        hybrid.heddle(*STREAM, "--drain", folder=alone)
+        for folder in (world, alone):
+            for path in folder.glob("store.db.master.*"):
+                if folder == world:
+                    for schema in ("killed", "cutoff", "restarted", "taken"):
+                        shutil.copy(path, world / path.name.replace("store.db", schema))
+        wanted = hybrid.content(alone)
+        killed(base, world, wanted, chance)
+        cut_off(base, world, wanted, server, chance)
+        restarted(base, world, wanted, server)
+        taken_over(base, world, wanted, server)
     for failure in hybrid.failures:
         print(failure)
+    print(f"{KILLS} kills, {CUTS} cuts, {len(hybrid.failures)} differences")
     return 1 if hybrid.failures else 0
 
 

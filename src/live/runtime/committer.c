@@ -191,11 +191,13 @@ commit_epoch(struct committer *committer, uint64_t epoch, struct error *err)
     cost_lap(runtime->meter, COST_RECORD);
     CHECK(runtime->records.epoch == epoch);                                                             /* P6 */
     CHECK(merge.decision.epoch == epoch && merge.decision.min_watermark_us >= merge.decision.freed_us); /* P3 */
-    atomic_store(&runtime->sealed, epoch);
+    if (runtime->records.store == NULL)
+        atomic_store(&runtime->sealed, epoch);
     merge.commit.cut_reason      = str_from(committer->reasons[epoch % EPOCHS_UNDER_WAY]);
     merge.commit.committed_at_us = clock_now_us(runtime->options->clock);
     if (store_submit(runtime->options->store, &merge.commit, err) != STORE_COMMITTED) /* P8 */
         return ST_ERROR;
+    atomic_store(&runtime->sealed, epoch); /* A store that keeps the record has read its text only now. */
     runtime->summary.alert_revision_count += runtime->options->store->retraction_count - retractions;
     runtime->committed = epoch;
     tell_source(runtime, epoch);

@@ -173,7 +173,7 @@ struct runtime {
 
     struct announcement announcements[EPOCHS_UNDER_WAY];
     _Atomic(uint64_t)   announced;
-    _Atomic(uint64_t)   sealed; /* The last epoch whose state is in the record file: its text is read no more. */
+    _Atomic(uint64_t)   sealed; /* The last epoch whose state is in its record: its text is read no more. */
     _Atomic(uint64_t)   final; /* No rows are taken after it; UINT64_MAX: none yet. */
     _Atomic(bool)       is_stopping;
     _Atomic(bool)       has_failed;

@@ -6,13 +6,12 @@
 
 #include <cmocka.h>
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/str_builder.h"
 #include "store/digest.h"
-#include "store/sqlite.h"
+#include "support/stores.h"
 #include "support/support.h"
 
 static char          folder[TEMP_DIR_SIZE_MAX];
@@ -22,26 +21,12 @@ static uint64_t      generation;
 static struct error  err;
 
 /* All rows of a statement: cells with a bar between, rows with a blank. */
-static int
-append_row(void *context, int count, char **values, char **names)
-{
-    struct str_builder *out = context;
-    (void)names;
-    for (int i = 0; i < count; i++)
-        str_builder_printf(out, "%s%s", i == 0 ? (out->size > 0 ? " " : "") : "|", values[i] == NULL ? "-" : values[i]);
-    return 0;
-}
-
 static void
 expect(const char *sql, const char *expected)
 {
     struct str_builder out = STR_BUILDER_EMPTY;
-    sqlite3           *db  = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, append_row, &out, NULL) != SQLITE_OK)
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    stores_rows(path, sql, &out);
     assert_string_equal(str_builder_cstr(&out), expected);
-    sqlite3_close(db);
     str_builder_release(&out);
 }
 
@@ -122,18 +107,13 @@ test_settled_with_the_epoch(void **state)
 static struct hash128
 digest_of(uint64_t epoch)
 {
-    char           sql[80], text[HASH128_TEXT_SIZE] = "";
+    char           sql[80];
     struct hash128 digest = { 0, 0 };
-    sqlite3       *db     = NULL;
-    sqlite3_stmt  *statement;
+    struct str_builder text = STR_BUILDER_EMPTY;
     snprintf(sql, sizeof sql, "select output_digest from epoch_header where epoch = %d", (int)epoch);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    snprintf(text, sizeof text, "%s", (const char *)sqlite3_column_text(statement, 0));
-    assert_true(hash128_parse(str_from(text), &digest));
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
+    stores_rows(path, sql, &text);
+    assert_true(hash128_parse(str_builder_text(&text), &digest));
+    str_builder_release(&text);
     return digest;
 }
 
@@ -294,15 +274,11 @@ test_refused(void **state)
 {
     struct store_retry_result result;
     const struct store_retry  all   = { .source = STR("LOG") };
-    struct store             *other = NULL;
-    uint64_t                  newer;
     (void)state;
     refused("a", 10, ERR_NOT_FOUND, "there is no letter a:10");
     refused("a", 40, ERR_USAGE, "is a late event");
     refused("b", 30, ERR_USAGE, "too large");
-    must(sqlite_store_open(&(struct sqlite_store_options){ .path = path, .pipeline = "edw" }, &other, &err));
-    must(store_own(other, &newer, &err));
-    store_close(other);
+    stores_overtake(path);
     assert_int_equal(store->kind->letters_retry(store, &all, &result, &err), ST_ERROR);
     assert_int_equal(err.code, ERR_FENCED);
 }
@@ -332,7 +308,7 @@ setup(void **state)
     error_clear(&err);
     temp_dir_init(folder);
     snprintf(path, sizeof path, "%s/store.db", folder);
-    must(sqlite_store_open(&(struct sqlite_store_options){ .path = path, .pipeline = "edw" }, &store, &err));
+    must(stores_open(path, NULL, &store, &err));
     must(store_own(store, &generation, &err));
     for (size_t i = 0; i < 4; i++) {
         char sql[512];
@@ -349,6 +325,7 @@ teardown(void **state)
 {
     (void)state;
     store_close(store);
+    stores_remove(path);
     temp_dir_release(folder);
     return 0;
 }

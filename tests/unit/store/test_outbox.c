@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include "io/process.h"
 #include "store/outbox.h"
 #include "store/outbox_int.h"
-#include "store/sqlite.h"
+#include "support/stores.h"
 #include "support/support.h"
 #include "support/sweep.h"
 
@@ -34,10 +33,9 @@ static struct graph       graph;
 static enum status
 open_store(struct store **ret_store, struct error *err)
 {
-    struct sqlite_store_options options = { .path = store_path, .pipeline = "edw" };
     struct store               *store = NULL;
     uint64_t                    generation = 0;
-    enum status                 status = sqlite_store_open(&options, &store, err);
+    enum status                 status = stores_open(store_path, NULL, &store, err);
 
     if (status == ST_OK)
         status = store_own(store, &generation, err);
@@ -80,7 +78,7 @@ make_store(struct store **ret_store, struct error *err)
     struct store *store = NULL;
     enum status   status;
 
-    unlink(store_path), unlink(path_a), unlink(path_b);
+    stores_remove(store_path), unlink(path_a), unlink(path_b);
     status = open_store(&store, err);
     if (status == ST_OK && (submit(store, 1, 1, err) != STORE_COMMITTED || submit(store, 1, 2, err) != STORE_COMMITTED))
         status = ST_ERROR;
@@ -125,15 +123,7 @@ step(struct outbox *outbox, int64_t now_us)
 static int64_t
 ask(const char *sql)
 {
-    sqlite3      *db = NULL;
-    sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_open(store_path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return value;
+    return stores_int(store_path, sql);
 }
 
 /* What the file has: "a1:1 a1:2 ", in its order. */
@@ -384,7 +374,7 @@ test_order(void **state)
     struct outbox *outbox;
 
     (void)state;
-    unlink(store_path), unlink(path_a), unlink(path_b);
+    stores_remove(store_path), unlink(path_a), unlink(path_b);
     assert_int_equal(open_store(&store, &err), ST_OK);
     assert_int_equal(submit(store, 1, 1, &err), STORE_COMMITTED);
     routes[0].path = str_from(folder);
@@ -446,7 +436,7 @@ test_many(void **state)
         struct error        err    = ERROR_EMPTY;
         struct epoch_commit commit = { .epoch = 1, .generation = 1, .cut_reason = STR("time"), .decisions = STR("{}"), .committed_at_us = START,
                                        .alerts = alerts, .alert_count = COUNT, .deliveries = deliveries, .delivery_count = COUNT };
-        unlink(store_path), unlink(path_a);
+        stores_remove(store_path), unlink(path_a);
         for (int i = 0; i < COUNT; i++) {
             snprintf(ids[i], sizeof ids[i], "%04d", i);
             alerts[i]     = alert_of(str_from(ids[i]), STR("open"));
