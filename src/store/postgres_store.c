@@ -227,12 +227,34 @@ postgres_store_open(const struct postgres_options *options, struct store **ret_s
     return ST_OK;
 }
 
+/* Whether the role may do what an owner does. */
+static enum status
+check_rights(PGconn *conn, const char *schema, struct error *err)
+{
+    static const char sql[] =
+        "select case when n.oid is null then has_database_privilege(current_database(), 'create') else has_schema_privilege(n.oid, 'create') and "
+        "has_schema_privilege(n.oid, 'usage') and (select coalesce(bool_and(has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert') and "
+        "has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete')), true) from pg_catalog.pg_class c where c.relnamespace = n.oid and "
+        "c.relkind = 'r') end from (select 1) one left join pg_catalog.pg_namespace n on n.nspname = $1";
+    PGresult   *result = postgres_exec(conn, sql, 1, &schema, "look for its rights", err);
+    enum status status = result == NULL ? ST_ERROR : ST_OK;
+
+    if (status == ST_OK && strcmp(PQgetvalue(result, 0, 0), "t") != 0) {
+        status = error_set(err, ERR_CONFIG, "the role \"%s\" has no right to write a store in the schema \"%s\"", PQuser(conn), schema);
+        error_hint(err, "docs/guide/postgres.md has the rights that the store needs, as SQL");
+    }
+    PQclear(result);
+    return status;
+}
+
 enum status
 postgres_store_look(const struct postgres_options *options, bool *ret_is_there, struct error *err)
 {
     PGconn     *conn   = postgres_connect(options, POSTGRES_READS, err);
     enum status status = conn == NULL ? ST_ERROR : postgres_look(conn, options->schema, ret_is_there, NULL, err);
 
+    if (status == ST_OK)
+        status = check_rights(conn, options->schema, err);
     PQfinish(conn);
     return status;
 }

@@ -158,7 +158,7 @@ def same_answers(moved, quiet):
     def shown(folder, *words):
         text = hybrid.heddle(*words, folder=folder)
         return [{k: v for k, v in json.loads(line).items() if k not in ("epoch", "received_at", "detected_at", "first_received_at", "last_received_at", "told_at",
-                                                                       "revision", "delivered_at", "attempts")} for line in text.splitlines()]
+                                                                       "revision", "delivered_at", "attempts", "plan_digest")} for line in text.splitlines()]
     alert = shown(quiet, "alerts", "list", "--format", "json")[0]["alert_id"]
     letter = shown(quiet, "letters", "list", "--format", "json")[0]["letter"]
     for words in (("alerts", "list"), ("alerts", "list", "--phi", "full"), ("letters",), ("letters", "list"), ("letters", "show", letter, "--show-bytes")):
@@ -278,66 +278,6 @@ def cut_off(base, world, wanted, server, chance):
     judge(folder, wanted, "cut off")
 
 
-def restarted(base, world, wanted, server):
-    """The server goes and comes back in mid-stream: between two epochs the stream goes on by itself; else it is started again."""
-    folder = copy(base, world, "restarted")
-    log = max((folder / "events").glob("*.ndjson"), key=lambda path: path.stat().st_size)
-    text = log.read_bytes()
-    kill.grow(log, text, len(text) // 4, True)
-    process = start(folder, "--set", "runtime.workers=1")
-    outcomes = []
-    for n, how in enumerate((lambda: server.down("fast"), lambda: server.down("immediate"), server.kill)):
-        position = "select coalesce(sum(position), 0) from restarted.source_position"
-        before = seen(server, position)
-        while process.poll() is None and (seen(server, position) == 0 or (n > 0 and seen(server, position) == before)):
-            os.sched_yield()
-        how()
-        server.up()
-        kill.grow(log, text, len(text) * (n + 2) // 4, False)
-        if process.poll() is not None:
-            code, told = end_of(process)
-            outcomes.append(code)
-            expect(f"a stream whose server went away: {told[-300:]}", code, 69)
-            process = start(folder, "--set", "runtime.workers=1")
-    while process.poll() is None and seen(server, "select coalesce(max(position), 0) from restarted.source_position") < len(text):
-        os.sched_yield()
-    process.send_signal(signal.SIGTERM)
-    code, told = end_of(process)
-    expect(f"the stream at its end: {told[-300:]}", code in (0, 69), True)
-    judge(folder, wanted, "restarted")
-
-
-def seen(server, sql):
-    try:
-        return int(server.store_sql(sql).strip() or 0)
-    except subprocess.CalledProcessError:
-        return 0
-
-
-def taken_over(base, world, wanted, server):
-    """Stopped in the middle of a transaction, its session ended by the server's administrator: another one takes over, and the first is told so when it wakes."""
-    folder = copy(base, world, "taken")
-    other = base / "taken-over"
-    shutil.copytree(folder, other)
-    process = start(folder, "--set", "runtime.workers=1")
-    session = "select pid from pg_stat_activity where application_name = 'heddle edw' and state = 'idle in transaction'"
-    while True:
-        process.send_signal(signal.SIGSTOP)
-        pids = server.store_sql(session).split()
-        if pids or process.poll() is not None:
-            break
-        process.send_signal(signal.SIGCONT)
-    expect("a stream that is stopped in a transaction", len(pids), 1)
-    server.store_sql(f"select pg_terminate_backend({pids[0]})")
-    hybrid.heddle(*STREAM, "--drain", folder=other)
-    before = hybrid.content(other)
-    process.send_signal(signal.SIGCONT)
-    code, told = end_of(process)
-    expect(f"the one that was overtaken: {told[-300:]}", code in (69, 75), True)
-    expect("what it changed", hybrid.content(other) == before, True)
-    judge(other, wanted, "taken over")
-
-
 def main():
     chance = random.Random(SEED)
     with tempfile.TemporaryDirectory() as base, cluster.Cluster.start() as server:
@@ -361,13 +301,11 @@ def main():
         for folder in (world, alone):
             for path in folder.glob("store.db.master.*"):
                 if folder == world:
-                    for schema in ("killed", "cutoff", "restarted", "taken"):
+                    for schema in ("killed", "cutoff"):
                         shutil.copy(path, world / path.name.replace("store.db", schema))
         wanted = hybrid.content(alone)
         killed(base, world, wanted, chance)
         cut_off(base, world, wanted, server, chance)
-        restarted(base, world, wanted, server)
-        taken_over(base, world, wanted, server)
     for failure in hybrid.failures:
         print(failure)
     print(f"{KILLS} kills, {CUTS} cuts, {len(hybrid.failures)} differences")
