@@ -152,8 +152,8 @@ read_letter(struct sql_store *sql, struct sql_statement *statement, int64_t expe
     return ST_OK;
 }
 
-enum status
-sql_letters_waiting(struct store *store, struct str source, int64_t number, size_t count_max, size_t bytes_max, struct arena *arena,
+static enum status
+read_waiting(struct store *store, struct str source, int64_t number, size_t count_max, size_t bytes_max, struct arena *arena,
                        const struct store_letter **ret_letters, size_t *ret_count, struct error *err)
 {
     struct sql_store *sql    = (struct sql_store *)store;
@@ -183,6 +183,19 @@ sql_letters_waiting(struct store *store, struct str source, int64_t number, size
         *ret_count   = count;
     }
     return status;
+}
+
+/* Nothing is on its way but the question, so a connection that was lost is made anew. */
+enum status
+sql_letters_waiting(struct store *store, struct str source, int64_t number, size_t count_max, size_t bytes_max, struct arena *arena,
+                       const struct store_letter **ret_letters, size_t *ret_count, struct error *err)
+{
+    struct sql_store *sql = (struct sql_store *)store;
+
+    while (read_waiting(store, source, number, count_max, bytes_max, arena, ret_letters, ret_count, err) != ST_OK)
+        if (sql->driver->is_mended == NULL || !sql->driver->is_mended(sql, err))
+            return ST_ERROR;
+    return ST_OK;
 }
 
 /* ---- What became of them ---- */
