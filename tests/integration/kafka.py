@@ -151,7 +151,10 @@ def verbatim(ground):
         ground.lines(topic, partition, lines[:half], settings=settings, transaction=f"first-{partition}")
         ground.lines(topic, partition, [access(i, "never") for i in range(30)], settings=settings, transaction=f"second-{partition}", how="abort")
         ground.lines(topic, partition, lines[half:], settings=settings)
-    folder = ground.bound(topic)
+    example = hybrid.ROOT / "examples/kafka"
+    hybrid.expect("the example's pipeline", (example / "pipeline.json").read_text(), (hybrid.ROOT / "examples/hybrid/pipeline.json").read_text())
+    options = json.loads((example / "bindings.json").read_text())["bindings"]["KAFKA_EDW_EVENTS"]
+    folder = ground.bound(topic, **{**options, "brokers": [ground.kafka.addresses["plain"]], "topics": [topic]})
     hybrid.heddle("stream", "pipeline.json", "--drain", folder=folder)
     compare("as from files", folder, ground.files)
     ends = {f"{topic}/{number}": end for number, (_, end) in ground.kafka.offsets(topic).items()}

@@ -20,13 +20,18 @@ static const struct meaning MEANINGS[] = {
       "name the authority that signed it by \"ca\" of tls, and the broker by the name that its certificate has" },
     { RD_KAFKA_RESP_ERR_NO_ERROR, "wrong version number", ERR_CONFIG, "the port does not speak TLS", "take the broker's TLS port, or take \"tls\" out" },
     { RD_KAFKA_RESP_ERR_NO_ERROR, "connecting to a PLAINTEXT broker listener", ERR_CONFIG, "the port does not speak TLS", "take the broker's TLS port, or take \"tls\" out" },
-    { RD_KAFKA_RESP_ERR__SSL, "certificate required", ERR_CONFIG, "the broker wants a certificate of ours", "give it by \"certificate\" and \"key\" of tls" },
+    { RD_KAFKA_RESP_ERR_NO_ERROR, "certificate required", ERR_CONFIG, "the broker wants a certificate of ours", "give it by \"certificate\" and \"key\" of tls" },
+    { RD_KAFKA_RESP_ERR_NO_ERROR, "alert bad certificate", ERR_CONFIG, "the broker wants a certificate of ours, or another one", "give it by \"certificate\" and \"key\" of tls" },
     { RD_KAFKA_RESP_ERR__SSL, NULL, ERR_CONFIG, "no encrypted connection comes about", "look at \"tls\" of the binding, and whether the port speaks TLS" },
     { RD_KAFKA_RESP_ERR_NO_ERROR, "onnection refused", ERR_UNAVAILABLE, "nothing listens at the port of a broker", "correct the port in \"brokers\", or start the broker" },
     { RD_KAFKA_RESP_ERR_NO_ERROR, "might be caused by incorrect security.protocol", ERR_CONFIG, "the broker ends the connection before it answers: its port speaks TLS, or another protocol than Kafka's",
       "add \"tls\" to the binding, or take the broker's port without TLS" },
     { RD_KAFKA_RESP_ERR_NO_ERROR, NULL, ERR_UNAVAILABLE, "no broker answers", "look whether the brokers run and can be reached from here" },
 };
+
+/* The connection stands, and nothing comes. */
+static const struct meaning SILENT = { RD_KAFKA_RESP_ERR_NO_ERROR, NULL, ERR_UNAVAILABLE, "the brokers are silent: a port that speaks TLS is so to who does not",
+                                       "add \"tls\" to the binding, or take the broker's port without TLS; else look whether something on the way drops what is sent" };
 
 static const struct meaning *
 find_meaning(rd_kafka_resp_err_t code, const char *reason)
@@ -43,7 +48,7 @@ kafka_error_brokers(struct kafka *kafka, struct error *err)
     struct kafka_news *news = &kafka->news;
 
     mutex_lock(&news->mutex);
-    const struct meaning *meaning = find_meaning(news->error, news->reason);
+    const struct meaning *meaning = news->reason[0] == '\0' ? &SILENT : find_meaning(news->error, news->reason);
     error_set(err, meaning->error, "%s: %s%s%s%s", kafka->name, meaning->what, news->reason[0] == '\0' ? "" : " (", news->reason, news->reason[0] == '\0' ? "" : ")");
     error_hint(err, "%s", meaning->hint);
     mutex_unlock(&news->mutex);
