@@ -165,6 +165,9 @@
 /* How long brokers may take to answer at a start, and how long one question waits, also while a stream runs. */
 #define KAFKA_START_WAIT_MS 5000
 #define KAFKA_ASK_MS        500
+/* How long a client may take to end, and how often it is looked at meanwhile. */
+#define KAFKA_CLOSE_WAIT_MS 2000
+#define KAFKA_CLOSE_LOOK_MS 20
 /* While a stream runs partitions are asked for each second; brokers are asked each so many times, and a topic that they do not know so many times is gone. */
 #define KAFKA_LIST_SKIP         2
 #define KAFKA_MISSING_COUNT_MAX 3

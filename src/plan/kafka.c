@@ -136,7 +136,7 @@ settle_topics(struct builder *builder, const struct json *value, const struct op
         return false;
     }
     for (size_t i = 0; i < list->count; i++, item = item != NULL ? item->next : NULL)
-        if (items[i].size < 2 || (items[i].data[0] != '^' && !plan_is_topic(items[i]))) {
+        if (items[i].size == 0 || (items[i].data[0] == '^' ? items[i].size < 2 : !plan_is_topic(items[i]))) {
             error_hint(complain(&builder->bindings, item != NULL ? item : value, "this is not the name of a topic"),
                        "letters, digits, \".\", \"_\" and \"-\"; a pattern begins with ^");
             return false;
