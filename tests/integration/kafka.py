@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools/broker")]
 import broker  # noqa: E402
 import hybrid  # noqa: E402
+import kill  # noqa: E402
 
 KILLS = int(os.environ.get("HEDDLE_KILLS", "100"))
 SEED = int(os.environ.get("HEDDLE_SEED", "1"))
@@ -170,13 +171,14 @@ def kills(ground):
     topic, chance = "kills", random.Random(SEED)
     ground.kafka.topic(topic, len(ground.logs), LARGE)
     folder = ground.bound(topic)
+    kill.hold_silent_logs(folder)
     begin = time.monotonic()
     hybrid.heddle("stream", "pipeline.json", "--once", folder=folder)
     patience = 2 * (time.monotonic() - begin)
     cuts = [[0, *sorted(chance.randrange(len(lines)) for _ in range(KILLS - 1)), len(lines)] for lines in ground.logs]
-    for kill in range(KILLS):
+    for number in range(KILLS):
         for partition, lines in enumerate(ground.logs):
-            part = lines[cuts[partition][kill] : cuts[partition][kill + 1]]
+            part = lines[cuts[partition][number] : cuts[partition][number + 1]]
             if part:
                 ground.lines(topic, partition, part, settings=LARGE_PRODUCER)
         process = subprocess.Popen([hybrid.HEDDLE, "stream", "pipeline.json", *SMALL_EPOCHS, "--set", f"runtime.workers={chance.choice((1, 2, 4))}"], cwd=folder,
@@ -286,7 +288,9 @@ def truncated_and_restarted(ground):
     ground.lines(short, 0, [access(i, "lost") for i in range(40)])
     cut = ground.bound(short)
     hybrid.heddle("stream", "pipeline.json", "--once", folder=cut)
-    follower = Follower(ground.bound(topic))
+    folder = ground.bound(topic)
+    kill.hold_silent_logs(folder)
+    follower = Follower(folder)
     for partition, lines in enumerate(ground.logs):
         ground.lines(topic, partition, lines[: len(lines) // 2], settings=LARGE_PRODUCER)
     follower.until("half of it", lambda: (sums(follower.folder)["received"] or 0) >= sum(len(lines) // 2 for lines in ground.logs))
