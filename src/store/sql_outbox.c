@@ -66,11 +66,12 @@ sql_outbox_due(struct store *store, struct str sink, int64_t now_us, size_t coun
     CHECK(count_max > 0);
     if (rows == NULL)
         return error_no_memory(err);
-    status = sql_begin(sql, sql->generation, false, err);
-    if (status != ST_OK)
-        return status;
-    status = take_rows(sql, is_first_only ? SQL_OUTBOX_DUE_FIRST : SQL_OUTBOX_DUE, sink, now_us, arena, rows, count_max, &count, err);
-    sql->driver->rollback(sql); /* Nothing was written. */
+    do { /* Nothing was written, so a connection that is lost in between is made anew. */
+        if (sql_begin(sql, sql->generation, false, err) != ST_OK)
+            return ST_ERROR;
+        status = take_rows(sql, is_first_only ? SQL_OUTBOX_DUE_FIRST : SQL_OUTBOX_DUE, sink, now_us, arena, rows, count_max, &count, err);
+        sql->driver->rollback(sql);
+    } while (status != ST_OK && sql->driver->is_mended != NULL && sql->driver->is_mended(sql, err));
     if (status == ST_OK) {
         *ret_rows  = rows;
         *ret_count = count;

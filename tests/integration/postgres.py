@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -74,6 +75,7 @@ class Proxy:
                         self.is_deaf = True
                         server.sendall(data)
                         self.heard.wait(LIMIT_S)
+                        self.is_deaf = False
                     break
                 server.sendall(data)
         except OSError:
@@ -241,11 +243,15 @@ def killed(base, world, wanted, chance):
     folder = copy(base, world, "killed")
     logs = {path: path.read_bytes() for path in sorted((folder / "events").glob("*.ndjson"))}
     cuts = {path: kill.slices(len(text), 4 * KILLS, chance) for path, text in logs.items()}
-    count = runs = 0
+    count, runs, until = 0, 0, 0.4
     while count < KILLS and runs < 4 * KILLS:
         for path, text in logs.items():
             kill.grow(path, text, cuts[path][runs], runs == 0)
-        count += kill.killed_run("stream", folder, chance.uniform(0.02, 0.4), chance.choice((1, 2)))
+        begin = time.monotonic()
+        if kill.killed_run("stream", folder, chance.uniform(0.02, until), chance.choice((1, 2))):
+            count += 1
+        else: # One that had less to do is over sooner.
+            until = max(0.04, min(until, time.monotonic() - begin))
         runs += 1
     for path, text in logs.items():
         kill.grow(path, text, len(text), False)
@@ -275,7 +281,84 @@ def cut_off(base, world, wanted, server, chance):
             expect(f"cut {i} at BEGIN: {told[-300:]}", code, 0)
             went_on += 1
     expect("cuts of both kinds", (unknown > 0, went_on > 0), (True, True))
+    for is_behind in (False, True):
+        proxy = Proxy(server.port)
+        proxy.cut(b"p.revision < w.revision", 1, is_behind)
+        code, told = end_of(start(folder, "--once", dsn=server.dsn(port=proxy.address, more="sslmode=disable")))
+        expect(f"a cut while it asks what is due: {told[-300:]}", (code, proxy.rule), (0, None))
+        proxy.close()
     judge(folder, wanted, "cut off")
+
+
+class Follower:
+    """A stream that goes on until it is stopped, over logs that grow by so many lines a step."""
+
+    def __init__(self, folder, server, step_count):
+        self.folder, self.server, self.step_count, self.step = folder, server, step_count, 0
+        self.logs = {path: path.read_bytes() for path in sorted((folder / "events").glob("*.ndjson"))}
+        self._cut(True)
+        self.process = start(folder)
+
+    def _cut(self, is_first):
+        self.step += 1
+        for path, text in self.logs.items():
+            lines = text.splitlines(True)
+            kill.grow(path, text, len(b"".join(lines[: len(lines) * self.step // self.step_count])), is_first)
+
+    def grow(self):
+        self._cut(False)
+
+    def wait(self, what, sql):
+        """Until the statement gives a row."""
+        limit = time.monotonic() + LIMIT_S
+        while time.monotonic() < limit and self.process.poll() is None:
+            try:
+                if self.server.store_sql(sql):
+                    return
+            except subprocess.CalledProcessError: # There is no table yet.
+                pass
+        self.process.kill()
+        raise SystemExit(f"{what}: not within {LIMIT_S} s, or the stream ended: {end_of(self.process)} {self.server.store_sql('select * from restarted.source_position')}")
+
+    def wait_for_all(self, what):
+        """Until all that lies there is committed, and all that was found is delivered."""
+        there = " and ".join(f"exists (select 1 from restarted.source_position where partition_id = '{path.name}' and position = {path.stat().st_size})" for path in self.logs)
+        self.wait(what, f"select 1 where {there} and not exists (select 1 from restarted.alert_outbox where status = 'waiting')")
+
+
+# How the server goes, and where the stream is then: idle, or its epoch waits at a lock where it asks, or where it writes. (A server that goes otherwise
+# than at once may let an epoch that waits through to its COMMIT first.)
+RESTARTS = (("fast", None), ("immediate", "access exclusive"), ("kill", None), ("immediate", "exclusive"))
+
+
+def restarted(base, world, wanted, server):
+    """The server goes and comes while a stream follows growing logs: the same process goes on, but where rows were on their way; then the next one does."""
+    follower = Follower(copy(base, world, "restarted"), server, len(RESTARTS) + 1)
+    follower.wait_for_all("before any restart")
+    for how, mode in RESTARTS:
+        what = f"the server restarted ({how}, {mode or 'idle'})"
+        if mode is not None:
+            holder = server.hold(f"begin; lock table restarted.source_position in {mode} mode")
+            follower.grow()
+            follower.wait(what, "select 1 from pg_locks where relation = 'restarted.source_position'::regclass and not granted")
+        if how == "kill":
+            server.kill()
+        else:
+            server.down(how)
+        if mode is None:
+            follower.grow()
+        else:
+            holder.communicate(timeout=LIMIT_S)
+        server.up()
+        if mode == "exclusive":
+            code, told = end_of(follower.process)
+            expect(f"{what}: {told[-300:]}", (code, "committing epoch" in told), (69, True))
+            follower.process = start(follower.folder)
+        follower.wait_for_all(f"after {what}")
+    follower.process.send_signal(signal.SIGTERM)
+    code, _ = end_of(follower.process)
+    expect("a stream whose server was restarted", code, 0)
+    judge(follower.folder, wanted, "restarted")
 
 
 def main():
@@ -301,14 +384,15 @@ def main():
         for folder in (world, alone):
             for path in folder.glob("store.db.master.*"):
                 if folder == world:
-                    for schema in ("killed", "cutoff"):
+                    for schema in ("killed", "cutoff", "restarted"):
                         shutil.copy(path, world / path.name.replace("store.db", schema))
         wanted = hybrid.content(alone)
         killed(base, world, wanted, chance)
         cut_off(base, world, wanted, server, chance)
+        restarted(base, world, wanted, server)
     for failure in hybrid.failures:
         print(failure)
-    print(f"{KILLS} kills, {CUTS} cuts, {len(hybrid.failures)} differences")
+    print(f"{KILLS} kills, {CUTS} cuts, {len(RESTARTS)} restarts, {len(hybrid.failures)} differences")
     return 1 if hybrid.failures else 0
 
 

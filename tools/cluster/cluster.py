@@ -146,6 +146,16 @@ class Cluster:
         """As the superuser; gives the rows, columns apart by |."""
         return self._run("psql", "-h", self.data, "-p", self.port, "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-XAtc", text).stdout
 
+    def hold(self, text):
+        """A superuser's session in the database `heddle` that has run the statements, and lives until its input is closed or the server ends."""
+        session = subprocess.Popen(dropped([str(binaries() / "psql"), "-h", str(self.data), "-p", str(self.port), "-U", "postgres", "-d", "heddle", "-v", "ON_ERROR_STOP=1", "-XAtq"]),
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd="/")
+        session.stdin.write(text + "; select 'held';\n")
+        session.stdin.flush()
+        if session.stdout.readline() != "held\n":
+            raise RuntimeError(f"the server did not take: {text}")
+        return session
+
     def store_sql(self, text):
         return self.sql(text, "heddle")
 
