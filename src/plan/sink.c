@@ -136,6 +136,14 @@ settle_sqlite(struct builder *builder, const struct json *binding, const struct 
     return plan_required_path(builder, binding, &STORE_TABLE, config->has_path, config->path, &store->path) && is_ok;
 }
 
+static bool
+is_of_type(const struct json *binding, const char *type)
+{
+    const struct json *written = json_find(binding, "type");
+
+    return written != NULL && written->type == JSON_TEXT && str_equal(written->text, str_from(type));
+}
+
 bool
 plan_store(struct builder *builder, const struct json *reference, const struct json *binding,
            struct graph_store *ret_store)
@@ -143,11 +151,15 @@ plan_store(struct builder *builder, const struct json *reference, const struct j
     struct graph_store     store = { .origin = plan_origin(&builder->pipeline, reference) };
     struct database_config config;
 
-    bool is_ok = config_bind(&builder->bindings.binder, binding, &STORE_TABLE, &config);
-    if (is_ok) {
-        store.type = config.type == 0 ? GRAPH_STORE_SQLITE : GRAPH_STORE_POSTGRES; /* As STORE_TYPE_NAMES. */
-        is_ok      = store.type == GRAPH_STORE_POSTGRES ? settle_postgres(builder, binding, &config, &store) : settle_sqlite(builder, binding, &config, &store);
-    }
+    bool is_ok       = config_bind(&builder->bindings.binder, binding, &STORE_TABLE, &config);
+    bool is_postgres = is_of_type(binding, "postgres");
+
+    store.type = is_postgres ? GRAPH_STORE_POSTGRES : GRAPH_STORE_SQLITE;
+    /* What else is wrong is told too, unless it is not clear of what. */
+    if (is_postgres)
+        is_ok &= settle_postgres(builder, binding, &config, &store);
+    else if (is_ok || is_of_type(binding, "sqlite"))
+        is_ok &= settle_sqlite(builder, binding, &config, &store);
     is_ok &= plan_text(builder, reference->text, &store.name);
     *ret_store = store;
     return is_ok;
