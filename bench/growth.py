@@ -36,7 +36,7 @@ class Log:
     """A partition: its day as a template, whose dates and ids are marked."""
 
     def __init__(self, path):
-        text = b"".join(line for line in path.read_bytes().splitlines(keepends=True))
+        text = path.read_bytes()
         self.dates = sorted(set(DATE.findall(text)))
         for number, date in enumerate(self.dates):
             text = text.replace(date, b"@date%04d@" % number)
@@ -79,7 +79,7 @@ def look(folder):
 
 
 def feed(logs, told, day):
-    """Frees what was read, and writes a further day where little waits. The day, and how many bytes were read."""
+    """Frees what was read, and writes a further day where little waits. The day, and whether one was written."""
     positions = {partition["partition_id"].rsplit("/", 1)[-1]: partition["position"] for partition in told["partitions"]}
     for log in logs:
         log.free(positions.get(log.name, 0))

@@ -109,7 +109,7 @@ def write_at(folder, slices):
 def measure(folder, rate):
     start_anew(folder)
     Receiver.arrivals.clear()
-    count  = int(rate * (WARM_UP + SECONDS))
+    count = int(rate * (WARM_UP + SECONDS))
     slices = slices_of(rate, count)
     process = subprocess.Popen([HEDDLE, "stream", "pipeline.json"], cwd=folder, **QUIET)
     time.sleep(1.0)
